@@ -1,0 +1,184 @@
+/* threads.c - the pool: a generation counter starts a job, an atomic counter hands out its tasks.
+ *
+ * A job is published by writing its fields, then incrementing `generation` (release). A worker that
+ * sees a new generation joins, takes tasks until none is left, and counts itself out in `n_active`.
+ * The caller returns when every worker is out: no field of a job is read after threads_run. */
+#include "base/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "base/check.h"
+#include "base/mem.h"
+
+enum { SPIN_COUNT = 4000 };
+
+struct worker {
+    struct threads *pool;
+    pthread_t thread;
+    int index;
+};
+
+struct threads {
+    int n_threads;
+    struct worker *workers; /* 1..n_threads-1 have a thread */
+    _Alignas(64) atomic_uint generation;
+    _Alignas(64) atomic_size_t task_next;
+    _Alignas(64) atomic_int n_active;
+    size_t n_tasks;
+    threads_fn *fn;
+    void *context;
+    atomic_bool stop;
+    atomic_int n_sleeping;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+};
+
+void threads_float_control(void)
+{
+#if defined(__x86_64__)
+    _mm_setcsr(0x1f80); /* all exceptions masked, nearest even, no FTZ, no DAZ */
+#elif defined(__aarch64__)
+    uint64_t zero = 0;
+    __asm__ volatile("msr fpcr, %0" ::"r"(zero));
+#endif
+}
+
+static void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static void take_tasks(struct threads *t, int worker)
+{
+    size_t n_tasks = t->n_tasks, i;
+    threads_fn *fn = t->fn;
+    void *context = t->context;
+    while ((i = atomic_fetch_add_explicit(&t->task_next, 1, memory_order_relaxed)) < n_tasks)
+        fn(context, i, worker);
+}
+
+static void wait_for_job(struct threads *t, unsigned seen)
+{
+    for (int i = 0; i < SPIN_COUNT; i++) {
+        if (atomic_load_explicit(&t->generation, memory_order_acquire) != seen)
+            return;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&t->mutex);
+    atomic_fetch_add(&t->n_sleeping, 1);
+    while (atomic_load(&t->generation) == seen)
+        pthread_cond_wait(&t->wake, &t->mutex);
+    atomic_fetch_sub(&t->n_sleeping, 1);
+    pthread_mutex_unlock(&t->mutex);
+}
+
+static void *worker_main(void *argument)
+{
+    struct worker *w = argument;
+    struct threads *t = w->pool;
+    unsigned seen = 0;
+    threads_float_control();
+    for (;;) {
+        wait_for_job(t, seen);
+        seen++;
+        if (atomic_load(&t->stop))
+            return NULL;
+        take_tasks(t, w->index);
+        atomic_fetch_sub_explicit(&t->n_active, 1, memory_order_release);
+    }
+}
+
+static void publish(struct threads *t)
+{
+    atomic_store(&t->task_next, 0);
+    atomic_store(&t->n_active, t->n_threads - 1);
+    atomic_fetch_add(&t->generation, 1);
+    if (atomic_load(&t->n_sleeping) > 0) {
+        pthread_mutex_lock(&t->mutex);
+        pthread_cond_broadcast(&t->wake);
+        pthread_mutex_unlock(&t->mutex);
+    }
+}
+
+struct threads *threads_new(int n_threads)
+{
+    CHECK(n_threads >= 1);
+    struct threads *t = mem_pages(sizeof *t);
+    if (!t)
+        return NULL;
+    t->workers = mem_array((size_t)n_threads, sizeof t->workers[0]);
+    t->n_threads = 1;
+    pthread_mutex_init(&t->mutex, NULL);
+    pthread_cond_init(&t->wake, NULL);
+    bool ok = t->workers != NULL;
+    for (int i = 1; ok && i < n_threads; i++) {
+        struct worker *w = &t->workers[i];
+        *w = (struct worker){.pool = t, .index = i};
+        ok = pthread_create(&w->thread, NULL, worker_main, w) == 0;
+        t->n_threads += ok;
+    }
+    if (!ok) {
+        threads_free(t);
+        return NULL;
+    }
+    threads_float_control();
+    return t;
+}
+
+void threads_free(struct threads *t)
+{
+    if (!t)
+        return;
+    atomic_store(&t->stop, true);
+    publish(t);
+    for (int i = 1; i < t->n_threads; i++)
+        pthread_join(t->workers[i].thread, NULL);
+    pthread_mutex_destroy(&t->mutex);
+    pthread_cond_destroy(&t->wake);
+    mem_free(t->workers);
+    mem_pages_free(t, sizeof *t);
+}
+
+int threads_count(const struct threads *t)
+{
+    return t->n_threads;
+}
+
+void threads_run(struct threads *t, size_t n_tasks, threads_fn *fn, void *context)
+{
+    if (t->n_threads == 1 || n_tasks <= 1) {
+        for (size_t i = 0; i < n_tasks; i++)
+            fn(context, i, 0);
+        return;
+    }
+    t->n_tasks = n_tasks;
+    t->fn = fn;
+    t->context = context;
+    publish(t);
+    take_tasks(t, 0);
+    for (int spins = 0; atomic_load_explicit(&t->n_active, memory_order_acquire) > 0;) {
+        pause_briefly();
+        if (++spins % SPIN_COUNT == 0)
+            sched_yield();
+    }
+}
+
+int threads_online(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    int n = CPU_COUNT(&set);
+    return n > 0 ? n : 1;
+}
