@@ -20,7 +20,7 @@ void buf_char(struct buf *b, char c);
 void buf_str(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_clear(struct buf *b); /* keeps the memory, forgets a failure */
-/* buf_take - the NUL-ended bytes, which the caller frees with mem_free; NULL if failed. b is clear. */
+/* buf_take - the NUL-ended bytes, for the caller to mem_free; NULL if failed. b is clear. */
 char *buf_take(struct buf *b);
 void buf_release(struct buf *b);
 

@@ -34,7 +34,7 @@ struct err_note {
 const char *err_name(enum err e);
 const char *err_text(enum err e);
 
-/* err_set - write the sentence into note (NULL allowed; cut at its size with "..."); return code. */
+/* err_set - write the sentence into note (may be NULL; cut at its size with "..."); return code. */
 enum err err_set(struct err_note *note, enum err code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
