@@ -1,0 +1,158 @@
+/* device.h - where compute happens: the table of operations that every device implements.
+ *
+ * A model is a sequence of these operations on f32 rows; docs/arithmetic.md defines each one to the
+ * bit, the scalar C in device/cpu/ is that definition as a program, and every other implementation
+ * equals it by memcmp. Shapes are checked once, here (ops.c), for all devices.
+ *
+ * Letters: T rows (tokens), K columns in, N rows of a matrix (columns out), D model width, H heads,
+ * G key-value heads, E head size, V vocabulary. Row-major always; y[T,N] = x[T,K] . w[N,K]^T.
+ *
+ * Queue: operations are submitted in order; a pointer that an operation writes may be read by later
+ * operations at once, and by the caller after device_wait. The CPU completes at once.
+ * Owner thread: the one that opened the device. Operations allocate nothing. */
+#ifndef DEVICE_DEVICE_H
+#define DEVICE_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "tensor/dtype.h"
+
+/* What a matrix type multiplies with (docs/arithmetic.md, "Activations"). */
+enum act_kind {
+    ACT_Q256, /* K-quants: int8, one f32 scale per 256, a 2-bit exponent per 32 */
+    ACT_Q32,  /* types with a scale per 32 or 64: int8, one f32 scale per 32 */
+    ACT_F32,  /* F32, F16, BF16: as they are */
+};
+enum act_kind act_kind_of(enum dtype t);
+
+/* A weight matrix in the device's own layout: same numbers, perhaps re-ordered, never re-rounded.
+ */
+struct matrix {
+    enum dtype dtype;
+    uint32_t n_rows, n_cols; /* N, K */
+    const void *data;
+    size_t n_bytes;
+};
+
+/* T rows of activations ready to be multiplied; the layout belongs to the device. */
+struct acts {
+    enum act_kind kind;
+    uint32_t n_rows, n_cols; /* T, K */
+    void *data;              /* device_acts_bytes(kind, T, K) bytes, 64-byte aligned */
+};
+
+enum { KV_PAGE = 64, KV_PAGES_PER_GROUP = 8, HEAD_SIZE_MAX = 512, GROUP_HEADS_MAX = 64 };
+
+/* One layer's part of a key-value page holds, for each of G heads, KV_PAGE positions of int8 keys
+ * and values with their scales. Opaque but for its size; kv_export gives the canonical bytes. */
+struct kv_shape {
+    uint32_t n_kv_heads, head_size; /* G, E (a multiple of 4) */
+};
+size_t kv_layer_bytes(struct kv_shape s); /* a multiple of 64 */
+
+/* Which cached positions a row sees. */
+struct kv_row {
+    void *const *pages; /* pages[p / KV_PAGE] holds position p: base address of the whole page */
+    uint32_t position;  /* the row's own */
+};
+
+struct rope_args {
+    float *x;      /* [T, n_heads, E], rotated in place */
+    size_t stride; /* floats between rows of x */
+    uint32_t n_rows, n_heads, head_size;
+    uint32_t n_rot;         /* the first n_rot elements of a head are rotated, even */
+    bool interleaved;       /* pairs (0,1)(2,3).. as in Llama's GGUF; else (i, i + n_rot/2) */
+    const float *cos, *sin; /* [T, n_rot/2], made by numeric/rope.h */
+};
+
+struct kv_write_args {
+    const float *k, *v; /* [T, G, E] after RoPE, before the Hadamard rotation */
+    size_t stride_k, stride_v;
+    const struct kv_row *rows; /* T */
+    uint32_t n_rows;
+    struct kv_shape shape;
+    size_t layer_offset; /* bytes from a page's base to this layer's part */
+    uint8_t *bad;        /* [T], set to 1 where k or v is not finite; not cleared */
+};
+
+struct attention_args {
+    const float *q; /* [T, H, E] after RoPE, before the Hadamard rotation */
+    float *out;     /* [T, H, E] */
+    size_t stride_q, stride_out;
+    const struct kv_row *rows; /* T; positions 0..position are in the cache already */
+    uint32_t n_rows, n_heads;
+    struct kv_shape shape;
+    size_t layer_offset;
+    uint32_t window;    /* a row sees its last `window` positions, itself included; 0: all */
+    float scale;        /* softmax scale in natural units, without the 1/n of the rotation */
+    float softcap;      /* 0: none */
+    const float *sinks; /* [H] or NULL */
+    uint8_t *bad;       /* [T] */
+};
+
+enum act_fn {
+    ACT_FN_SILU,
+    ACT_FN_GELU_TANH,
+    ACT_FN_GELU_ERF,
+    ACT_FN_SWIGLU_OAI, /* gpt-oss: clamped at 7, alpha 1.702, (up + 1) */
+};
+
+struct device;
+
+/* Every pointer below is device memory; sizes in floats unless named otherwise. */
+struct device_ops {
+    const char *name;
+    void (*close)(struct device *d);
+    void (*wait)(struct device *d);
+
+    /* Matrix layout, at load: rows are in GGUF's layout. pack splits over threads itself. */
+    size_t (*matrix_bytes)(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols);
+    void (*matrix_pack)(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols,
+                        const void *rows, void *packed);
+
+    size_t (*acts_bytes)(struct device *d, enum act_kind kind, uint32_t n_rows, uint32_t n_cols);
+    /* Quantise rows; bad[t] = 1 where row t holds a non-finite value (its acts are then zero). */
+    void (*quantize)(struct device *d, const float *x, size_t stride, struct acts *a, uint8_t *bad);
+    /* y[T,N] = acts . w^T (+ bias[N] unless NULL, one rounded addition). */
+    void (*matmul)(struct device *d, const struct matrix *w, const struct acts *a,
+                   const float *bias, float *y, size_t stride);
+    /* y[t] = row token[t] of a GGUF-layout matrix, decoded, times scale if scale != 1. */
+    void (*embed)(struct device *d, enum dtype t, const void *rows, uint32_t n_cols,
+                  const int32_t *token, uint32_t n_tokens, float scale, float *y, size_t stride);
+
+    /* y = x * rsqrt(mean(x^2) + eps) * w, for n_rows rows of n; x may be y. Also per head. */
+    void (*rmsnorm)(struct device *d, const float *x, size_t stride_x, const float *w, float eps,
+                    uint32_t n_rows, uint32_t n, float *y, size_t stride_y);
+    void (*rope)(struct device *d, const struct rope_args *a);
+    void (*kv_write)(struct device *d, const struct kv_write_args *a);
+    void (*attention)(struct device *d, const struct attention_args *a);
+    /* y = fn(gate) * up, elementwise. y may be gate or up. */
+    void (*glu)(struct device *d, enum act_fn fn, const float *gate, size_t stride_gate,
+                const float *up, size_t stride_up, uint32_t n_rows, uint32_t n, float *y,
+                size_t stride_y);
+    /* x += y * scale (scale 1: x += y). */
+    void (*add)(struct device *d, float *x, size_t stride_x, const float *y, size_t stride_y,
+                uint32_t n_rows, uint32_t n, float scale);
+    /* x = x + 0.0f, or cap * tanh(x * (1/cap)) where cap != 0; bad[t] = 1 if not finite. */
+    void (*logits)(struct device *d, float *x, size_t stride, uint32_t n_rows, uint32_t n,
+                   float cap, uint8_t *bad);
+};
+
+struct device {
+    const struct device_ops *ops;
+};
+
+/* isa: "auto", "scalar", "avx2", "avx512", "neon". ERR_UNSUPPORTED names what this machine has. */
+enum err cpu_device_open(int n_threads, const char *isa, struct device **d, struct err_note *note);
+/* Names of the instruction sets that work here, best last; NULL-terminated. */
+const char *const *cpu_isa_names(void);
+
+/* kv_export - the canonical bytes of positions [0, n) of one layer's part of a page, for hashes:
+ * for each head, for each position: k int8[E], v int8[E], k scale, v scale, running maximum of the
+ * v scales, as little-endian f32. Returns bytes written: n * G * (2 E + 12). */
+size_t kv_export(const void *layer_part, struct kv_shape s, uint32_t n, uint8_t *out);
+
+#endif

@@ -1,0 +1,71 @@
+/* model.h - a loaded model: weights on a device plus the function (tokens, pages) -> logits.
+ *
+ * A model knows no sequences and keeps no state between calls but its scratch: the cache lives in
+ * pages that the engine owns, and a row names its pages. Logits of a row depend only on the weights
+ * and the tokens in the positions it sees (docs/arithmetic.md, the four promises).
+ * Thread: the owner of the device. model_forward allocates nothing. */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include "base/err.h"
+#include "device/device.h"
+#include "format/table.h"
+
+struct model;
+struct threads;
+
+struct model_limits {
+    uint32_t n_rows_max; /* rows of one forward call */
+    uint32_t n_ctx_max;  /* positions of one sequence; 0: what the model was trained for */
+};
+
+/* What others may ask about a loaded model. Strings live as long as the model. */
+struct model_info {
+    const char *arch; /* "llama", "qwen3", ... */
+    uint32_t n_vocab, n_ctx_train, n_ctx, n_layers, n_embd, n_heads, n_kv_heads, head_size;
+    uint64_t n_params;
+    size_t kv_page_bytes; /* one page: KV_PAGE positions of every layer */
+    size_t weight_bytes;  /* on the device */
+    uint32_t window_max;  /* largest sliding window; 0 if a layer attends to everything */
+};
+
+/* One forward call: T rows, in any mixture of sequences. Rows of one sequence come in ascending
+ * position, and every earlier position of the sequence is in its pages or earlier in this batch. */
+struct batch {
+    uint32_t n_rows;
+    const int32_t *token;       /* [T] */
+    const struct kv_row *rows;  /* [T] pages and positions; written pages are exclusive */
+    const uint32_t *logit_rows; /* [n_logits] indexes of rows whose logits are wanted, ascending */
+    uint32_t n_logits;
+    float *logits; /* [n_logits, V] */
+    uint8_t *bad;  /* [T] out: 0, or 1 + index of the layer that was not finite */
+};
+
+/* A tap sees each operation's result, in order (isobit trace). NULL: none. */
+struct model_tap {
+    void (*fn)(void *context, int layer, const char *op, const float *x, size_t stride,
+               uint32_t n_rows, uint32_t n);
+    void *context;
+};
+
+/* model_open - bind every tensor by name, check every shape, lay weights out on the device.
+ * t must outlive the model (embedding rows and some matrices are read in place). progress may be
+ * NULL; it gets bytes done of total. Errors name the tensor and the shape found and expected. */
+enum err model_open(const struct table *t, struct device *d, struct model_limits limits,
+                    void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
+                    struct model **m, struct err_note *note);
+void model_close(struct model *m);
+const struct model_info *model_info(const struct model *m);
+void model_set_tap(struct model *m, struct model_tap tap);
+void model_forward(struct model *m, const struct batch *b);
+
+/* model_plan - what a model would need, from metadata and tensor table alone. */
+enum err model_plan(const struct table *t, struct model_limits limits, struct model_info *info,
+                    struct err_note *note);
+
+/* The yardstick: plain float64 evaluation of the same graph, no quantised activations or cache.
+ * logits [n_tokens, V] doubles. Slow; O(n_tokens^2) attention; allocates. */
+enum err model_forward_f64(const struct table *t, const int32_t *token, uint32_t n_tokens,
+                           struct threads *threads, double *logits, struct err_note *note);
+
+#endif
