@@ -79,8 +79,16 @@ void table_close(struct table *t);
 const struct tensor_view *table_tensor(const struct table *t, const char *name); /* NULL: none */
 const struct meta_value *table_meta(const struct table *t, const char *key);     /* NULL: none */
 
-/* Typed look-ups. Absent key: *out = fallback and ERR_OK. Present with another type or out of
- * range: ERR_FORMAT with the key and both types named. */
+const char *meta_type_name(enum meta_type type); /* static storage */
+
+/* tensor_view_check_finite - ERR_NUMERIC names the tensor and the first block whose scale is NaN or
+ * infinite (the element, for F16 BF16 F32 F64). Integer types pass. Reads the scales only, so a
+ * quantised tensor costs a fraction of its bytes; any thread. */
+enum err tensor_view_check_finite(const struct tensor_view *v, struct err_note *note);
+
+/* Typed look-ups. Integers of both signs serve table_u32 when they fit. Absent key:
+ * *out = fallback and ERR_OK. Present with another type or out of range: ERR_FORMAT with the key
+ * and both types named; a float that is not finite: ERR_NUMERIC. */
 enum err table_u32(const struct table *t, const char *key, uint32_t fallback, uint32_t *out,
                    struct err_note *note);
 enum err table_f64(const struct table *t, const char *key, double fallback, double *out,

@@ -1,0 +1,84 @@
+/* table_check.c - whether the numbers that scale a tensor's values are finite.
+ *
+ * A quantised block's integers cannot be wrong, its scales can: only they are read, so that the
+ * check costs a fraction of reading the tensor. Float tensors are read whole. All tests are on bit
+ * patterns: an exponent of ones. */
+#include "base/check.h"
+#include "format/table.h"
+
+/* Where a block keeps its scales. */
+struct scale_layout {
+    int n_halfs;   /* binary16 scales... */
+    int half_at;   /* ...side by side from this byte on */
+    bool float_at0, e8m0_at0;
+};
+
+static const struct scale_layout layouts[DTYPE_COUNT] = {
+    [DTYPE_Q4_0] = {.n_halfs = 1},
+    [DTYPE_Q4_1] = {.n_halfs = 2},
+    [DTYPE_Q5_0] = {.n_halfs = 1},
+    [DTYPE_Q5_1] = {.n_halfs = 2},
+    [DTYPE_Q8_0] = {.n_halfs = 1},
+    [DTYPE_Q2_K] = {.n_halfs = 2, .half_at = 80},
+    [DTYPE_Q3_K] = {.n_halfs = 1, .half_at = 108},
+    [DTYPE_Q4_K] = {.n_halfs = 2},
+    [DTYPE_Q5_K] = {.n_halfs = 2},
+    [DTYPE_Q6_K] = {.n_halfs = 1, .half_at = 208},
+    [DTYPE_Q8_K] = {.float_at0 = true},
+    [DTYPE_IQ4_NL] = {.n_halfs = 1},
+    [DTYPE_IQ4_XS] = {.n_halfs = 1},
+    [DTYPE_MXFP4] = {.e8m0_at0 = true},
+    [DTYPE_NF4] = {.float_at0 = true},
+    [DTYPE_FP4] = {.float_at0 = true},
+    [DTYPE_F16] = {.n_halfs = 1},
+    [DTYPE_F32] = {.float_at0 = true},
+};
+
+static bool half_ok(const uint8_t *p)
+{
+    return (p[1] & 0x7c) != 0x7c;
+}
+
+static bool float_ok(const uint8_t *p)
+{
+    return (p[3] & 0x7f) != 0x7f || (p[2] & 0x80) == 0;
+}
+
+static bool block_ok(const struct scale_layout *l, const uint8_t *block)
+{
+    for (int i = 0; i < l->n_halfs; i++)
+        if (!half_ok(block + l->half_at + 2 * i))
+            return false;
+    if (l->float_at0 && !float_ok(block))
+        return false;
+    return !(l->e8m0_at0 && block[0] == 0xff);
+}
+
+/* Whether an element of a plain type that is not in the table of layouts is finite. */
+static bool element_ok(enum dtype t, const uint8_t *p)
+{
+    if (t == DTYPE_BF16)
+        return (p[1] & 0x7f) != 0x7f || (p[0] & 0x80) == 0;
+    if (t == DTYPE_F64)
+        return (p[7] & 0x7f) != 0x7f || (p[6] & 0xf0) != 0xf0;
+    return true;
+}
+
+enum err tensor_view_check_finite(const struct tensor_view *v, struct err_note *note)
+{
+    const struct dtype_info *info = dtype_info(v->dtype);
+    const struct scale_layout layout = layouts[v->dtype];
+    const uint8_t *p = v->data;
+    size_t size = (size_t)info->block_bytes, n_blocks = v->n_bytes / size;
+    for (size_t i = 0; i < n_blocks; i++, p += size) {
+        if (__builtin_expect(block_ok(&layout, p) && element_ok(v->dtype, p), 1))
+            continue;
+        if (info->block_len == 1)
+            return err_set(note, ERR_NUMERIC, "tensor %.*s (%s): element %zu is NaN or infinite",
+                           STR_ARG(v->name), info->name, i);
+        return err_set(note, ERR_NUMERIC,
+                       "tensor %.*s (%s): the scale of block %zu is NaN or infinite",
+                       STR_ARG(v->name), info->name, i);
+    }
+    return ERR_OK;
+}
