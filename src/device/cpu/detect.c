@@ -1,0 +1,65 @@
+/* detect.c - which instruction sets this program has and this machine runs. */
+#include <string.h>
+
+#include "base/check.h"
+#include "device/cpu/isa.h"
+
+static bool always(void)
+{
+    return true;
+}
+
+/* The compiler's own cpuid check also asks the system whether it saves the wide registers. */
+#if defined(ISOBIT_HAVE_AVX2)
+static bool have_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
+#if defined(ISOBIT_HAVE_AVX512)
+static bool have_avx512(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vnni");
+}
+#endif
+
+static const struct {
+    const char *name;
+    bool (*works)(void);
+    void (*init)(struct cpu_isa *isa);
+} sets[] = {
+    {"scalar", always, cpu_isa_scalar},
+#if defined(ISOBIT_HAVE_AVX2)
+    {"avx2", have_avx2, cpu_isa_avx2},
+#endif
+#if defined(ISOBIT_HAVE_AVX512)
+    {"avx512", have_avx512, cpu_isa_avx512},
+#endif
+#if defined(ISOBIT_HAVE_NEON)
+    {"neon", always, cpu_isa_neon},
+#endif
+};
+
+const char *const *cpu_isa_names(void)
+{
+    static const char *names[COUNT_OF(sets) + 1];
+    size_t n = 0;
+    for (size_t i = 0; i < COUNT_OF(sets); i++)
+        if (sets[i].works())
+            names[n++] = sets[i].name;
+    return names;
+}
+
+bool cpu_isa_find(const char *name, struct cpu_isa *isa)
+{
+    for (size_t i = 0; i < COUNT_OF(sets); i++)
+        if (strcmp(sets[i].name, name) == 0 && sets[i].works()) {
+            cpu_isa_scalar(isa);
+            sets[i].init(isa);
+            isa->name = sets[i].name;
+            return true;
+        }
+    return false;
+}

@@ -1,0 +1,96 @@
+/* isa.h - what one instruction set provides: functions over a range of rows, no threads.
+ *
+ * scalar.c fills every slot with the plain C definition; an instruction set's own init overwrites
+ * the slots that it has. All implementations of a slot give the same bits (docs/arithmetic.md),
+ * which tests/unit/device/ checks by memcmp. Layouts of matrices and activations belong to the set
+ * that fills matrix_*, acts_*, quantize and matmul: these slots are always filled together. */
+#ifndef DEVICE_CPU_ISA_H
+#define DEVICE_CPU_ISA_H
+
+#include "device/device.h"
+
+struct matmul_args {
+    const struct matrix *w;
+    const struct acts *a;
+    const float *bias; /* [N] or NULL */
+    float *y;          /* [T,N] */
+    size_t stride;     /* floats between rows of y */
+};
+
+struct cpu_isa {
+    const char *name;
+
+    /* Rows of a matrix are packed and multiplied in ranges that start at a multiple of row_step. */
+    uint32_t row_step;
+    size_t (*matrix_bytes)(enum dtype t, uint32_t n_rows, uint32_t n_cols);
+    /* rows: GGUF rows of the whole matrix; packs rows [row0, row1) into their place in packed. */
+    void (*matrix_pack)(enum dtype t, uint32_t n_rows, uint32_t n_cols, const void *rows,
+                        uint32_t row0, uint32_t row1, void *packed);
+    size_t (*acts_bytes)(enum act_kind kind, uint32_t n_rows, uint32_t n_cols);
+    /* Rows of activations are quantised in ranges that start at a multiple of acts_step. */
+    uint32_t acts_step;
+    void (*quantize)(const float *x, size_t stride, struct acts *a, uint32_t row0, uint32_t row1,
+                     uint8_t *bad);
+    /* Output columns (matrix rows) [row0, row1) for every row of activations. */
+    void (*matmul)(const struct matmul_args *m, uint32_t row0, uint32_t row1);
+
+    void (*rmsnorm)(const float *x, const float *w, float eps, uint32_t n, float *y); /* one row */
+    /* One head, already rotated by RoPE: Hadamard in place, then int8 and the scale.
+     * false where a value is not finite. */
+    bool (*quantize_head)(float *x, uint32_t n, int8_t *q, float *scale);
+    /* Rows [0, T) of one kv head, in order. */
+    void (*kv_write)(const struct kv_write_args *a, uint32_t kv_head);
+    /* The query heads of row t that share kv_head. */
+    void (*attention)(const struct attention_args *a, uint32_t t, uint32_t kv_head);
+    void (*glu)(enum act_fn fn, const float *gate, const float *up, uint32_t n, float *y);
+    void (*rope)(float *x, uint32_t n_rot, bool interleaved, const float *cos, const float *sin);
+    void (*add)(float *x, const float *y, uint32_t n, float scale);
+};
+
+void cpu_isa_scalar(struct cpu_isa *isa);
+void cpu_isa_avx2(struct cpu_isa *isa);   /* in device/cpu/x86_avx2/ */
+void cpu_isa_avx512(struct cpu_isa *isa); /* in device/cpu/x86_avx512/ */
+void cpu_isa_neon(struct cpu_isa *isa);   /* in device/cpu/arm_neon/ */
+
+/* cpu_isa_find - the table of a set by name, on a machine that has it; false otherwise. */
+bool cpu_isa_find(const char *name, struct cpu_isa *isa);
+
+/* Values at or above this, infinities and NaN make a row bad (docs/arithmetic.md, R6). */
+#define NUM_LIMIT 0x1p80f
+/* A block whose largest magnitude is below this quantises to zero (R3). */
+#define NUM_TINY 0x1p-60f
+
+/* The integer levels that stand for the float levels of NF4 and FP4, and what one unit is worth. */
+struct level_table {
+    int8_t level[16];
+    float unit; /* multiplies the block's scale */
+};
+const struct level_table *level_table(enum dtype t); /* NULL for other types */
+
+/* Layout of one layer's part of a page, for one kv head (docs/arithmetic.md, "Pages"):
+ * keys   [4 quarters of 16 positions][E/4][16 positions][4 elements] int8
+ * values [16 groups of 4 positions][E16/16][16 elements][4 positions] int8, E16 = E up to 16
+ * then 64 f32 each: key scales, value scales, running maximum of the value scales. */
+static inline uint32_t kv_round16(uint32_t e)
+{
+    return (e + 15) & ~15u;
+}
+static inline size_t kv_head_bytes(uint32_t e)
+{
+    return (size_t)KV_PAGE * (e + kv_round16(e)) + 3 * KV_PAGE * sizeof(float);
+}
+static inline size_t kv_key_at(uint32_t e, uint32_t slot, uint32_t d)
+{
+    return ((size_t)(slot / 16) * (e / 4) + d / 4) * 64 + slot % 16 * 4 + d % 4;
+}
+static inline size_t kv_value_at(uint32_t e, uint32_t slot, uint32_t d)
+{
+    return (size_t)KV_PAGE * e + ((size_t)(slot / 4) * (kv_round16(e) / 16) + d / 16) * 64 +
+           d % 16 * 4 + slot % 4;
+}
+static inline float *kv_scales(void *head_part, uint32_t e)
+{
+    return (float *)((uint8_t *)head_part + (size_t)KV_PAGE * (e + kv_round16(e)));
+}
+
+#endif
