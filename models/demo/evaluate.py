@@ -35,14 +35,18 @@ def answer(model, tok, messages):
 
 def right(text, expect):
     """Every expected string occurs, not as part of a longer word or number on its left."""
-    return all(re.search(r"(?<![\w])" + re.escape(e) if e[:1].isalnum() and len(e) < 4 else re.escape(e), text,
-                         re.IGNORECASE) for e in expect)
+    return all(
+        re.search(r"(?<![\w])" + re.escape(e) if e[:1].isalnum() and len(e) < 4 else re.escape(e),
+                  text, re.IGNORECASE) for e in expect)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--questions", type=pathlib.Path, default=pathlib.Path(__file__).parent / "eval.jsonl")
+    parser.add_argument("--questions",
+                        type=pathlib.Path,
+                        default=pathlib.Path(__file__).parent / "eval.jsonl")
     parser.add_argument("--ask", nargs="+")
     parser.add_argument("--wrong", action="store_true", help="print the wrong answers")
     args = parser.parse_args()
@@ -64,7 +68,8 @@ def main():
         n[0] += ok
         n[1] += 1
         if args.wrong and not ok:
-            print(f"{row['category']}: {row['messages'][-1]['content']!r} -> {text!r}, not {row['expect']}", flush=True)
+            asked = row["messages"][-1]["content"]
+            print(f"{row['category']}: {asked!r} -> {text!r}, not {row['expect']}", flush=True)
     for category, (good, all_) in counts.items():
         print(f"{category:40} {good:4} of {all_:4}  {100 * good / all_:5.1f} %")
     good, all_ = (sum(c[i] for c in counts.values()) for i in (0, 1))

@@ -1,4 +1,4 @@
-"""Test questions written by hand, none of whose wording the generator has: (question, key&key...)."""
+"""Test questions written by hand, in words that the generator does not use: (question, keys)."""
 
 HAND = [
     ("I'm planning a trip to Portugal and forgot the name of its capital.", "Lisbon"),

@@ -26,9 +26,10 @@ SPECIAL = [END, "<|im_start|>", "<|im_end|>"]
 # The pre-tokenizer of the Qwen2 family: digits one by one, words with their leading space.
 SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
          r"|\s*[\r\n]+|\s+(?!\S)|\s+")
-TEMPLATE = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] "
-            "+ '<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}"
-            "{{ '<|im_start|>assistant\\n' }}{% endif %}")
+TEMPLATE = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] "
+    "+ '<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}"
+    "{{ '<|im_start|>assistant\\n' }}{% endif %}")
 
 
 def train_tokenizer(folder, vocab, seed):
@@ -40,25 +41,34 @@ def train_tokenizer(folder, vocab, seed):
     tok = Tokenizer(models.BPE())
     tok.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(SPLIT), "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    ])
     tok.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab, show_progress=False, special_tokens=[AddedToken(s, special=True) for s in SPECIAL],
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
+    trainer = trainers.BpeTrainer(vocab_size=vocab,
+                                  show_progress=False,
+                                  special_tokens=[AddedToken(s, special=True) for s in SPECIAL],
+                                  initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
     tok.train_from_iterator(texts, trainer)
     assert tok.get_vocab_size() == vocab, tok.get_vocab_size()
     folder.mkdir(parents=True, exist_ok=True)
     tok.save(str(folder / "tokenizer.json"))
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>", "pad_token": END,
-              "bos_token": None, "unk_token": None, "add_bos_token": False, "clean_up_tokenization_spaces": False,
-              "model_max_length": CONFIG["max_position_embeddings"], "chat_template": TEMPLATE}
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": "<|im_end|>",
+        "pad_token": END,
+        "bos_token": None,
+        "unk_token": None,
+        "add_bos_token": False,
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": CONFIG["max_position_embeddings"],
+        "chat_template": TEMPLATE
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
     return tok
 
 
 class Rows:
     """Endless rows of tokens. A row starts with a document; the end of its last one is cut off."""
-
     def __init__(self, tok, seed):
         self.tok, self.writer = tok, Writer(seed)
 
@@ -84,9 +94,22 @@ def optimizers(model, rate):
     matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and "embed" not in n]
     embedding = [p for n, p in model.named_parameters() if "embed" in n]
     norms = [p for p in model.parameters() if p.dim() == 1]
-    return [torch.optim.Muon(matrices, lr=rate, momentum=0.95, weight_decay=0.05, adjust_lr_fn="original"),
-            torch.optim.AdamW([{"params": embedding, "lr": rate * 0.2}, {"params": norms, "lr": rate * 0.2}],
-                              betas=(0.9, 0.97), weight_decay=0.0)]
+    return [
+        torch.optim.Muon(matrices,
+                         lr=rate,
+                         momentum=0.95,
+                         weight_decay=0.05,
+                         adjust_lr_fn="original"),
+        torch.optim.AdamW([{
+            "params": embedding,
+            "lr": rate * 0.2
+        }, {
+            "params": norms,
+            "lr": rate * 0.2
+        }],
+                          betas=(0.9, 0.97),
+                          weight_decay=0.0)
+    ]
 
 
 def rate_at(done):
@@ -127,7 +150,8 @@ def train(args, tok, folder):
         x, y, w = rows.batch(args.tokens // length, length)
         with torch.autocast("cpu", torch.bfloat16):
             logits = model(x)
-        loss = (F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction="none") * w.flatten()).sum() / w.sum()
+        loss = (F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction="none") *
+                w.flatten()).sum() / w.sum()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for o in opts:
@@ -136,20 +160,26 @@ def train(args, tok, folder):
         step, tokens = step + 1, tokens + x.numel()
         mean = loss.item() if mean is None else 0.95 * mean + 0.05 * loss.item()
         if step % 25 == 0:
-            print(f"step {step} loss {mean:.4f} tokens {tokens} seconds {time.time() - start:.0f} done {done:.3f}", flush=True)
+            print(f"step {step} loss {mean:.4f} tokens {tokens} "
+                  f"seconds {time.time() - start:.0f} done {done:.3f}", flush=True)
         if time.time() - saved > args.save_s:
             saved = time.time()
             export(model, folder)
-            torch.save({"model": model.state_dict(), "opts": [o.state_dict() for o in opts], "step": step,
-                        "tokens": tokens, "used": time.time() - start}, state_file)
+            torch.save({"model": model.state_dict(), "opts": [o.state_dict() for o in opts],
+                        "step": step, "tokens": tokens, "used": time.time() - start}, state_file)
     export(model, folder)
-    print(f"finished: {step} steps, {tokens} tokens, {time.time() - start:.0f} seconds, loss {mean:.4f}")
+    print(f"finished: {step} steps, {tokens} tokens, {time.time() - start:.0f} seconds, "
+          f"loss {mean:.4f}")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, type=pathlib.Path)
-    parser.add_argument("--steps", type=int, default=0, help="length of the run (default: by --minutes)")
+    parser.add_argument("--steps",
+                        type=int,
+                        default=0,
+                        help="length of the run (default: by --minutes)")
     parser.add_argument("--minutes", type=float, default=50)
     parser.add_argument("--tokens", type=int, default=4096, help="tokens in a batch")
     parser.add_argument("--rate", type=float, default=0.02, help="learning rate of Muon")
