@@ -1,0 +1,244 @@
+/* isobit.h - the public library: language models with one exact arithmetic.
+ *
+ * Two nouns. An ENGINE is a model loaded on a device, with a fixed pool of memory for what it
+ * has read. A SESSION is one timeline of tokens inside an engine: it grows at the end, can be cut
+ * back, and can be forked; the work done for its tokens is kept in pages of 64 positions that forks
+ * share.
+ *
+ * Two more make them talk. A REQUEST appends prompt tokens to a session and says how to choose the
+ * tokens that follow. EVENTS come back from iso_engine_step: each step runs one forward pass over
+ * every session that has work, so that many sessions advance together in one batch.
+ *
+ *     struct iso_engine *engine;
+ *     struct iso_session *session;
+ *     struct iso_note note;
+ *     if (iso_engine_open("model.gguf", NULL, &engine, &note)) { puts(note.text); return 1; }
+ *     if (iso_session_open(engine, &session, &note)) ...
+ *     struct iso_request request = iso_request_default();
+ *     request.tokens = prompt; request.n_tokens = n_prompt; request.n_answer_max = 100;
+ *     if (iso_session_submit(session, &request, &note)) ...
+ *     const struct iso_event *events;
+ *     for (size_t n; (n = iso_engine_step(engine, &events)) > 0;)
+ *         for (size_t i = 0; i < n; i++)
+ *             if (events[i].kind == ISO_EVENT_TOKEN) use(events[i].token);
+ *     iso_engine_close(engine);
+ *
+ * The promise: a token and its logits depend on the weights file, the tokens before it, the request
+ * and the arithmetic's version. They do not depend on the batch, the chunks a prompt was read in,
+ * threads, instruction set or machine.
+ *
+ * The engine speaks token ids. Text (tokenizers, chat templates, stop strings) is above it.
+ * Thread: an engine and its sessions belong to one thread at a time. Nothing here prints or exits.
+ * Memory is reserved by iso_engine_open and iso_session_open; a step allocates nothing. */
+#ifndef ISOBIT_H
+#define ISOBIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The version of the arithmetic: equal strings, equal bits. */
+#define ISO_ARITHMETIC "exact-1"
+
+enum { ISO_PAGE_POSITIONS = 64, ISO_DIGEST_BYTES = 32, ISO_LOGPROBS_MAX = 20, ISO_STOPS_MAX = 64 };
+
+/* Errors that a caller can act on. Bugs abort. */
+enum iso_err {
+    ISO_OK,
+    ISO_ERR_USAGE,       /* the call makes no sense: a parameter out of range */
+    ISO_ERR_IO,          /* the system refused: disk, permissions */
+    ISO_ERR_NOT_FOUND,   /* no such file, tensor or key */
+    ISO_ERR_FORMAT,      /* malformed file */
+    ISO_ERR_UNSUPPORTED, /* well-formed, but not something this program does */
+    ISO_ERR_LIMIT,       /* longer than the context, more than the pool */
+    ISO_ERR_MEMORY,      /* the machine has not enough */
+    ISO_ERR_NUMERIC,     /* a value that is not finite appeared */
+    ISO_ERR_CANCELLED,
+    ISO_ERR_BUSY, /* the session has a request already, or no session is free */
+};
+
+/* One line for a person: what happened, to which name or number, what to do about it. */
+struct iso_note {
+    char text[512];
+};
+
+/* ---- engine ------------------------------------------------------------------------------- */
+
+struct iso_engine;
+
+struct iso_engine_options {
+    int n_threads;       /* 0: the processors that this process may use */
+    const char *isa;     /* "scalar", "avx2", "avx512", "neon"; NULL: the best that works here */
+    uint32_t n_ctx;      /* positions of one session; 0: what the model was trained for */
+    uint32_t n_chunk;    /* rows of one forward pass; 0: 512 */
+    uint32_t n_sessions; /* open at once, at most; 0: 1 */
+    uint32_t n_kv_pages; /* the pool; 0: enough for n_sessions of n_ctx positions each */
+    uint32_t n_logits;   /* rows of one pass whose logits are wanted; 0: n_sessions */
+    /* Called while weights are laid out; may be NULL. */
+    void (*progress)(void *context, uint64_t n_bytes_done, uint64_t n_bytes);
+    void *progress_context;
+};
+
+/* What is known of an open engine. Strings live as long as it. */
+struct iso_engine_info {
+    const char *arch;       /* "llama", "qwen3", ... */
+    const char *arithmetic; /* ISO_ARITHMETIC */
+    const char *isa;        /* the instruction set that computes */
+    int n_threads;
+    uint32_t n_vocab, n_layers, n_ctx, n_ctx_train, n_sessions, n_chunk;
+    uint64_t n_params;
+    size_t n_bytes_weights, n_bytes_kv_page;
+    uint32_t n_kv_pages, n_kv_pages_free;
+};
+
+/* iso_engine_open - load a model: a GGUF file, the first part of a split one, or a Hugging Face
+ * folder. options may be NULL. On error *engine is NULL and note (may be NULL) says why. */
+enum iso_err iso_engine_open(const char *path, const struct iso_engine_options *options,
+                             struct iso_engine **engine, struct iso_note *note);
+/* Closes its sessions too. NULL is nothing. */
+void iso_engine_close(struct iso_engine *engine);
+struct iso_engine_info iso_engine_info(const struct iso_engine *engine);
+
+/* ---- request ------------------------------------------------------------------------------ */
+
+/* The stages between logits and a token; iso_sampling.order runs them one after another. */
+enum iso_stage {
+    ISO_STAGE_END, /* the order's terminator */
+    ISO_STAGE_PENALTIES,
+    ISO_STAGE_TOP_K,
+    ISO_STAGE_TYPICAL,
+    ISO_STAGE_TOP_P,
+    ISO_STAGE_MIN_P,
+    ISO_STAGE_TEMPERATURE,
+    ISO_STAGE_COUNT,
+};
+
+struct iso_bias {
+    int32_t token;
+    float bias; /* added to the token's logit before every stage; finite */
+};
+
+/* How a token is chosen. The choice is a function of this, the logits and the session's tokens:
+ * probabilities are integers of 40 bits, ties go to the lower token id, and randomness is
+ * Philox4x32-10 keyed by (seed, choice, position). */
+struct iso_sampling {
+    float temperature;         /* 0: the most likely token */
+    uint32_t top_k;            /* keep the k most likely; 0: off */
+    float top_p;               /* keep the fewest that together reach p; 1: off */
+    float min_p;               /* keep those at least p times as likely as the first; 0: off */
+    float typical_p;           /* keep the most typical that together reach p; 1: off */
+    float repeat_penalty;      /* divides positive, multiplies negative logits; 1: off */
+    float frequency_penalty;   /* subtracted once for each time a token occurred; 0: off */
+    float presence_penalty;    /* subtracted once if it occurred; 0: off */
+    uint32_t n_penalty_window; /* the last tokens that penalties look at */
+    uint64_t seed;
+    uint32_t choice;             /* tells answers to the same prompt apart */
+    uint8_t order[8];            /* enum iso_stage, ended by ISO_STAGE_END; each at most once */
+    const struct iso_bias *bias; /* ascending token ids; kept until the request finishes */
+    size_t n_bias;
+};
+
+struct iso_request {
+    const int32_t *tokens; /* appended to the session; copied */
+    uint32_t n_tokens;     /* 0: continue the session's last token */
+    uint32_t n_answer_max; /* 0: only read; UINT32_MAX: to the context's end */
+    const int32_t *stops;  /* a chosen token of this set ends the answer; copied */
+    uint32_t n_stops;      /* at most ISO_STOPS_MAX */
+    struct iso_sampling sampling;
+    uint32_t n_logprobs;     /* alternatives reported with each token, at most 20 */
+    bool want_logprob;       /* of the chosen token */
+    bool want_logits_prompt; /* an ISO_EVENT_LOGITS for each prompt token */
+    bool want_digests;       /* SHA-256 of each row of logits */
+};
+
+struct iso_request iso_request_default(void);
+
+/* ---- session ------------------------------------------------------------------------------ */
+
+struct iso_session;
+
+/* Why a request ended. */
+enum iso_finish {
+    ISO_FINISH_NONE,    /* it has not */
+    ISO_FINISH_STOP,    /* a stop token, or the caller saw a stop string */
+    ISO_FINISH_LENGTH,  /* n_answer_max */
+    ISO_FINISH_CONTEXT, /* the context is full; nothing is ever shifted out */
+    ISO_FINISH_CANCELLED,
+    ISO_FINISH_ERROR, /* see err and note */
+};
+
+/* ISO_ERR_BUSY when n_sessions are open already. */
+enum iso_err iso_session_open(struct iso_engine *engine, struct iso_session **session,
+                              struct iso_note *note);
+void iso_session_close(struct iso_session *session);
+
+/* iso_session_submit - begin a request. ISO_ERR_LIMIT, and nothing changed, when the session's
+ * tokens and the prompt do not fit the context; the note has both numbers. Never truncates. */
+enum iso_err iso_session_submit(struct iso_session *session, const struct iso_request *request,
+                                struct iso_note *note);
+/* End the request now; the next step reports ISO_EVENT_FINISH with this reason. */
+void iso_session_cancel(struct iso_session *session, enum iso_finish reason);
+
+/* Cut the timeline back to its first n tokens (n <= its length). The session must be idle. */
+void iso_session_cut(struct iso_session *session, uint32_t n_tokens);
+/* A new session with the same tokens that shares this one's pages. Both must be idle. */
+enum iso_err iso_session_fork(struct iso_session *session, struct iso_session **copy,
+                              struct iso_note *note);
+
+/* The timeline: every token read or chosen so far. Valid until the session changes. */
+const int32_t *iso_session_tokens(const struct iso_session *session, uint32_t *n_tokens);
+bool iso_session_idle(const struct iso_session *session);
+
+/* ---- events ------------------------------------------------------------------------------- */
+
+enum iso_event_kind {
+    ISO_EVENT_PROMPT, /* part of the prompt was read: n_done of n_total tokens */
+    ISO_EVENT_LOGITS, /* the logits after a prompt token (want_logits_prompt) */
+    ISO_EVENT_BORDER, /* the prompt ends here: position is that of the first chosen token */
+    ISO_EVENT_TOKEN,  /* a token was chosen and appended */
+    ISO_EVENT_FINISH, /* the request is over; the session is idle */
+};
+
+struct iso_logprob {
+    int32_t token;
+    float logprob; /* natural logarithm of the model's own probability, before any stage */
+};
+
+struct iso_event {
+    enum iso_event_kind kind;
+    struct iso_session *session;
+    const struct iso_request *request;  /* the parameters in force, in the engine's own copy */
+    uint32_t position;                  /* of the token in the session */
+    int32_t token;                      /* LOGITS: the token read; TOKEN: the token chosen */
+    bool is_stop;                       /* TOKEN: it is one of the request's stops */
+    uint32_t n_done, n_total;           /* PROMPT */
+    float logprob;                      /* TOKEN, with want_logprob */
+    const struct iso_logprob *logprobs; /* TOKEN: n_logprobs of them, most likely first */
+    uint32_t n_logprobs;
+    const float *logits;    /* LOGITS, TOKEN: the n_vocab values the event comes from */
+    const uint8_t *digest;  /* LOGITS, TOKEN: SHA-256 of the logits as little-endian f32, or NULL */
+    enum iso_finish finish; /* FINISH */
+    enum iso_err err;
+    const char *note;
+};
+
+/* iso_engine_step - one forward pass over the sessions that have work. Returns the number of
+ * events it made, 0 when every session is idle. Events and what they point to are valid until the
+ * next call on this engine. */
+size_t iso_engine_step(struct iso_engine *engine, const struct iso_event **events);
+
+/* Natural log-probability of a token in a row of n_vocab logits, by the exact arithmetic. */
+float iso_logprob(const float *logits, uint32_t n_vocab, int32_t token);
+
+const char *iso_err_text(enum iso_err err);
+const char *iso_finish_text(enum iso_finish finish);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,186 @@
+/* engine.c - opening an engine: device, model, pages, sessions and the scratch of a step. */
+#include "engine/engine_int.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/threads.h"
+
+enum { CHUNK_DEFAULT = 512, CHUNK_MAX = 1 << 16, SESSIONS_MAX = 4096, THREADS_MAX = 1024 };
+
+#define SAME_ERR(name, text)                                                                       \
+    _Static_assert((int)ISO_ERR_##name == (int)ERR_##name, "error numbers differ");
+#define ISO_ERR_OK ISO_OK
+ERR_LIST(SAME_ERR)
+_Static_assert((int)ISO_PAGE_POSITIONS == (int)KV_PAGE, "page sizes differ");
+
+static enum err out_of_memory(struct err_note *note, const char *what)
+{
+    return err_set(note, ERR_MEMORY, "out of memory for %s", what);
+}
+
+static enum err check_options(struct iso_engine_options *o, struct err_note *note)
+{
+    if (o->n_threads == 0)
+        o->n_threads = threads_online();
+    if (o->n_chunk == 0)
+        o->n_chunk = CHUNK_DEFAULT;
+    if (o->n_sessions == 0)
+        o->n_sessions = 1;
+    if (o->n_logits < o->n_sessions)
+        o->n_logits = o->n_sessions;
+    if (o->n_threads < 0 || o->n_threads > THREADS_MAX)
+        return err_set(note, ERR_USAGE, "%d threads; from 1 to %d", o->n_threads, THREADS_MAX);
+    if (o->n_chunk > CHUNK_MAX)
+        return err_set(note, ERR_USAGE, "a chunk of %u rows; from 1 to %d", o->n_chunk, CHUNK_MAX);
+    if (o->n_sessions > SESSIONS_MAX)
+        return err_set(note, ERR_USAGE, "%u sessions; from 1 to %d", o->n_sessions, SESSIONS_MAX);
+    return ERR_OK;
+}
+
+static enum err open_sessions(struct iso_engine *e, uint32_t n_kv_pages, struct err_note *note)
+{
+    size_t n_pages = (e->n_ctx + KV_PAGE - 1) / KV_PAGE;
+    e->sessions = mem_array(e->n_sessions, sizeof e->sessions[0]);
+    if (!e->sessions)
+        return out_of_memory(note, "sessions");
+    for (uint32_t i = 0; i < e->n_sessions; i++) {
+        int32_t *tokens = mem_array(e->n_ctx, sizeof tokens[0]);
+        uint32_t *pages = mem_array(n_pages, sizeof pages[0]);
+        void **bases = mem_array(n_pages, sizeof bases[0]);
+        session_init(&e->sessions[i], e, tokens, pages, bases);
+        if (!tokens || !pages || !bases)
+            return out_of_memory(note, "sessions");
+    }
+    if (n_kv_pages == 0) {
+        size_t n_all;
+        if (!mul_ok(n_pages, e->n_sessions, &n_all) || n_all >= KV_PAGE_NONE)
+            return err_set(note, ERR_LIMIT, "%u sessions of %u positions are too many pages",
+                           e->n_sessions, e->n_ctx);
+        n_kv_pages = (uint32_t)n_all;
+    }
+    return kv_pages_init(&e->pages, n_kv_pages, model_info(e->model)->kv_page_bytes, note);
+}
+
+static enum err open_scratch(struct iso_engine *e, struct err_note *note)
+{
+    size_t n_vocab = model_info(e->model)->n_vocab, n_floats;
+    e->n_events_max = (size_t)e->n_logits + 4 * (size_t)e->n_sessions;
+    e->token = mem_array(e->n_chunk, sizeof e->token[0]);
+    e->rows = mem_array(e->n_chunk, sizeof e->rows[0]);
+    e->bad = mem_array(e->n_chunk, sizeof e->bad[0]);
+    e->logit_rows = mem_array(e->n_logits, sizeof e->logit_rows[0]);
+    e->digests = mem_array(e->n_logits, sizeof e->digests[0]);
+    e->need = mem_array(e->n_sessions, sizeof e->need[0]);
+    e->n_rows = mem_array(e->n_sessions, sizeof e->n_rows[0]);
+    e->events = mem_array(e->n_events_max, sizeof e->events[0]);
+    if (mul_ok(e->n_logits, n_vocab, &n_floats) &&
+        mul_ok(n_floats, sizeof e->logits[0], &e->n_bytes_logits))
+        e->logits = mem_pages(e->n_bytes_logits);
+    if (!e->token || !e->rows || !e->bad || !e->logit_rows || !e->digests || !e->need ||
+        !e->n_rows || !e->events || !e->logits)
+        return out_of_memory(note, "a forward pass");
+    return sampler_init(&e->sampler, (uint32_t)n_vocab, note);
+}
+
+static enum err open_parts(struct iso_engine *e, const struct table *table,
+                           const struct iso_engine_options *o, struct err_note *note)
+{
+    struct model_limits limits = {.n_rows_max = o->n_chunk, .n_ctx_max = o->n_ctx};
+    const char *isa = o->isa ? o->isa : "auto";
+    enum err rc = cpu_device_open(o->n_threads, isa, &e->device, note);
+    if (!rc)
+        rc =
+            model_open(table, e->device, limits, o->progress, o->progress_context, &e->model, note);
+    if (rc)
+        return rc;
+    e->n_ctx = model_info(e->model)->n_ctx;
+    rc = open_sessions(e, o->n_kv_pages, note);
+    return rc ? rc : open_scratch(e, note);
+}
+
+enum err engine_open(const struct table *table, const struct iso_engine_options *options,
+                     struct iso_engine **engine, struct err_note *note)
+{
+    struct iso_engine_options o = options ? *options : (struct iso_engine_options){0};
+    *engine = NULL;
+    enum err rc = check_options(&o, note);
+    if (rc)
+        return rc;
+    struct iso_engine *e = mem_zalloc(sizeof *e);
+    if (!e)
+        return out_of_memory(note, "an engine");
+    e->n_threads = o.n_threads;
+    e->n_chunk = o.n_chunk;
+    e->n_sessions = o.n_sessions;
+    e->n_logits = o.n_logits;
+    rc = open_parts(e, table, &o, note);
+    if (rc)
+        iso_engine_close(e);
+    else
+        *engine = e;
+    return rc;
+}
+
+static void close_sessions(struct iso_engine *e)
+{
+    for (uint32_t i = 0; e->sessions && i < e->n_sessions; i++) {
+        mem_free(e->sessions[i].tokens);
+        mem_free(e->sessions[i].pages);
+        mem_free(e->sessions[i].bases);
+    }
+    mem_free(e->sessions);
+}
+
+void iso_engine_close(struct iso_engine *e)
+{
+    if (!e)
+        return;
+    close_sessions(e);
+    kv_pages_release(&e->pages);
+    sampler_release(&e->sampler);
+    mem_free(e->token);
+    mem_free(e->rows);
+    mem_free(e->bad);
+    mem_free(e->logit_rows);
+    mem_free(e->digests);
+    mem_free(e->need);
+    mem_free(e->n_rows);
+    mem_free(e->events);
+    mem_pages_free(e->logits, e->n_bytes_logits);
+    if (e->model)
+        model_close(e->model);
+    if (e->device)
+        e->device->ops->close(e->device);
+    if (e->table)
+        e->table_free(e->table);
+    mem_free(e);
+}
+
+struct iso_engine_info iso_engine_info(const struct iso_engine *e)
+{
+    const struct model_info *m = model_info(e->model);
+    return (struct iso_engine_info){
+        .arch = m->arch,
+        .arithmetic = ISO_ARITHMETIC,
+        .isa = e->device->ops->name,
+        .n_threads = e->n_threads,
+        .n_vocab = m->n_vocab,
+        .n_layers = m->n_layers,
+        .n_ctx = e->n_ctx,
+        .n_ctx_train = m->n_ctx_train,
+        .n_sessions = e->n_sessions,
+        .n_chunk = e->n_chunk,
+        .n_params = m->n_params,
+        .n_bytes_weights = m->weight_bytes,
+        .n_bytes_kv_page = m->kv_page_bytes,
+        .n_kv_pages = e->pages.n_pages,
+        .n_kv_pages_free = e->pages.n_free,
+    };
+}
+
+void engine_set_tap(struct iso_engine *e, struct model_tap tap)
+{
+    model_set_tap(e->model, tap);
+}

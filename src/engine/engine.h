@@ -1,0 +1,20 @@
+/* engine.h - what the program's own tools may ask of an engine beyond include/isobit.h. */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "base/err.h"
+#include "isobit.h"
+
+struct model;
+struct model_tap;
+struct table;
+
+/* engine_open - iso_engine_open for a table that is open already and outlives the engine. */
+enum err engine_open(const struct table *table, const struct iso_engine_options *options,
+                     struct iso_engine **engine, struct err_note *note);
+
+/* A tap for isobit trace: sees every operation's result from the next step on. It may not
+ * allocate: a step is guarded. */
+void engine_set_tap(struct iso_engine *engine, struct model_tap tap);
+
+#endif

@@ -1,0 +1,84 @@
+/* engine_int.h - the insides of engine and session, for engine/ alone.
+ *
+ * A session's timeline is tokens[0..n_tokens); the first n_kv of them have their keys and values in
+ * pages. Reading a prompt, choosing a token and cutting back are all moves of these two numbers:
+ * n_kv <= n_tokens <= n_ctx, and pages[0..ceil(n_kv / KV_PAGE)) are held.
+ * States: free -> idle (open) -> busy (submit) -> idle (the step that reports FINISH). */
+#ifndef ENGINE_ENGINE_INT_H
+#define ENGINE_ENGINE_INT_H
+
+#include "device/device.h"
+#include "engine/engine.h"
+#include "engine/kv_pages.h"
+#include "engine/sampler.h"
+#include "engine/schedule.h"
+#include "model/model.h"
+
+enum session_state { SESSION_FREE, SESSION_IDLE, SESSION_BUSY };
+
+struct iso_session {
+    struct iso_engine *engine;
+    enum session_state state;
+    int32_t *tokens; /* [n_ctx] */
+    uint32_t n_tokens, n_kv;
+    uint32_t *pages; /* [n_ctx / KV_PAGE, rounded up] */
+    void **bases;    /* the same pages' addresses, as kv_row wants them */
+    uint32_t n_pages;
+
+    /* The request in force. */
+    struct iso_request request; /* tokens and stops point into this session */
+    int32_t stops[ISO_STOPS_MAX];
+    uint32_t border;      /* tokens before it were read, those from it on chosen */
+    uint32_t prompt_from; /* the request's own prompt began here */
+    enum iso_finish cancel;
+
+    /* What events point to. */
+    struct iso_logprob logprobs[ISO_LOGPROBS_MAX];
+    struct err_note note;
+};
+
+struct iso_engine {
+    struct device *device;
+    struct model *model;
+    struct kv_pages pages;
+    struct sampler sampler;
+    uint32_t n_ctx, n_chunk, n_logits, n_sessions, n_step;
+    int n_threads;
+    struct iso_session *sessions; /* [n_sessions] */
+
+    /* One step's scratch. */
+    int32_t *token;       /* [n_chunk] */
+    struct kv_row *rows;  /* [n_chunk] */
+    uint8_t *bad;         /* [n_chunk] */
+    uint32_t *logit_rows; /* [n_logits] */
+    float *logits;        /* [n_logits, n_vocab] */
+    size_t n_bytes_logits;
+    uint8_t (*digests)[ISO_DIGEST_BYTES]; /* [n_logits] */
+    struct schedule_need *need;           /* [n_sessions] */
+    uint32_t *n_rows;                     /* [n_sessions] */
+    struct iso_event *events;             /* [n_events_max] */
+    size_t n_events, n_events_max;
+
+    /* Only when opened by path: closed with the engine. */
+    struct table *table;
+    void (*table_free)(struct table *table);
+};
+
+/* The public note has the internal one's shape; errors are the same numbers. */
+_Static_assert(sizeof(struct iso_note) == sizeof(struct err_note), "notes differ");
+static inline struct err_note *note_of(struct iso_note *note)
+{
+    return (struct err_note *)note;
+}
+
+void session_init(struct iso_session *s, struct iso_engine *e, int32_t *tokens, uint32_t *pages,
+                  void **bases);
+/* session_reserve - pages for positions up to n_end, those from n_kv on exclusive. ERR_LIMIT when
+ * the pool is empty; what was taken stays with the session. */
+enum err session_reserve(struct iso_session *s, uint32_t n_end, struct err_note *note);
+struct schedule_need session_need(const struct iso_session *s);
+
+/* engine_event - a new event of this step, its session and request filled in. */
+struct iso_event *engine_event(struct iso_session *s, enum iso_event_kind kind);
+
+#endif

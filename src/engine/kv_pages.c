@@ -1,0 +1,73 @@
+/* kv_pages.c - the pool of key-value pages. */
+#include "engine/kv_pages.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+enum err kv_pages_init(struct kv_pages *p, uint32_t n_pages, size_t page_bytes,
+                       struct err_note *note)
+{
+    size_t n_bytes;
+    *p = (struct kv_pages){.page_bytes = page_bytes, .n_pages = n_pages, .n_free = n_pages};
+    if (!mul_ok(n_pages, page_bytes, &n_bytes))
+        return err_set(note, ERR_LIMIT, "%u key-value pages of %zu bytes are more than memory",
+                       n_pages, page_bytes);
+    p->memory = mem_pages(n_bytes);
+    p->free_stack = mem_array(n_pages, sizeof p->free_stack[0]);
+    p->count = mem_array(n_pages, sizeof p->count[0]);
+    if (!p->memory || !p->free_stack || !p->count) {
+        kv_pages_release(p);
+        return err_set(note, ERR_MEMORY,
+                       "cannot reserve %.1f MiB for %u key-value pages; ask for a smaller context",
+                       (double)n_bytes / 1048576.0, n_pages);
+    }
+    for (uint32_t i = 0; i < n_pages; i++)
+        p->free_stack[i] = n_pages - 1 - i;
+    return ERR_OK;
+}
+
+void kv_pages_release(struct kv_pages *p)
+{
+    mem_pages_free(p->memory, p->n_pages * p->page_bytes);
+    mem_free(p->free_stack);
+    mem_free(p->count);
+    *p = (struct kv_pages){0};
+}
+
+uint32_t kv_pages_take(struct kv_pages *p)
+{
+    if (p->n_free == 0)
+        return KV_PAGE_NONE;
+    uint32_t page = p->free_stack[--p->n_free];
+    CHECK(p->count[page] == 0);
+    p->count[page] = 1;
+    return page;
+}
+
+void kv_pages_share(struct kv_pages *p, uint32_t page)
+{
+    CHECK(page < p->n_pages && p->count[page] > 0);
+    p->count[page]++;
+}
+
+void kv_pages_drop(struct kv_pages *p, uint32_t page)
+{
+    CHECK(page < p->n_pages && p->count[page] > 0);
+    if (--p->count[page] == 0)
+        p->free_stack[p->n_free++] = page;
+}
+
+uint32_t kv_pages_own(struct kv_pages *p, uint32_t page)
+{
+    CHECK(page < p->n_pages && p->count[page] > 0);
+    if (p->count[page] == 1)
+        return page;
+    uint32_t copy = kv_pages_take(p);
+    if (copy == KV_PAGE_NONE)
+        return KV_PAGE_NONE;
+    memcpy(kv_pages_base(p, copy), kv_pages_base(p, page), p->page_bytes);
+    p->count[page]--;
+    return copy;
+}

@@ -1,0 +1,43 @@
+/* kv_pages.h - the pool of key-value pages: fixed at open, counted references, copy on write.
+ *
+ * A page holds KV_PAGE positions of every layer. Several sessions may refer to one page; only a
+ * page with a single reference may be written. Invariants: a page is either free (count 0, on the
+ * free stack once) or in use (count >= 1); n_free + pages in use = n_pages.
+ * Thread: the owner of the engine. Nothing here allocates after kv_pages_init. */
+#ifndef ENGINE_KV_PAGES_H
+#define ENGINE_KV_PAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define KV_PAGE_NONE UINT32_MAX
+
+struct kv_pages {
+    uint8_t *memory; /* n_pages * page_bytes; the system gives it when it is touched */
+    size_t page_bytes;
+    uint32_t n_pages, n_free;
+    uint32_t *free_stack; /* [n_free] the next page to take is the last */
+    uint32_t *count;      /* [n_pages] references */
+};
+
+enum err kv_pages_init(struct kv_pages *p, uint32_t n_pages, size_t page_bytes,
+                       struct err_note *note);
+void kv_pages_release(struct kv_pages *p);
+
+uint32_t kv_pages_take(struct kv_pages *p); /* a page with one reference; KV_PAGE_NONE: none free */
+void kv_pages_share(struct kv_pages *p, uint32_t page); /* one more reference */
+void kv_pages_drop(struct kv_pages *p, uint32_t page);  /* one fewer; free at 0 */
+
+/* kv_pages_own - a page with page's bytes that only the caller refers to: the page itself if it is
+ * already so, else a copy that replaces the caller's reference. KV_PAGE_NONE, and nothing changed,
+ * when a copy is needed and no page is free. */
+uint32_t kv_pages_own(struct kv_pages *p, uint32_t page);
+
+static inline void *kv_pages_base(const struct kv_pages *p, uint32_t page)
+{
+    return p->memory + (size_t)page * p->page_bytes;
+}
+
+#endif

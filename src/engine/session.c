@@ -1,0 +1,200 @@
+/* session.c - timelines: submit, cut, fork, and the pages they hold. */
+#include <string.h>
+
+#include "base/check.h"
+#include "engine/engine_int.h"
+
+void session_init(struct iso_session *s, struct iso_engine *e, int32_t *tokens, uint32_t *pages,
+                  void **bases)
+{
+    *s = (struct iso_session){.engine = e, .tokens = tokens, .pages = pages, .bases = bases};
+}
+
+enum iso_err iso_session_open(struct iso_engine *e, struct iso_session **session,
+                              struct iso_note *note)
+{
+    for (uint32_t i = 0; i < e->n_sessions; i++) {
+        struct iso_session *s = &e->sessions[i];
+        if (s->state != SESSION_FREE)
+            continue;
+        s->state = SESSION_IDLE;
+        *session = s;
+        return ISO_OK;
+    }
+    *session = NULL;
+    return (enum iso_err)err_set(note_of(note), ERR_BUSY,
+                                 "all %u sessions of this engine are open; close one, or open the "
+                                 "engine with more",
+                                 e->n_sessions);
+}
+
+static void drop_pages_from(struct iso_session *s, uint32_t n_pages)
+{
+    while (s->n_pages > n_pages)
+        kv_pages_drop(&s->engine->pages, s->pages[--s->n_pages]);
+}
+
+void iso_session_close(struct iso_session *s)
+{
+    if (!s)
+        return;
+    CHECK(s->state != SESSION_FREE);
+    drop_pages_from(s, 0);
+    session_init(s, s->engine, s->tokens, s->pages, s->bases);
+}
+
+static uint32_t pages_for(uint32_t n_positions)
+{
+    return (n_positions + KV_PAGE - 1) / KV_PAGE;
+}
+
+static void cut(struct iso_session *s, uint32_t n_tokens)
+{
+    CHECK(n_tokens <= s->n_tokens);
+    s->n_tokens = n_tokens;
+    if (s->n_kv > n_tokens)
+        s->n_kv = n_tokens;
+    drop_pages_from(s, pages_for(s->n_kv));
+}
+
+void iso_session_cut(struct iso_session *s, uint32_t n_tokens)
+{
+    CHECK(s->state == SESSION_IDLE);
+    cut(s, n_tokens);
+}
+
+enum iso_err iso_session_fork(struct iso_session *s, struct iso_session **copy,
+                              struct iso_note *note)
+{
+    CHECK(s->state == SESSION_IDLE);
+    enum iso_err rc = iso_session_open(s->engine, copy, note);
+    if (rc)
+        return rc;
+    struct iso_session *c = *copy;
+    memcpy(c->tokens, s->tokens, s->n_tokens * sizeof c->tokens[0]);
+    memcpy(c->pages, s->pages, s->n_pages * sizeof c->pages[0]);
+    memcpy(c->bases, s->bases, s->n_pages * sizeof c->bases[0]);
+    for (uint32_t i = 0; i < s->n_pages; i++)
+        kv_pages_share(&s->engine->pages, s->pages[i]);
+    c->n_tokens = s->n_tokens;
+    c->n_kv = s->n_kv;
+    c->n_pages = s->n_pages;
+    return ISO_OK;
+}
+
+enum err session_reserve(struct iso_session *s, uint32_t n_end, struct err_note *note)
+{
+    struct kv_pages *pool = &s->engine->pages;
+    CHECK(s->n_kv <= n_end && n_end <= s->engine->n_ctx);
+    for (uint32_t i = s->n_kv / KV_PAGE; i < pages_for(n_end); i++) {
+        uint32_t page = i < s->n_pages ? kv_pages_own(pool, s->pages[i]) : kv_pages_take(pool);
+        if (page == KV_PAGE_NONE)
+            return err_set(note, ERR_LIMIT,
+                           "all %u key-value pages are in use; open the engine with more, or with "
+                           "fewer sessions",
+                           pool->n_pages);
+        s->pages[i] = page;
+        s->bases[i] = kv_pages_base(pool, page);
+        if (i == s->n_pages)
+            s->n_pages++;
+    }
+    return ERR_OK;
+}
+
+static enum err check_tokens(const struct iso_session *s, const struct iso_request *r,
+                             uint32_t n_vocab, struct err_note *note)
+{
+    for (uint32_t i = 0; i < r->n_tokens; i++)
+        if (r->tokens[i] < 0 || (uint32_t)r->tokens[i] >= n_vocab)
+            return err_set(note, ERR_USAGE, "token %d at place %u: this vocabulary has ids 0 to %u",
+                           r->tokens[i], i, n_vocab - 1);
+    for (uint32_t i = 0; i < r->n_stops; i++)
+        if (r->stops[i] < 0 || (uint32_t)r->stops[i] >= n_vocab)
+            return err_set(note, ERR_USAGE, "stop token %d: this vocabulary has ids 0 to %u",
+                           r->stops[i], n_vocab - 1);
+    if (s->n_tokens == 0 && r->n_tokens == 0)
+        return err_set(note, ERR_USAGE, "the prompt is empty, and so is the session");
+    return ERR_OK;
+}
+
+static enum err check_request(const struct iso_session *s, const struct iso_request *r,
+                              struct err_note *note)
+{
+    const struct iso_engine *e = s->engine;
+    uint32_t n_vocab = model_info(e->model)->n_vocab;
+    if (r->n_stops > ISO_STOPS_MAX)
+        return err_set(note, ERR_LIMIT, "%u stop tokens; at most %d", r->n_stops, ISO_STOPS_MAX);
+    if (r->n_logprobs > ISO_LOGPROBS_MAX || r->n_logprobs > n_vocab)
+        return err_set(note, ERR_LIMIT, "%u log-probabilities for each token; at most %d",
+                       r->n_logprobs, ISO_LOGPROBS_MAX);
+    if (r->n_tokens > e->n_ctx - s->n_tokens) {
+        if (s->n_tokens == 0)
+            return err_set(note, ERR_LIMIT,
+                           "the prompt has %u tokens but the context holds %u; shorten it, or use "
+                           "a larger context",
+                           r->n_tokens, e->n_ctx);
+        return err_set(note, ERR_LIMIT,
+                       "%u tokens and %u more are %llu, but the context holds %u; begin a new "
+                       "session, or use a larger context",
+                       s->n_tokens, r->n_tokens, (unsigned long long)s->n_tokens + r->n_tokens,
+                       e->n_ctx);
+    }
+    enum err rc = check_tokens(s, r, n_vocab, note);
+    return rc ? rc : sampling_check(&r->sampling, n_vocab, note);
+}
+
+enum iso_err iso_session_submit(struct iso_session *s, const struct iso_request *r,
+                                struct iso_note *note)
+{
+    CHECK(s->state != SESSION_FREE);
+    if (s->state == SESSION_BUSY)
+        return (enum iso_err)err_set(note_of(note), ERR_BUSY,
+                                     "the session has not finished its last request");
+    enum err rc = check_request(s, r, note_of(note));
+    if (rc)
+        return (enum iso_err)rc;
+    s->prompt_from = s->n_tokens;
+    if (r->n_tokens)
+        memcpy(s->tokens + s->n_tokens, r->tokens, r->n_tokens * sizeof s->tokens[0]);
+    if (r->n_stops)
+        memcpy(s->stops, r->stops, r->n_stops * sizeof s->stops[0]);
+    s->n_tokens += r->n_tokens;
+    s->request = *r;
+    s->request.tokens = s->tokens + s->prompt_from;
+    s->request.stops = s->stops;
+    s->border = s->n_tokens;
+    s->cancel = ISO_FINISH_NONE;
+    if (s->n_kv == s->n_tokens) /* the last position is computed again, for its logits */
+        s->n_kv--;
+    s->state = SESSION_BUSY;
+    return ISO_OK;
+}
+
+void iso_session_cancel(struct iso_session *s, enum iso_finish reason)
+{
+    CHECK(reason == ISO_FINISH_STOP || reason == ISO_FINISH_CANCELLED);
+    if (s->state == SESSION_BUSY)
+        s->cancel = reason;
+}
+
+const int32_t *iso_session_tokens(const struct iso_session *s, uint32_t *n_tokens)
+{
+    *n_tokens = s->n_tokens;
+    return s->tokens;
+}
+
+bool iso_session_idle(const struct iso_session *s)
+{
+    return s->state == SESSION_IDLE;
+}
+
+struct schedule_need session_need(const struct iso_session *s)
+{
+    if (s->state != SESSION_BUSY)
+        return (struct schedule_need){0};
+    return (struct schedule_need){
+        .n_pending = s->n_tokens - s->n_kv,
+        .last_logits = s->request.n_answer_max > 0,
+        .all_logits = s->request.want_logits_prompt && s->n_tokens == s->border,
+    };
+}

@@ -1,0 +1,213 @@
+/* step.c - one forward pass: rows from every busy session, then a token for each that is ready. */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "engine/engine_int.h"
+
+struct iso_event *engine_event(struct iso_session *s, enum iso_event_kind kind)
+{
+    struct iso_engine *e = s->engine;
+    CHECK(e->n_events < e->n_events_max);
+    struct iso_event *event = &e->events[e->n_events++];
+    *event = (struct iso_event){.kind = kind, .session = s, .request = &s->request, .note = ""};
+    event->token = -1;
+    return event;
+}
+
+static void finish(struct iso_session *s, enum iso_finish reason, enum err rc)
+{
+    struct iso_event *event = engine_event(s, ISO_EVENT_FINISH);
+    event->position = s->n_tokens;
+    event->finish = reason;
+    event->err = (enum iso_err)rc;
+    event->note = rc ? s->note.text : "";
+    s->state = SESSION_IDLE;
+    s->cancel = ISO_FINISH_NONE;
+}
+
+/* Cancelled sessions leave; the others say what they need. Whether anything is to be computed. */
+static bool collect_needs(struct iso_engine *e)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < e->n_sessions; i++) {
+        struct iso_session *s = &e->sessions[i];
+        if (s->state == SESSION_BUSY && s->cancel)
+            finish(s, s->cancel, ERR_OK);
+        e->need[i] = session_need(s);
+        any |= e->need[i].n_pending > 0;
+    }
+    return any;
+}
+
+/* Fills the batch with a session's rows and marks those whose logits are wanted. */
+static void add_rows(struct iso_session *s, uint32_t n_rows, struct batch *b)
+{
+    struct iso_engine *e = s->engine;
+    struct schedule_need need = e->need[s - e->sessions];
+    uint32_t n_logits = schedule_logits(need, n_rows);
+    for (uint32_t i = 0; i < n_rows; i++) {
+        uint32_t row = b->n_rows++;
+        e->token[row] = s->tokens[s->n_kv + i];
+        e->rows[row] = (struct kv_row){.pages = s->bases, .position = s->n_kv + i};
+        e->bad[row] = 0;
+        if (i >= n_rows - n_logits)
+            e->logit_rows[b->n_logits++] = row;
+    }
+}
+
+static struct batch build_batch(struct iso_engine *e)
+{
+    struct batch b = {.token = e->token,
+                      .rows = e->rows,
+                      .logit_rows = e->logit_rows,
+                      .logits = e->logits,
+                      .bad = e->bad};
+    schedule_rows(e->need, e->n_sessions, e->n_step++ % e->n_sessions, e->n_chunk, e->n_logits,
+                  e->n_rows);
+    for (uint32_t i = 0; i < e->n_sessions; i++) {
+        struct iso_session *s = &e->sessions[i];
+        if (e->n_rows[i] == 0)
+            continue;
+        enum err rc = session_reserve(s, s->n_kv + e->n_rows[i], &s->note);
+        if (rc) {
+            finish(s, ISO_FINISH_ERROR, rc);
+            e->n_rows[i] = 0;
+        } else {
+            add_rows(s, e->n_rows[i], &b);
+        }
+    }
+    return b;
+}
+
+static const uint8_t *digest_of(struct iso_engine *e, uint32_t logits_i, uint32_t n_vocab)
+{
+    const float *row = e->logits + (size_t)logits_i * n_vocab;
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "digests are of little-endian f32");
+    sha256_of(row, n_vocab * sizeof row[0], e->digests[logits_i]);
+    return e->digests[logits_i];
+}
+
+static struct iso_event *logits_event(struct iso_session *s, enum iso_event_kind kind,
+                                      uint32_t logits_i)
+{
+    struct iso_engine *e = s->engine;
+    uint32_t n_vocab = e->sampler.n_vocab;
+    struct iso_event *event = engine_event(s, kind);
+    event->logits = e->logits + (size_t)logits_i * n_vocab;
+    if (s->request.want_digests)
+        event->digest = digest_of(e, logits_i, n_vocab);
+    return event;
+}
+
+static bool is_stop(const struct iso_session *s, int32_t token)
+{
+    for (uint32_t i = 0; i < s->request.n_stops; i++)
+        if (s->stops[i] == token)
+            return true;
+    return false;
+}
+
+/* Chooses the token after the session's last and appends it; ends the request where it must. */
+static void choose(struct iso_session *s, uint32_t logits_i)
+{
+    struct iso_engine *e = s->engine;
+    const struct iso_request *r = &s->request;
+    if (s->n_tokens == s->border)
+        engine_event(s, ISO_EVENT_BORDER)->position = s->border;
+    if (r->n_answer_max == 0 || s->n_tokens == e->n_ctx) {
+        finish(s, r->n_answer_max == 0 ? ISO_FINISH_LENGTH : ISO_FINISH_CONTEXT, ERR_OK);
+        return;
+    }
+    struct iso_event *event = logits_event(s, ISO_EVENT_TOKEN, logits_i);
+    event->token = sampler_choose(&e->sampler, &r->sampling, event->logits, s->tokens, s->n_tokens);
+    event->position = s->n_tokens;
+    event->is_stop = is_stop(s, event->token);
+    if (r->want_logprob)
+        event->logprob = iso_logprob(event->logits, e->sampler.n_vocab, event->token);
+    if (r->n_logprobs) {
+        sampler_logprobs(&e->sampler, event->logits, r->n_logprobs, s->logprobs);
+        event->logprobs = s->logprobs;
+        event->n_logprobs = r->n_logprobs;
+    }
+    s->tokens[s->n_tokens++] = event->token;
+    if (event->is_stop)
+        finish(s, ISO_FINISH_STOP, ERR_OK);
+    else if (s->n_tokens - s->border >= r->n_answer_max)
+        finish(s, ISO_FINISH_LENGTH, ERR_OK);
+    else if (s->n_tokens == e->n_ctx)
+        finish(s, ISO_FINISH_CONTEXT, ERR_OK);
+}
+
+/* The layer of the first bad row of a session, -1 if all are finite. */
+static bool rows_are_finite(struct iso_session *s, const struct batch *b, uint32_t first_row,
+                            uint32_t n_rows)
+{
+    for (uint32_t i = 0; i < n_rows; i++) {
+        uint32_t bad = b->bad[first_row + i];
+        if (!bad)
+            continue;
+        err_set(&s->note, ERR_NUMERIC,
+                "a value that is not finite appeared in layer %u at position %u; the weights are "
+                "damaged, or the model overflows",
+                bad - 1, s->n_kv + i);
+        return false;
+    }
+    return true;
+}
+
+/* What a pass means for one session: rows [first_row, +n_rows), logits from logits_i on. */
+static void take_results(struct iso_session *s, const struct batch *b, uint32_t first_row,
+                         uint32_t n_rows, uint32_t logits_i)
+{
+    struct schedule_need need = s->engine->need[s - s->engine->sessions];
+    if (!rows_are_finite(s, b, first_row, n_rows)) {
+        finish(s, ISO_FINISH_ERROR, ERR_NUMERIC);
+        return;
+    }
+    bool reads_prompt = s->n_tokens == s->border;
+    for (uint32_t i = 0; need.all_logits && i < n_rows; i++) {
+        struct iso_event *event = logits_event(s, ISO_EVENT_LOGITS, logits_i + i);
+        event->position = s->n_kv + i;
+        event->token = s->tokens[event->position];
+    }
+    s->n_kv += n_rows;
+    if (reads_prompt) {
+        struct iso_event *event = engine_event(s, ISO_EVENT_PROMPT);
+        event->position = s->n_kv;
+        event->n_total = s->border - s->prompt_from;
+        event->n_done = s->n_kv > s->prompt_from ? s->n_kv - s->prompt_from : 0;
+    }
+    if (s->n_kv == s->n_tokens)
+        choose(s, logits_i + schedule_logits(need, n_rows) - 1);
+}
+
+static void run(struct iso_engine *e)
+{
+    struct batch b = build_batch(e);
+    if (b.n_rows == 0)
+        return;
+    model_forward(e->model, &b);
+    e->device->ops->wait(e->device);
+    uint32_t row = 0, logits_i = 0;
+    for (uint32_t i = 0; i < e->n_sessions; i++) {
+        uint32_t n_rows = e->n_rows[i];
+        if (n_rows == 0)
+            continue;
+        take_results(&e->sessions[i], &b, row, n_rows, logits_i);
+        row += n_rows;
+        logits_i += schedule_logits(e->need[i], n_rows);
+    }
+}
+
+size_t iso_engine_step(struct iso_engine *e, const struct iso_event **events)
+{
+    e->n_events = 0;
+    *events = e->events;
+    mem_guard_begin("a step of the engine");
+    if (collect_needs(e))
+        run(e);
+    mem_guard_end();
+    return e->n_events;
+}

@@ -1,0 +1,442 @@
+/* test_session.c - engine and sessions over a model whose cache is the tokens themselves.
+ *
+ * The model below writes each row's token into its page and makes logits from all tokens that it
+ * finds in the pages up to the row's position. Whatever a session does (chunks, batches, forks,
+ * cuts, copies), its logits must be those of its own timeline. */
+#include "lib/test.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "engine/sampler.h"
+#include "model/model.h"
+
+enum { V = 50, CTX = 200, BAD_TOKEN = 49 };
+
+struct model {
+    struct model_info info;
+    uint32_t n_rows_max, n_calls, n_rows_largest;
+};
+static struct model fake;
+
+static void device_nothing(struct device *d)
+{
+    (void)d;
+}
+static const struct device_ops fake_ops = {
+    .name = "fake", .close = device_nothing, .wait = device_nothing};
+static struct device fake_device = {&fake_ops};
+
+enum err cpu_device_open(int n_threads, const char *isa, struct device **d, struct err_note *note)
+{
+    (void)n_threads, (void)isa, (void)note;
+    *d = &fake_device;
+    return ERR_OK;
+}
+
+enum err model_open(const struct table *t, struct device *d, struct model_limits limits,
+                    void (*progress)(void *, uint64_t, uint64_t), void *context, struct model **m,
+                    struct err_note *note)
+{
+    (void)t, (void)d, (void)progress, (void)context, (void)note;
+    fake = (struct model){.n_rows_max = limits.n_rows_max};
+    fake.info = (struct model_info){.arch = "fake",
+                                    .n_vocab = V,
+                                    .n_ctx = limits.n_ctx_max ? limits.n_ctx_max : CTX,
+                                    .kv_page_bytes = KV_PAGE * sizeof(int32_t)};
+    *m = &fake;
+    return ERR_OK;
+}
+void model_close(struct model *m)
+{
+    (void)m;
+}
+const struct model_info *model_info(const struct model *m)
+{
+    return &m->info;
+}
+void model_set_tap(struct model *m, struct model_tap tap)
+{
+    (void)m, (void)tap;
+}
+
+static void logits_after(uint64_t hash, float *logits)
+{
+    for (int i = 0; i < V; i++)
+        logits[i] = test_randf(&hash) * 6;
+}
+
+static uint64_t mix(uint64_t hash, int32_t token)
+{
+    hash ^= (uint64_t)token + 1;
+    return test_rand(&hash);
+}
+
+void model_forward(struct model *m, const struct batch *b)
+{
+    uint32_t logits_i = 0;
+    assert_true(b->n_rows >= 1 && b->n_rows <= m->n_rows_max);
+    m->n_calls++;
+    m->n_rows_largest = b->n_rows > m->n_rows_largest ? b->n_rows : m->n_rows_largest;
+    for (uint32_t row = 0; row < b->n_rows; row++) {
+        struct kv_row r = b->rows[row];
+        ((int32_t *)r.pages[r.position / KV_PAGE])[r.position % KV_PAGE] = b->token[row];
+        uint64_t hash = 0;
+        for (uint32_t i = 0; i <= r.position; i++)
+            hash = mix(hash, ((int32_t *)r.pages[i / KV_PAGE])[i % KV_PAGE]);
+        if (logits_i < b->n_logits && b->logit_rows[logits_i] == row)
+            logits_after(hash, b->logits + (size_t)V * logits_i++);
+        if (b->token[row] == BAD_TOKEN)
+            b->bad[row] = 3;
+    }
+    assert_int_equal(logits_i, b->n_logits);
+}
+
+/* What the timeline must be: the same choice without engine, pages or batches. */
+static uint32_t oracle(int32_t *tokens, uint32_t n_prompt, uint32_t n_answer,
+                       const struct iso_sampling *p)
+{
+    struct sampler s;
+    float logits[V];
+    uint64_t hash = 0;
+    assert_ok(sampler_init(&s, V, NULL));
+    for (uint32_t i = 0; i < n_prompt + n_answer - 1; i++) {
+        hash = mix(hash, tokens[i]);
+        if (i + 1 < n_prompt)
+            continue;
+        logits_after(hash, logits);
+        tokens[i + 1] = sampler_choose(&s, p, logits, tokens, i + 1);
+    }
+    sampler_release(&s);
+    return n_prompt + n_answer;
+}
+
+static struct iso_engine *open_fake(struct iso_engine_options o)
+{
+    struct iso_engine *e;
+    struct err_note note = {""};
+    if (engine_open(NULL, &o, &e, &note))
+        fail_msg("%s", note.text);
+    return e;
+}
+
+static void make_prompt(uint64_t seed, int32_t *tokens, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        tokens[i] = (int32_t)(test_rand(&seed) % (V - 1));
+}
+
+/* A request whose answers avoid BAD_TOKEN. */
+static const struct iso_bias no_bad[] = {{BAD_TOKEN, -1000}};
+static struct iso_request request_of(const int32_t *tokens, uint32_t n, uint32_t n_answer)
+{
+    struct iso_request r = iso_request_default();
+    r.tokens = tokens;
+    r.n_tokens = n;
+    r.n_answer_max = n_answer;
+    r.sampling.bias = no_bad;
+    r.sampling.n_bias = 1;
+    r.sampling.repeat_penalty = 1.2f;
+    r.sampling.seed = 11;
+    return r;
+}
+
+static struct iso_event run_to_end(struct iso_engine *e)
+{
+    const struct iso_event *events;
+    struct iso_event last = {0};
+    for (size_t n; (n = iso_engine_step(e, &events)) > 0;)
+        for (size_t i = 0; i < n; i++)
+            last = events[i].kind == ISO_EVENT_FINISH ? events[i] : last;
+    return last;
+}
+
+static void assert_timeline(struct iso_session *s, const int32_t *wanted, uint32_t n)
+{
+    uint32_t n_tokens;
+    const int32_t *tokens = iso_session_tokens(s, &n_tokens);
+    assert_int_equal(n_tokens, n);
+    assert_memory_equal(tokens, wanted, n * sizeof tokens[0]);
+}
+
+static void tokens_do_not_depend_on_chunks(void **state)
+{
+    (void)state;
+    static const uint32_t chunks[] = {1, 2, 7, 63, 64, 65, 512};
+    int32_t wanted[CTX], prompt[100];
+    make_prompt(1, prompt, 100);
+    struct iso_request r = request_of(prompt, 100, 60);
+    memcpy(wanted, prompt, sizeof prompt);
+    oracle(wanted, 100, 60, &r.sampling);
+    for (size_t i = 0; i < COUNT_OF(chunks); i++) {
+        struct iso_session *s;
+        struct iso_engine *e = open_fake((struct iso_engine_options){.n_chunk = chunks[i]});
+        assert_int_equal(iso_session_open(e, &s, NULL), ISO_OK);
+        assert_int_equal(iso_session_submit(s, &r, NULL), ISO_OK);
+        struct iso_event end = run_to_end(e);
+        assert_int_equal(end.finish, ISO_FINISH_LENGTH);
+        assert_timeline(s, wanted, 160);
+        assert_int_equal(fake.n_rows_largest, chunks[i] < 100 ? chunks[i] : 100);
+        iso_engine_close(e);
+    }
+}
+
+static void events_tell_the_whole_story(void **state)
+{
+    (void)state;
+    int32_t prompt[10];
+    make_prompt(2, prompt, 10);
+    struct iso_request r = request_of(prompt, 10, 3);
+    r.want_logits_prompt = r.want_digests = r.want_logprob = true;
+    r.n_logprobs = 5;
+    struct iso_session *s;
+    struct iso_engine *e = open_fake((struct iso_engine_options){.n_chunk = 4, .n_logits = 3});
+    iso_session_open(e, &s, NULL);
+    assert_int_equal(iso_session_submit(s, &r, NULL), ISO_OK);
+    char story[100] = "";
+    const struct iso_event *events;
+    uint32_t position = 0;
+    for (size_t n; (n = iso_engine_step(e, &events)) > 0;) {
+        for (size_t i = 0; i < n; i++) {
+            const struct iso_event *ev = &events[i];
+            story[strlen(story)] = "pLbTf"[ev->kind];
+            if (ev->kind == ISO_EVENT_PROMPT || ev->kind == ISO_EVENT_FINISH)
+                continue;
+            assert_int_equal(ev->position, position);
+            position += ev->kind != ISO_EVENT_BORDER;
+            if (ev->kind == ISO_EVENT_BORDER) {
+                assert_int_equal(position, 10);
+                continue;
+            }
+            uint8_t digest[32];
+            sha256_of(ev->logits, V * sizeof(float), digest);
+            assert_memory_equal(ev->digest, digest, 32);
+            if (ev->kind != ISO_EVENT_TOKEN)
+                continue;
+            assert_int_equal(ev->n_logprobs, 5);
+            assert_true(ev->logprob == iso_logprob(ev->logits, V, ev->token));
+        }
+    }
+    assert_string_equal(story, "LLLpLLLpLLLpLpbTTTf");
+    assert_true(iso_session_idle(s));
+    iso_engine_close(e);
+}
+
+/* Sessions of every length run at once; each is what it would have been alone. */
+static void sessions_do_not_disturb_each_other(void **state)
+{
+    (void)state;
+    enum { N = 9 };
+    static int32_t prompts[N][CTX], wanted[N][CTX];
+    struct iso_session *s[N];
+    struct iso_engine *e = open_fake((struct iso_engine_options){.n_chunk = 16, .n_sessions = N});
+    for (uint32_t i = 0; i < N; i++) {
+        make_prompt(i, prompts[i], 1 + 17 * i);
+        struct iso_request r = request_of(prompts[i], 1 + 17 * i, 5 + 3 * i);
+        r.sampling.choice = i;
+        memcpy(wanted[i], prompts[i], sizeof wanted[i]);
+        oracle(wanted[i], r.n_tokens, r.n_answer_max, &r.sampling);
+        assert_int_equal(iso_session_open(e, &s[i], NULL), ISO_OK);
+        assert_int_equal(iso_session_submit(s[i], &r, NULL), ISO_OK);
+    }
+    struct iso_session *none;
+    struct iso_note note;
+    assert_int_equal(iso_session_open(e, &none, &note), ISO_ERR_BUSY);
+    run_to_end(e);
+    for (uint32_t i = 0; i < N; i++)
+        assert_timeline(s[i], wanted[i], 6 + 20 * i);
+    iso_engine_close(e);
+}
+
+/* Random forks, cuts and requests; every timeline must equal the oracle's. */
+static void forks_and_cuts_keep_timelines_apart(void **state)
+{
+    (void)state;
+    enum { N = 4, MOVES = 300 };
+    struct iso_session *s[N] = {NULL};
+    static int32_t line[N][CTX];
+    uint32_t length[N] = {0};
+    uint64_t seed = 77;
+    struct iso_engine *e = open_fake((struct iso_engine_options){.n_chunk = 30, .n_sessions = N});
+    for (int move = 0; move < MOVES; move++) {
+        uint32_t i = test_rand(&seed) % N, k = test_rand(&seed) % N, kind = test_rand(&seed) % 8;
+        if (!s[i] && s[k]) {
+            assert_int_equal(iso_session_fork(s[k], &s[i], NULL), ISO_OK);
+            memcpy(line[i], line[k], sizeof line[i]);
+            length[i] = length[k];
+        } else if (!s[i]) {
+            assert_int_equal(iso_session_open(e, &s[i], NULL), ISO_OK);
+            length[i] = 0;
+        } else if (kind == 0) {
+            iso_session_close(s[i]);
+            s[i] = NULL;
+            continue;
+        } else if (kind <= 2) {
+            length[i] = (uint32_t)(test_rand(&seed) % (length[i] + 1));
+            iso_session_cut(s[i], length[i]);
+        }
+        uint32_t n_prompt = (length[i] == 0) + test_rand(&seed) % 40, n_answer = 1 + move % 20;
+        if (length[i] + n_prompt + n_answer > CTX)
+            continue;
+        make_prompt(test_rand(&seed), line[i] + length[i], n_prompt);
+        struct iso_request r = request_of(line[i] + length[i], n_prompt, n_answer);
+        r.sampling.seed = (uint64_t)move;
+        length[i] = oracle(line[i], length[i] + n_prompt, n_answer, &r.sampling);
+        assert_int_equal(iso_session_submit(s[i], &r, NULL), ISO_OK);
+        run_to_end(e);
+        assert_timeline(s[i], line[i], length[i]);
+    }
+    for (int i = 0; i < N; i++)
+        iso_session_close(s[i]);
+    struct iso_engine_info info = iso_engine_info(e);
+    assert_int_equal(info.n_kv_pages_free, info.n_kv_pages);
+    iso_engine_close(e);
+}
+
+static void requests_end_for_a_reason(void **state)
+{
+    (void)state;
+    int32_t prompt[CTX + 1], wanted[CTX + 1];
+    struct iso_session *s;
+    struct iso_engine *e = open_fake((struct iso_engine_options){0});
+    make_prompt(5, prompt, CTX);
+    iso_session_open(e, &s, NULL);
+
+    struct iso_request r = request_of(prompt, 190, UINT32_MAX);
+    assert_int_equal(iso_session_submit(s, &r, NULL), ISO_OK);
+    assert_int_equal(iso_session_submit(s, &r, NULL), ISO_ERR_BUSY);
+    assert_int_equal(run_to_end(e).finish, ISO_FINISH_CONTEXT);
+    uint32_t n;
+    iso_session_tokens(s, &n);
+    assert_int_equal(n, CTX);
+
+    iso_session_cut(s, 0); /* a prompt that fills the context leaves no room for an answer */
+    r = request_of(prompt, CTX, 5);
+    assert_int_equal(iso_session_submit(s, &r, NULL), ISO_OK);
+    assert_int_equal(run_to_end(e).finish, ISO_FINISH_CONTEXT);
+
+    iso_session_cut(s, 0);
+    r = request_of(prompt, 8, 50);
+    memcpy(wanted, prompt, 8 * sizeof wanted[0]);
+    oracle(wanted, 8, 50, &r.sampling);
+    r.stops = &wanted[30];
+    r.n_stops = 1;
+    assert_int_equal(iso_session_submit(s, &r, NULL), ISO_OK);
+    assert_int_equal(run_to_end(e).finish, ISO_FINISH_STOP);
+    iso_session_tokens(s, &n);
+    uint32_t first = 8;
+    while (wanted[first] != wanted[30])
+        first++;
+    assert_timeline(s, wanted, first + 1);
+
+    r = request_of(prompt, 8, 50);
+    assert_int_equal(iso_session_submit(s, &r, NULL), ISO_OK);
+    iso_session_cancel(s, ISO_FINISH_CANCELLED);
+    assert_int_equal(run_to_end(e).finish, ISO_FINISH_CANCELLED);
+
+    r = request_of(prompt, 8, 0);
+    assert_int_equal(iso_session_submit(s, &r, NULL), ISO_OK);
+    assert_int_equal(run_to_end(e).finish, ISO_FINISH_LENGTH);
+
+    prompt[3] = BAD_TOKEN;
+    iso_session_cut(s, 0);
+    r = request_of(prompt, 8, 4);
+    assert_int_equal(iso_session_submit(s, &r, NULL), ISO_OK);
+    struct iso_event end = run_to_end(e);
+    assert_int_equal(end.finish, ISO_FINISH_ERROR);
+    assert_int_equal(end.err, ISO_ERR_NUMERIC);
+    assert_non_null(strstr(end.note, "layer 2 at position 3"));
+    iso_engine_close(e);
+}
+
+static void wrong_requests_change_nothing(void **state)
+{
+    (void)state;
+    int32_t prompt[CTX + 1], outside[] = {V}, stop[] = {-1};
+    struct iso_session *s;
+    struct iso_note note;
+    struct iso_engine *e = open_fake((struct iso_engine_options){0});
+    make_prompt(5, prompt, CTX + 1);
+    iso_session_open(e, &s, NULL);
+    struct iso_request cases[] = {
+        request_of(prompt, CTX + 1, 1), request_of(outside, 1, 1), request_of(prompt, 0, 1),
+        request_of(prompt, 3, 1),       request_of(prompt, 3, 1),  request_of(prompt, 3, 1),
+    };
+    const char *words[] = {"201 tokens but the context holds 200",
+                           "token 50",
+                           "empty",
+                           "stop token -1",
+                           "21 log-prob",
+                           "temperature"};
+    cases[3].stops = stop;
+    cases[3].n_stops = 1;
+    cases[4].n_logprobs = 21;
+    cases[5].sampling.temperature = -2;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_not_equal(iso_session_submit(s, &cases[i], &note), ISO_OK);
+        if (!strstr(note.text, words[i]))
+            fail_msg("\"%s\" does not say \"%s\"", note.text, words[i]);
+        assert_true(iso_session_idle(s));
+        assert_timeline(s, prompt, 0);
+    }
+    iso_engine_close(e);
+}
+
+static void an_empty_pool_ends_one_request(void **state)
+{
+    (void)state;
+    int32_t prompt[100];
+    struct iso_session *a, *b;
+    struct iso_engine *e = open_fake((struct iso_engine_options){.n_sessions = 2, .n_kv_pages = 3});
+    make_prompt(5, prompt, 100);
+    iso_session_open(e, &a, NULL);
+    iso_session_open(e, &b, NULL);
+    struct iso_request r = request_of(prompt, 100, 4);
+    iso_session_submit(a, &r, NULL);
+    run_to_end(e);
+    iso_session_submit(b, &r, NULL);
+    struct iso_event end = run_to_end(e);
+    assert_int_equal(end.err, ISO_ERR_LIMIT);
+    assert_non_null(strstr(end.note, "all 3 key-value pages"));
+    iso_session_close(a);
+    iso_session_cut(b, 0);
+    iso_session_submit(b, &r, NULL);
+    assert_int_equal(run_to_end(e).finish, ISO_FINISH_LENGTH);
+    iso_engine_close(e);
+}
+
+static void every_failed_allocation_is_an_error(void **state)
+{
+    (void)state;
+    struct iso_engine *e;
+    struct iso_engine_options o = {.n_sessions = 2};
+    uint64_t n = 1;
+    for (;; n++) {
+        struct err_note note = {""};
+        mem_fault_after(n);
+        enum err rc = engine_open(NULL, &o, &e, &note);
+        mem_fault_after(0);
+        if (rc == ERR_OK)
+            break;
+        assert_int_equal(rc, ERR_MEMORY);
+        assert_null(e);
+        assert_true(note.text[0]);
+    }
+    assert_true(n > 15);
+    iso_engine_close(e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tokens_do_not_depend_on_chunks),
+        cmocka_unit_test(events_tell_the_whole_story),
+        cmocka_unit_test(sessions_do_not_disturb_each_other),
+        cmocka_unit_test(forks_and_cuts_keep_timelines_apart),
+        cmocka_unit_test(requests_end_for_a_reason),
+        cmocka_unit_test(wrong_requests_change_nothing),
+        cmocka_unit_test(an_empty_pool_ends_one_request),
+        cmocka_unit_test(every_failed_allocation_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
