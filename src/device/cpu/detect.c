@@ -1,6 +1,11 @@
 /* detect.c - which instruction sets this program has and this machine runs. */
 #include <string.h>
 
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #include "base/check.h"
 #include "device/cpu/isa.h"
 
@@ -25,6 +30,13 @@ static bool have_avx512(void)
 }
 #endif
 
+#if defined(ISOBIT_HAVE_NEON)
+static bool have_dot_product(void)
+{
+    return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+}
+#endif
+
 static const struct {
     const char *name;
     bool (*works)(void);
@@ -38,7 +50,7 @@ static const struct {
     {"avx512", have_avx512, cpu_isa_avx512},
 #endif
 #if defined(ISOBIT_HAVE_NEON)
-    {"neon", always, cpu_isa_neon},
+    {"neon", have_dot_product, cpu_isa_neon},
 #endif
 };
 

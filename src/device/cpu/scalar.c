@@ -14,17 +14,6 @@
 #include "tensor/half.h"
 #include "tensor/quant/quant.h"
 
-/* 256 activations: value = q * 2^shift[i / 32] * d. */
-struct act256 {
-    float d;
-    uint8_t shift[8];
-    int8_t q[256];
-};
-struct act32 {
-    float d;
-    int8_t q[32];
-};
-
 enum act_kind act_kind_of(enum dtype t)
 {
     const struct quant_format *f = quant_format(t);
@@ -72,8 +61,10 @@ static void quantize_256(const float *x, struct act256 *b)
         float part = largest(x + 32 * g, 32, &ok);
         int shift = part * 8.0f <= a ? 0 : part * 4.0f <= a ? 1 : part * 2.0f <= a ? 2 : 3;
         b->shift[g] = (uint8_t)shift;
-        for (int i = 32 * g; i < 32 * g + 32; i++)
+        for (int i = 32 * g; i < 32 * g + 32; i++) {
             b->q[i] = quantize_one(x[i] * inverse * num_pow2(-shift));
+            b->sum[i / 16] = (int16_t)(b->sum[i / 16] + b->q[i]);
+        }
     }
 }
 
@@ -86,8 +77,10 @@ static void quantize_32(const float *x, struct act32 *b)
         return;
     b->d = a * 0x1.020408p-7f; /* 1/127 */
     float inverse = num_recip(a) * 127.0f;
-    for (int i = 0; i < 32; i++)
+    for (int i = 0; i < 32; i++) {
         b->q[i] = quantize_one(x[i] * inverse);
+        b->sum += b->q[i];
+    }
 }
 
 static size_t act_row_bytes(enum act_kind kind, uint32_t n_cols)

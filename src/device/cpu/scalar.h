@@ -4,6 +4,19 @@
 
 #include "device/cpu/isa.h"
 
+/* 256 activations: value = q * 2^shift[i / 32] * d; sum[i / 16] of the q, for weights' minima. */
+struct act256 {
+    float d;
+    uint8_t shift[8];
+    int16_t sum[16];
+    int8_t q[256];
+};
+struct act32 {
+    float d;
+    int32_t sum;
+    int8_t q[32];
+};
+
 void scalar_rmsnorm(const float *x, const float *w, float eps, uint32_t n, float *y);
 void scalar_glu(enum act_fn fn, const float *gate, const float *up, uint32_t n, float *y);
 void scalar_rope(float *x, uint32_t n_rot, bool interleaved, const float *cos, const float *sin);
@@ -12,6 +25,31 @@ void scalar_add(float *x, const float *y, uint32_t n, float scale);
 bool scalar_quantize_head(float *x, uint32_t n, int8_t *q, float *scale);
 void scalar_kv_write(const struct kv_write_args *a, uint32_t kv_head);
 void scalar_attention(const struct attention_args *a, uint32_t t, uint32_t kv_head);
+
+/* One query head on its way over the pages. */
+struct head_query {
+    const struct attention_args *args;
+    int8_t q[HEAD_SIZE_MAX];
+    float scale; /* of q, times the softmax scale */
+};
+
+/* What a page, a group or the whole row has gathered: softmax weights are l * 2^m. */
+struct gathered {
+    float m, l;
+    float o[HEAD_SIZE_MAX];
+};
+
+enum { P_BITS = 24, W_MAX = 16383 };
+#define SCORE_MAX 0x1p20f
+#define W_UNIT    0x1.0004p-14f /* 1/16383 */
+
+/* Positions [lo, hi] of one page, whose part for the query's kv head is given. */
+typedef void page_fn(const struct head_query *h, const uint8_t *part, uint32_t lo, uint32_t hi,
+                     struct gathered *g);
+page_fn scalar_page;
+/* attention_by_page - the ordered combine around an instruction set's page_fn. */
+void attention_by_page(const struct attention_args *a, uint32_t t, uint32_t kv_head,
+                       page_fn *gather);
 
 /* scalar_hadamard - butterflies in place, on each run of the largest power of two dividing n. */
 void scalar_hadamard(float *x, uint32_t n);

@@ -10,9 +10,6 @@
 #include "numeric/fixed.h"
 #include "numeric/func.h"
 
-enum { P_BITS = 24, W_MAX = 16383 };
-#define SCORE_MAX 0x1p20f
-
 uint32_t hadamard_size(uint32_t n)
 {
     return n & (0 - n);
@@ -90,12 +87,6 @@ float attention_scale(const struct attention_args *a)
     return fx_to_f32(a->softcap != 0 ? s : fx_mul(s, log2_e));
 }
 
-/* What a page, a group or the whole row has gathered: softmax weights are l * 2^m. */
-struct gathered {
-    float m, l;
-    float o[HEAD_SIZE_MAX];
-};
-
 /* 2^(m - to), or 0 once that is below 2^-40 and could change nothing. */
 static float rescale(float m, float to)
 {
@@ -112,12 +103,6 @@ static void combine(struct gathered *sum, const struct gathered *part, uint32_t 
     sum->m = m;
 }
 
-struct head_query {
-    const struct attention_args *args;
-    int8_t q[HEAD_SIZE_MAX];
-    float scale; /* of q, times the softmax scale */
-};
-
 static float score(const struct head_query *h, const uint8_t *part, uint32_t slot)
 {
     uint32_t e = h->args->shape.head_size;
@@ -132,8 +117,8 @@ static float score(const struct head_query *h, const uint8_t *part, uint32_t slo
 }
 
 /* Positions [lo, hi] of one page. */
-static void page_gather(const struct head_query *h, const uint8_t *part, uint32_t lo, uint32_t hi,
-                        struct gathered *g)
+void scalar_page(const struct head_query *h, const uint8_t *part, uint32_t lo, uint32_t hi,
+                 struct gathered *g)
 {
     uint32_t e = h->args->shape.head_size;
     const float *v_scale = (const float *)(part + KV_PAGE * (e + kv_round16(e))) + KV_PAGE;
@@ -155,14 +140,14 @@ static void page_gather(const struct head_query *h, const uint8_t *part, uint32_
             o[d] += w[i] * (int8_t)part[kv_value_at(e, i, d)];
     }
     g->l = (float)l * 0x1p-24f;
-    float unit = v_max * 0x1.0004p-14f; /* 1/16383 */
+    float unit = v_max * W_UNIT;
     for (uint32_t d = 0; d < e; d++)
         g->o[d] = (float)o[d] * unit;
 }
 
 /* Sums of bounded scores: a non-finite q has made h->scale 0 and the row bad before this. */
-static void head_attention(const struct head_query *h, const struct kv_row *row, size_t part_offset,
-                           uint32_t first, struct gathered *all)
+static void head_attention(const struct head_query *h, page_fn *gather, const struct kv_row *row,
+                           size_t part_offset, uint32_t first, struct gathered *all)
 {
     uint32_t e = h->args->shape.head_size, last_page = row->position / KV_PAGE;
     bool have_all = false, have_group = false;
@@ -170,7 +155,7 @@ static void head_attention(const struct head_query *h, const struct kv_row *row,
     for (uint32_t i = first / KV_PAGE; i <= last_page; i++) {
         uint32_t lo = i == first / KV_PAGE ? first % KV_PAGE : 0;
         uint32_t hi = i == last_page ? row->position % KV_PAGE : KV_PAGE - 1;
-        page_gather(h, (const uint8_t *)row->pages[i] + part_offset, lo, hi, &page);
+        gather(h, (const uint8_t *)row->pages[i] + part_offset, lo, hi, &page);
         if (have_group)
             combine(&group, &page, e);
         else
@@ -199,6 +184,12 @@ static void add_sink(struct gathered *all, float sink, uint32_t e)
 
 void scalar_attention(const struct attention_args *a, uint32_t t, uint32_t kv_head)
 {
+    attention_by_page(a, t, kv_head, scalar_page);
+}
+
+void attention_by_page(const struct attention_args *a, uint32_t t, uint32_t kv_head,
+                       page_fn *gather)
+{
     uint32_t e = a->shape.head_size, n_shared = a->n_heads / a->shape.n_kv_heads;
     size_t part_offset = a->layer_offset + kv_head * kv_head_bytes(e);
     uint32_t position = a->rows[t].position;
@@ -212,7 +203,7 @@ void scalar_attention(const struct attention_args *a, uint32_t t, uint32_t kv_he
         if (!scalar_quantize_head(x, e, query.q, &q_scale))
             a->bad[t] = 1;
         query.scale = q_scale * softmax_scale;
-        head_attention(&query, &a->rows[t], part_offset, first, &all);
+        head_attention(&query, gather, &a->rows[t], part_offset, first, &all);
         if (a->sinks)
             add_sink(&all, a->sinks[h], e);
         float r = num_recip(all.l);
