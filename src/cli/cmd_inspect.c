@@ -1,0 +1,265 @@
+/* cmd_inspect.c - what a model file holds. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "cli/args.h"
+#include "cli/commands.h"
+#include "cli/say.h"
+#include "format/gguf.h"
+#include "format/table.h"
+
+enum { ARRAY_SHOWN = 6, TEXT_SHOWN = 100 };
+
+/* ---- as text -------------------------------------------------------------------------------- */
+
+/* Text in quotes on one line, cut where it is long. */
+static void print_text(struct str s)
+{
+    size_t shown = 0;
+    putchar('"');
+    while (shown < s.len && shown < TEXT_SHOWN) {
+        uint32_t c;
+        int n = utf8_decode(s.ptr + shown, s.len - shown, &c);
+        if (n == 0 || c < 0x20 || c == 0x7f)
+            printf(c == '\n' && n ? "\\n" : "\\x%02x", (unsigned char)s.ptr[shown]);
+        else
+            printf("%.*s", n, s.ptr + shown);
+        shown += n ? (size_t)n : 1;
+    }
+    if (shown < s.len)
+        printf("...\" (%zu bytes)", s.len);
+    else
+        putchar('"');
+}
+
+static void print_item(const struct meta_array *a, size_t i)
+{
+    switch (a->item) {
+    case META_UINT:
+        printf("%" PRIu64, a->uints[i]);
+        break;
+    case META_INT:
+        printf("%" PRId64, a->ints[i]);
+        break;
+    case META_FLOAT:
+        printf("%g", a->floats[i]);
+        break;
+    case META_BOOL:
+        fputs(a->bools[i] ? "true" : "false", stdout);
+        break;
+    case META_STRING:
+        print_text(a->strings[i]);
+        break;
+    case META_ARRAY:
+        CHECK(!"an array of arrays");
+    }
+}
+
+static void print_meta(const struct meta_value *m)
+{
+    printf("  %-44.*s ", STR_ARG(m->key));
+    switch (m->type) {
+    case META_UINT:
+        printf("%" PRIu64, m->uint_);
+        break;
+    case META_INT:
+        printf("%" PRId64, m->int_);
+        break;
+    case META_FLOAT:
+        printf("%g", m->float_);
+        break;
+    case META_BOOL:
+        fputs(m->bool_ ? "true" : "false", stdout);
+        break;
+    case META_STRING:
+        print_text(m->string);
+        break;
+    case META_ARRAY:
+        printf("%zu: ", m->array.n_items);
+        for (size_t i = 0; i < m->array.n_items && i < ARRAY_SHOWN; i++) {
+            fputs(i ? ", " : "", stdout);
+            print_item(&m->array, i);
+        }
+        fputs(m->array.n_items > ARRAY_SHOWN ? ", ..." : "", stdout);
+    }
+    putchar('\n');
+}
+
+static void print_tensor(const struct tensor_view *v)
+{
+    char shape[100], size[SIZE_TEXT];
+    size_t n = 0;
+    for (int i = 0; i < v->n_dims; i++)
+        n += (size_t)snprintf(shape + n, sizeof shape - n, "%s%" PRIu64, i ? " x " : "", v->dim[i]);
+    printf("  %-44.*s %-7s %-20s %12s\n", STR_ARG(v->name), dtype_info(v->dtype)->name, shape,
+           size_text(v->n_bytes, size));
+}
+
+static uint64_t count_parameters(const struct table *t)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < t->n_tensors; i++)
+        n += t->tensors[i].dim[0] * t->tensors[i].dim[1] * t->tensors[i].dim[2] *
+             t->tensors[i].dim[3];
+    return n;
+}
+
+static void print_types(const struct table *t)
+{
+    const char *between = "";
+    printf("  %-44s ", "types");
+    for (int type = 0; type < DTYPE_COUNT; type++) {
+        size_t n = 0;
+        uint64_t n_bytes = 0;
+        char size[SIZE_TEXT];
+        for (size_t i = 0; i < t->n_tensors; i++)
+            if (t->tensors[i].dtype == (enum dtype)type) {
+                n++;
+                n_bytes += t->tensors[i].n_bytes;
+            }
+        if (n)
+            printf("%s%s in %zu tensors (%s)", between, dtype_info((enum dtype)type)->name, n,
+                   size_text(n_bytes, size));
+        between = n ? ", " : between;
+    }
+    putchar('\n');
+}
+
+static void print_all(const struct table *t, bool brief)
+{
+    char size[SIZE_TEXT], count[SIZE_TEXT];
+    if (!brief) {
+        printf("Metadata\n");
+        for (size_t i = 0; i < t->n_metas; i++)
+            print_meta(&t->metas[i]);
+        printf("\nTensors\n");
+        for (size_t i = 0; i < t->n_tensors; i++)
+            print_tensor(&t->tensors[i]);
+        putchar('\n');
+    }
+    printf("File\n");
+    printf("  %-44s %s, %s\n", "format", t->source, size_text(t->n_bytes_file, size));
+    printf("  %-44s %s in %zu tensors\n", "parameters", count_text(count_parameters(t), count),
+           t->n_tensors);
+    print_types(t);
+}
+
+/* ---- as JSON --------------------------------------------------------------------------------- */
+
+static json_t *json_text(struct str s)
+{
+    json_t *text = json_stringn(s.ptr, s.len);
+    return text ? text : json_stringn_nocheck("(not UTF-8)", 11);
+}
+
+static json_t *json_item(const struct meta_array *a, size_t i)
+{
+    switch (a->item) {
+    case META_UINT:
+        return json_integer((json_int_t)a->uints[i]);
+    case META_INT:
+        return json_integer((json_int_t)a->ints[i]);
+    case META_FLOAT:
+        return json_real(a->floats[i]);
+    case META_BOOL:
+        return json_boolean(a->bools[i]);
+    case META_STRING:
+        return json_text(a->strings[i]);
+    case META_ARRAY:
+        break;
+    }
+    CHECK(!"an array of arrays");
+    return NULL;
+}
+
+static json_t *json_meta(const struct meta_value *m)
+{
+    json_t *list;
+    switch (m->type) {
+    case META_UINT:
+        return json_integer((json_int_t)m->uint_);
+    case META_INT:
+        return json_integer((json_int_t)m->int_);
+    case META_FLOAT:
+        return json_real(m->float_);
+    case META_BOOL:
+        return json_boolean(m->bool_);
+    case META_STRING:
+        return json_text(m->string);
+    case META_ARRAY:
+        list = json_array();
+        for (size_t i = 0; i < m->array.n_items; i++)
+            json_array_append_new(list, json_item(&m->array, i));
+        return list;
+    }
+    CHECK(!"a metadata type that does not exist");
+    return NULL;
+}
+
+static void print_json(const struct table *t)
+{
+    json_t *metas = json_object(), *tensors = json_array();
+    for (size_t i = 0; i < t->n_metas; i++)
+        json_object_setn_new(metas, t->metas[i].key.ptr, t->metas[i].key.len,
+                             json_meta(&t->metas[i]));
+    for (size_t i = 0; i < t->n_tensors; i++) {
+        const struct tensor_view *v = &t->tensors[i];
+        json_t *shape = json_array();
+        for (int d = 0; d < v->n_dims; d++)
+            json_array_append_new(shape, json_integer((json_int_t)v->dim[d]));
+        json_array_append_new(tensors, json_pack("{s:o,s:s,s:o,s:I}", "name", json_text(v->name),
+                                                 "type", dtype_info(v->dtype)->name, "shape", shape,
+                                                 "bytes", (json_int_t)v->n_bytes));
+    }
+    json_t *all = json_pack("{s:s,s:s,s:I,s:I,s:o,s:o}", "path", t->path, "format", t->source,
+                            "bytes", (json_int_t)t->n_bytes_file, "parameters",
+                            (json_int_t)count_parameters(t), "metadata", metas, "tensors", tensors);
+    CHECK(all);
+    json_dumpf(all, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    putchar('\n');
+    json_decref(all);
+}
+
+/* ---- the command ------------------------------------------------------------------------------
+ */
+
+int cmd_inspect(int argc, char **argv)
+{
+    bool json = false, brief = false;
+    const struct arg_option options[] = {
+        {ARG_FLAG, 'b', "brief", .to = &brief, .help = "without metadata and tensor table"},
+        {ARG_FLAG, 0, "json", .to = &json, .help = "everything, as one JSON object"},
+    };
+    const struct arg_command command = {
+        .name = "inspect",
+        .summary = "show what a model file holds and needs, and its identity",
+        .usage = "inspect [options] [MODEL]",
+        .options = options,
+        .n_options = COUNT_OF(options),
+        .examples = "isobit inspect model.gguf\n"
+                    "isobit inspect --json model.gguf | jq .metadata",
+        .n_positional_max = 1,
+    };
+    struct err_note note = {""};
+    struct args args;
+    struct table table;
+    enum err rc = args_parse(&command, argc, argv, &args, &note);
+    if (rc)
+        return say_error(rc, &note);
+    if (args.help) {
+        args_help(&command, stdout);
+        return EXIT_OK;
+    }
+    rc = table_open(args.n_positional ? args.positional[0] : "", &table, &note);
+    if (rc)
+        return say_error(rc, &note);
+    if (json)
+        print_json(&table);
+    else
+        print_all(&table, brief);
+    table_close(&table);
+    return EXIT_OK;
+}

@@ -1,0 +1,18 @@
+/* commands.h - the program's commands: one cmd_<name>.c each, listed here once. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+/* Each gets its own argv (argv[0] is the command's name) and returns the exit status. */
+typedef int command_fn(int argc, char **argv);
+
+/* X(function, name, what it does) under H(heading). */
+#define COMMAND_LIST(H, X)                                                                         \
+    H("Look")                                                                                      \
+    X(cmd_inspect, "inspect", "show what a model file holds and needs, and its identity")
+
+#define COMMAND_NO_HEADING(text)
+#define COMMAND_DECLARE(function, name, text) command_fn function;
+COMMAND_LIST(COMMAND_NO_HEADING, COMMAND_DECLARE)
+#undef COMMAND_DECLARE
+
+#endif
