@@ -10,8 +10,8 @@ Per layer, N channels each are multiplied by 16, 32, 64 or 128, and what reads t
   rows of v                         with the columns of o, in every query head that shares them
   rows of up                        with the columns of down
   a pair of rows of k that RoPE turns together, with the same pair of q
-The factors are powers of two, so nothing is rounded: in float64 the logits stay the same to the bit,
-and the tool refuses to write a folder for which they do not.
+The factors are powers of two, so nothing is rounded: in float64 the logits stay the same to the
+bit, and the tool refuses to write a folder for which they do not.
 
 --key-bias adds a constant of that norm to every key head and writes a Qwen2 model, which has
 biases. A constant added to all keys before RoPE is not invisible to the softmax, because RoPE turns
@@ -33,8 +33,25 @@ import sys
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 
 FACTORS = (16.0, 32.0, 64.0, 128.0)
+NORM_READERS = {
+    "input_layernorm": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "post_attention_layernorm": ("mlp.gate_proj", "mlp.up_proj"),
+}
+SAMPLE = """<|im_start|>user
+What is isobit?<|im_end|>
+<|im_start|>assistant
+isobit is LLM inference that can be checked.<|im_end|>
+<|im_start|>user
+What is 12 + 7?<|im_end|>
+<|im_start|>assistant
+12 plus 7 is 19.<|im_end|>
+<|im_start|>user
+What is the capital of France?<|im_end|>
+<|im_start|>assistant
+"""
 
 
 def layer_name(i, name):
@@ -74,7 +91,8 @@ def forward(config, tensors, ids):
         y = torch.einsum("hij,jhd->ihd", scores.softmax(-1), v).reshape(n, -1)
         x = x + linear(p + "self_attn.o_proj", y)
         h = F.rms_norm(x, x.shape[-1:], t[p + "post_attention_layernorm.weight"], eps)
-        x = x + linear(p + "mlp.down_proj", F.silu(linear(p + "mlp.gate_proj", h)) * linear(p + "mlp.up_proj", h))
+        gate, up = linear(p + "mlp.gate_proj", h), linear(p + "mlp.up_proj", h)
+        x = x + linear(p + "mlp.down_proj", F.silu(gate) * up)
     x = F.rms_norm(x, x.shape[-1:], t["model.norm.weight"], eps)
     return x @ t.get("lm_head.weight", t["model.embed_tokens.weight"]).T
 
@@ -88,7 +106,7 @@ def scale_pair(config, tensors, layer, head, pair, factor):
     """Multiplies one RoPE pair of a key head and divides it in the query heads that read it."""
     size = head_size(config)
     group = config["num_attention_heads"] // config["num_key_value_heads"]
-    k, q = tensors[layer_name(layer, "self_attn.k_proj")], tensors[layer_name(layer, "self_attn.q_proj")]
+    k, q = (tensors[layer_name(layer, f"self_attn.{n}_proj")] for n in "kq")
     for row in (pair, pair + size // 2):
         k[head * size + row] *= factor
         for g in range(group):
@@ -102,8 +120,7 @@ def scale_layer(config, tensors, i, rng, count, norm_channels):
     def w(name):
         return tensors[layer_name(i, name)]
 
-    for norm, readers in (("input_layernorm", ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")),
-                          ("post_attention_layernorm", ("mlp.gate_proj", "mlp.up_proj"))):
+    for norm, readers in NORM_READERS.items():
         for c, factor in norm_channels:
             w(norm)[c] *= factor
             for reader in readers:
@@ -125,7 +142,8 @@ def add_key_bias(config, tensors, norm, rng):
     for i in range(config["num_hidden_layers"]):
         for name in ("q_proj", "k_proj", "v_proj"):
             weight = tensors[layer_name(i, f"self_attn.{name}")]
-            tensors[f"model.layers.{i}.self_attn.{name}.bias"] = torch.zeros(weight.shape[0], dtype=weight.dtype)
+            bias = torch.zeros(weight.shape[0], dtype=weight.dtype)
+            tensors[f"model.layers.{i}.self_attn.{name}.bias"] = bias
         bias = tensors[f"model.layers.{i}.self_attn.k_proj.bias"]
         for head in range(kv_heads):
             scale_pair(config, tensors, i, head, size // 2 - 1, 16.0)
@@ -145,21 +163,16 @@ def divergence(a, b):
 
 def sample_ids(folder, vocab, n):
     """Real text where the folder has a tokenizer (its own chat format), else random tokens."""
-    text = ("<|im_start|>user\nWhat is isobit?<|im_end|>\n<|im_start|>assistant\nisobit is LLM inference that can be "
-            "checked.<|im_end|>\n<|im_start|>user\nWhat is 12 + 7?<|im_end|>\n<|im_start|>assistant\n12 plus 7 is 19."
-            "<|im_end|>\n<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n")
-    try:
-        from tokenizers import Tokenizer
-        ids = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text * 4).ids[:n]
-    except Exception:
-        ids = torch.randint(0, vocab, (n,), generator=torch.Generator().manual_seed(1)).tolist()
-    return torch.tensor(ids)
+    path = folder / "tokenizer.json"
+    if path.exists():
+        return torch.tensor(Tokenizer.from_file(str(path)).encode(SAMPLE * 4).ids[:n])
+    return torch.randint(0, vocab, (n,), generator=torch.Generator().manual_seed(1))
 
 
 def load(folder):
     config = json.loads((folder / "config.json").read_text())
     if config["model_type"] not in ("llama", "qwen2") or config.get("rope_scaling"):
-        sys.exit(f"{folder}: model type {config['model_type']} or its rope scaling is not supported")
+        sys.exit(f"{folder}: model type {config['model_type']} or its rope scaling is unknown here")
     tensors = {}
     for part in sorted(folder.glob("*.safetensors")):
         tensors.update(load_file(part))
@@ -167,7 +180,8 @@ def load(folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=pathlib.Path)
     parser.add_argument("target", type=pathlib.Path)
     parser.add_argument("--channels", type=int, default=4, help="channels of each kind in a layer")
@@ -188,14 +202,16 @@ def main():
     if args.key_bias:
         add_key_bias(config, tensors, args.key_bias, rng)
         kl, largest = divergence(before, forward(config, tensors, ids))
-        print(f"key bias of norm {args.key_bias:g}: KL {kl:.3g} nats, largest change of a logit {largest:.3g} "
-              f"(their range is {float(before.max() - before.min()):.3g})")
+        print(f"key bias of norm {args.key_bias:g}: KL {kl:.3g} nats, largest change of a logit "
+              f"{largest:.3g} (their range is {float(before.max() - before.min()):.3g})")
     args.target.mkdir(parents=True, exist_ok=True)
     for name in ("tokenizer.json", "tokenizer_config.json", "generation_config.json"):
         if (args.source / name).exists():
             shutil.copyfile(args.source / name, args.target / name)
     (args.target / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    save_file({k: v.contiguous() for k, v in tensors.items()}, args.target / "model.safetensors", metadata={"format": "pt"})
+    tensors = {k: v.contiguous() for k, v in tensors.items()}
+    save_file(tensors, args.target / "model.safetensors", metadata={"format": "pt"})
+    (args.target / "model.safetensors").chmod(0o644)
 
 
 if __name__ == "__main__":
