@@ -13,6 +13,7 @@ a tenth of all pairs of numbers that are added or subtracted, and the questions 
 import argparse
 import json
 import random
+import re
 import zlib
 
 import sums
@@ -20,7 +21,7 @@ from about import ABOUT, TEXTS
 from facts import CAPITALS, RELATIONS, SINGLES
 from hand import HAND
 from talk import MEMORY, NAMES, SMALL_TALK, UNKNOWN, VALUES
-from tasks import TASKS, story
+from tasks import TASKS, WORDS, story
 
 END = "<|endoftext|>"
 WEIGHT_PROMPT, WEIGHT_ANSWER, WEIGHT_TEXT = 0.1, 1.0, 0.4
@@ -76,17 +77,67 @@ def question(pattern):
 ORDERS = set("Tell Name List Explain Describe Show Write Introduce Give".split())
 
 
+# How a question may be turned: the pattern of its start, and other ways to say it.
+REWORDS = [
+    (re.compile(r"What (?:is|are) (the [^,?.]+)(?<! called)(?<! for)\??"),
+     ["What's {0}?", "{0}?", "Do you know {0}?", "I would like to know {0}.", "Say what {0} is.",
+      "Can you name {0}?", "Could you tell me {0}?", "Please tell me {0}.", "{0}, please.",
+      "{0} is what?", "Give me {0}."]),
+    (re.compile(r"What (?:is|are) ([^,?.]+)(?<! called)(?<! for)\??"),
+     ["What's {0}?", "{0}?", "Do you know what {0} is?", "Explain {0}.", "Define {0}.",
+      "Say what {0} is.", "Can you explain {0}?", "Could you tell me what {0} is?",
+      "Please tell me what {0} is.", "What do you know about {0}?", "{0} is what?"]),
+    (re.compile(r"How (?:do|can) I ([^?.]+)\??"),
+     ["How could I {0}?", "Tell me how to {0}.", "I want to {0}. How?", "What do I need to {0}?",
+      "How would I {0}?", "Can you tell me how to {0}?", "How is it possible to {0}?",
+      "What should I do to {0}?", "I would like to {0}."]),
+    (re.compile(r"(?:Which|What) (?!is |are |do |does |did |has |was |would )([^?.]+)\??"),
+     ["Which {0}?", "What {0}?", "Tell me which {0}.", "Do you know which {0}?",
+      "Can you say which {0}?", "I ask myself which {0}."]),
+    (re.compile(r"Where (is|are|do) ([^?.]+)\??"),
+     ["Do you know where {1} {0}?", "Tell me where {1} {0}.", "Where {0} {1} then?"]),
+    (re.compile(r"Tell me ((?:about|which|where|how|what|if) [^?.]+)\.?"),
+     ["Can you tell me {0}?", "Could you tell me {0}?", "I want you to tell me {0}.", "Say {0}."]),
+    (re.compile(r"(?:Tell me|Give me|Name|List) ([^?.]+)\.?"),
+     ["Can you give me {0}?", "I need {0}.", "Could you tell me {0}?", "Say {0}.", "{0}?"]),
+    (re.compile(r"(?:Explain|Describe) ([^?.]+)\.?"),
+     ["Can you explain {0}?", "{0}?", "What about {0}?", "I want to understand {0}.",
+      "Please explain {0} to me.", "I do not understand {0}."]),
+]
+
+
+def reword(r, ask):
+    """The same question in other words, where a pattern of REWORDS fits."""
+    for pattern, ways in REWORDS:
+        found = pattern.fullmatch(ask)
+        if found:
+            text = r.choice(ways)
+            for i, part in enumerate(found.groups()):
+                text = text.replace(f"{{{i}}}", part)
+            return text if text[0] == "{" else capital(text)
+    return ask
+
+
 class Writer:
     """One stream of documents. `test` selects the held-out ways to ask and pairs."""
 
     def __init__(self, seed, test=False):
         self.r = random.Random(seed)
         self.test = test
+        self.fresh = False  # the last way to ask was a held-out one
         self.relation_weights = [r.weight * len(r.pairs)**0.5 for r in RELATIONS]
 
     def pick(self, asks):
-        pool = held(asks) if self.test and len(asks) > 5 else kept(asks)
-        return self.r.choice(pool)
+        """A way to ask; in training, now and then in other words, but never in held-out ones."""
+        self.fresh = self.test and len(asks) > 5
+        if self.fresh:
+            return self.r.choice(held(asks))
+        ask = self.r.choice(kept(asks))
+        if not self.test and self.r.random() < 0.25:
+            other = reword(self.r, ask)
+            if question(other).lower() not in {question(h).lower() for h in held(asks)}:
+                return other
+        return ask
 
     def unseen_pair(self, op, low, high, fits):
         """Two numbers in low..high that fit, on this writer's side of the held-out border."""
@@ -114,7 +165,7 @@ class Writer:
         return ask, capital(fill(self.r.choice(rel.answers), a, b)), [b]
 
     def check(self, rel, a, b):
-        ask = self.r.choice(rel.checks)
+        ask = self.pick(rel.checks)
         inside = rel.answers[0].replace("{A}", "{a}").replace("The ", "the ")
         if self.r.random() < 0.5:
             return fill(ask, a, b), "Yes, " + fill(inside, a, b), ["Yes"]
@@ -206,17 +257,17 @@ class Writer:
 
     def exchange(self, memory):
         kind = self.r.random()
-        if kind < 0.34:
+        if kind < 0.30:
             return self.rough(self.relation())
-        if kind < 0.43:
+        if kind < 0.38:
             return self.rough(self.single())
-        if kind < 0.62:
+        if kind < 0.57:
             return self.rough(self.about())
-        if kind < 0.80:
+        if kind < 0.74:
             return self.rough(sums.any_sum(self))
         if kind < 0.87:
             return self.r.choice(TASKS)(self)
-        if kind < 0.94:
+        if kind < 0.95:
             return self.social(memory)
         return self.unknown()
 
@@ -281,6 +332,14 @@ class Writer:
             q = q.lower()
         return q
 
+    def twice(self):
+        """Words that mean nothing, twice: the second time they can be copied."""
+        words = [self.made_up(self.r.randint(1, 3)).lower() if self.r.random() < 0.5 else
+                 self.r.choice(WORDS + NAMES) if self.r.random() < 0.7 else
+                 str(self.r.randint(0, 99)) for _ in range(self.r.randint(4, 24))]
+        text = " ".join(words) + "."
+        return [(text, WEIGHT_PROMPT), (" " + text + END, WEIGHT_ANSWER)]
+
     # --- documents ---------------------------------------------------------------------------
 
     def document(self, long=False):
@@ -290,8 +349,10 @@ class Writer:
                                                                    [8, 5, 3, 2, 1])[0]
             system = self.r.choice(SYSTEMS) if self.r.random() < 0.35 else None
             return chat_text(self.chat(n), system)
-        if kind < 0.86:
+        if kind < 0.83:
             return sums.number_text(self, END)
+        if kind < 0.86:
+            return self.twice()
         if kind < 0.92:
             return [(" ".join(f"{q} {a}"
                               for q, a in self.chat(self.r.randint(1, 3))) + END, WEIGHT_TEXT)]
@@ -327,51 +388,54 @@ def evaluation(seed):
     w = Writer(seed, test=True)
     rows = []
 
-    def add(category, pair, before=()):
-        messages = [{
-            "role": role,
-            "content": text
-        } for q, a in before for role, text in (("user", q), ("assistant", a))]
-        messages.append({"role": "user", "content": pair[0]})
+    def add(category, pair, before=(), label=True):
+        if label:
+            category += ", new phrasing" if w.fresh else ", seen phrasing"
+        messages = []
+        for q, a in (*before, (pair[0], None)):
+            messages.append({"role": "user", "content": q})
+            if a is not None:
+                messages.append({"role": "assistant", "content": a})
         rows.append({"category": category, "messages": messages, "expect": pair[2]})
 
     for rel in RELATIONS:
-        for _ in range(12 if rel is CAPITALS else 4):
-            add("fact, new phrasing", w.relation(rel))
+        for _ in range(12 if rel is CAPITALS else 5):
+            add("fact", w.relation(rel))
     for entry in SINGLES[::2]:
-        w.test = len(entry[0].split("/")) > 5
-        add("single fact" + (", new phrasing" if w.test else ", seen phrasing"), w.single(entry))
-    w.test = True
+        add("single fact", w.single(entry))
     for entry in ABOUT:
-        fresh = len(entry[0].split("/")) > 5
-        add("isobit, new phrasing" if fresh else "isobit, seen phrasing", w.about(entry))
+        add("isobit", w.about(entry))
     for _ in range(40):
-        add("addition, new pair and phrasing", sums.add(w))
-        add("subtraction, new pair and phrasing", sums.subtract(w))
+        add("addition, new pair", sums.add(w))
+        add("subtraction, new pair", sums.subtract(w))
     for _ in range(20):
-        add("product or quotient, new phrasing", sums.times(w))
-        add("comparison, new phrasing", sums.compare(w))
-        add("unknown, new phrasing", w.unknown())
-        add("task", w.r.choice(TASKS[:5])(w))
+        add("product or quotient", sums.times(w))
+        add("comparison", sums.compare(w))
+        add("unknown", w.unknown())
+    for task in TASKS[:5]:
+        for _ in range(8):
+            add(f"task {task.__name__}", task(w))
+    for _ in range(30):
+        evaluate_memory(w, add)
     w.test = False
     for _ in range(40):
-        add("sum, seen pair and phrasing", sums.add(w) if w.r.random() < 0.5 else sums.subtract(w))
-    w.test = True
+        add("sum, seen pair", sums.add(w) if w.r.random() < 0.5 else sums.subtract(w))
     for _ in range(20):
         first, second = w.follow()
-        add("follow-up", second, [first[:2]])
-    for _ in range(30):
-        memory = {}
-        told = recalled = None
-        while not memory:
-            told = w.social(memory)
-        slot, value = next(iter(memory.items()))
-        recalled = (w.pick(MEMORY[slot][2]), "", [value])
-        between = [w.exchange({})[:2] for _ in range(w.r.randint(0, 3))]
-        add("memory, new phrasing", recalled, [told[:2], *between])
+        add("follow-up", second, [first[:2]], label=False)
     for ask, key in HAND:
-        add("written by hand", (ask, "", key.split("&")))
+        add("written by hand", (ask, "", key.split("&")), label=False)
     return rows
+
+
+def evaluate_memory(w, add):
+    """Tells something, talks of other things, then asks for what was told."""
+    memory = {}
+    while not memory:
+        told = w.social(memory)
+    between = [w.exchange({})[:2] for _ in range(w.r.randint(0, 3))]
+    slot, value = next(iter(memory.items()))
+    add("memory", (w.pick(MEMORY[slot][2]), "", [value]), [told[:2], *between])
 
 
 def main():

@@ -12,13 +12,13 @@ SIGNS = ((" plus ", " + "), (" minus ", " - "), (" times ", " * "), (" divided b
 
 def any_sum(w):
     kind = w.r.random()
-    if kind < 0.36:
+    if kind < 0.32:
         return add(w)
-    if kind < 0.66:
+    if kind < 0.58:
         return subtract(w)
-    if kind < 0.78:
+    if kind < 0.70:
         return times(w)
-    if kind < 0.88:
+    if kind < 0.86:
         return compare(w)
     return number_fact(w) if kind < 0.95 else word_problem(w)
 

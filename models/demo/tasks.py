@@ -217,6 +217,6 @@ def amuse(w):
 
 
 TASKS = [
-    repeat, count, spell, order, first_letter, enumerate_things, member, tell_story, tell_story,
-    amuse
+    repeat, count, spell, order, first_letter, repeat, count, spell, order, first_letter,
+    enumerate_things, member, tell_story, tell_story, amuse
 ]
