@@ -1,0 +1,21 @@
+/* pre_names.h - the table of pre-tokenizers by GGUF name; private to text. */
+#ifndef TEXT_PRE_NAMES_H
+#define TEXT_PRE_NAMES_H
+
+#include "text/tokenizer_int.h"
+
+enum { PRE_RECIPE_STEPS = 8 };
+
+struct pre_recipe {
+    const char *names; /* separated by spaces */
+    bool nfc, ignore_merges, add_bos;
+    struct {
+        const char *pattern; /* "": bytes are spelled here instead of after the last; NULL ends */
+        enum split_behaviour behaviour;
+    } steps[PRE_RECIPE_STEPS];
+};
+
+const struct pre_recipe *pre_recipe_find(struct str name); /* NULL: unknown */
+enum err pre_recipe_apply(const struct pre_recipe *r, struct tokenizer *t, struct err_note *note);
+
+#endif
