@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #define SPACES                                                                                     \
-    "\\x09-\\x0d\\x20\\x85\\xa0\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}"                       \
+    "\\x09-\\x0d\\x20\\x85\\xa0\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}"                     \
     "\\x{202f}\\x{205f}\\x{3000}"
 /* Latin-1's superscripts and fractions are word characters to Oniguruma. */
 #define WORDS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\xb2\\xb3\\xb9\\xbc-\\xbe"
@@ -94,6 +94,12 @@ static enum err plain_escape(struct translator *t, struct buf *out)
             return refuse(t, "\\u without four digits");
         buf_printf(out, "\\x{%.4s}", t->in.ptr + t->at + 2);
         t->at += 6;
+        return ERR_OK;
+    }
+    if (c == 'x' && peek(t, 2) == '{') {
+        do
+            buf_char(out, peek(t, 0));
+        while (t->in.ptr[t->at++] != '}' && t->at < t->in.len);
         return ERR_OK;
     }
     if (c == 0)

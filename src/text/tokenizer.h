@@ -80,8 +80,9 @@ bool tokenizer_adds_eos(const struct tokenizer *t);
 bool tokenizer_is_eog(const struct tokenizer *t, int32_t id);
 const char *tokenizer_model_name(const struct tokenizer *t); /* "byte-level BPE", "unigram", ... */
 
-/* SHA-256 over everything that decides ids: tokens, types, scores, merges, pre-tokenizer,
- * normalisers, added tokens and special ids, in one canonical form. */
-void tokenizer_hash(const struct tokenizer *t, uint8_t digest[SHA256_BYTES]);
+/* SHA-256 over everything that decides ids and text: tokens, types, scores, merges, steps, added
+ * tokens and special ids, in one canonical form. ERR_MEMORY. */
+enum err tokenizer_hash(const struct tokenizer *t, uint8_t digest[SHA256_BYTES],
+                        struct err_note *note);
 
 #endif

@@ -262,7 +262,7 @@ static enum err read_specials(const struct tokenizer_meta *m, struct tokenizer *
 
 static enum err read_eog(const struct tokenizer_meta *m, struct tokenizer *t, struct err_note *note)
 {
-    int32_t eot, eom;
+    int32_t eot = TOKEN_NONE, eom = TOKEN_NONE;
     enum err rc = special_id(m, m->eot, "end-of-turn", &eot, note);
     rc = rc ? rc : special_id(m, m->eom, "end-of-message", &eom, note);
     if (rc == ERR_OK && eot != TOKEN_NONE)
