@@ -5,7 +5,8 @@ usage: quant_vectors.py OUT_DIR        (needs numpy, gguf, torch and bitsandbyte
 
 Writes OUT_DIR/<TYPE>.bin: u32 n_bytes, u32 n_values, the blocks, the values (binary32), all
 little-endian. Decoders: the gguf package for GGUF's types; bitsandbytes on the CPU for NF4 and FP4;
-numpy for Q8_K (d * q). Scales and values below 2^-126 are zero by docs/arithmetic.md, applied here.
+numpy for Q8_K (d * q). OUT_DIR/<NF4|FP4>_encode.bin: u32 n_bytes, u32 n_values, the blocks that
+bitsandbytes encodes, the values it was given. Scales and values below 2^-126 are zero by docs/arithmetic.md, applied here.
 """
 import struct
 import sys
@@ -87,6 +88,16 @@ def values_of(name, b):
     return flush(v)
 
 
+def encode_by_bitsandbytes(out, name):
+    import torch
+    from bitsandbytes import functional as bnb
+    x = (RNG.standard_normal(64 * 24) * np.repeat(np.exp(RNG.normal(-3, 2, 24)), 64)).astype("<f4")
+    packed, state = bnb.quantize_4bit(torch.from_numpy(x), blocksize=64, quant_type=name.lower())
+    b = np.concatenate([state.absmax.numpy().astype("<f4").view(np.uint8).reshape(24, 4),
+                        packed.numpy().reshape(24, 32)], axis=1)
+    (out / f"{name}_encode.bin").write_bytes(struct.pack("<II", b.size, x.size) + b.tobytes() + x.tobytes())
+
+
 def main():
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
@@ -96,6 +107,8 @@ def main():
         assert np.isfinite(v).all(), name
         (out / f"{name}.bin").write_bytes(struct.pack("<II", b.size, v.size) + b.tobytes() + v.tobytes())
         print(f"{name}: {b.shape[0]} blocks")
+    for name in ("NF4", "FP4"):
+        encode_by_bitsandbytes(out, name)
 
 
 if __name__ == "__main__":

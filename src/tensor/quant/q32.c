@@ -21,10 +21,27 @@ static void minimum_open(const uint8_t *bytes, struct quant_block *b)
     b->m[0] = -1;
 }
 
+static void nibbles_pack(const int8_t *q, int bias, uint8_t *fifth, uint8_t *low)
+{
+    uint32_t bits = 0;
+    for (int j = 0; j < 32; j++)
+        bits |= (uint32_t)((q[j] + bias) >> 4 & 1) << j;
+    if (fifth)
+        store_u32(fifth, bits);
+    for (int j = 0; j < 16; j++)
+        low[j] = (uint8_t)(((q[j] + bias) & 15) | ((q[j + 16] + bias) & 15) << 4);
+}
+
 void q4_0_open(const uint8_t *bytes, struct quant_block *b)
 {
     block_flat(b, f16_widen(load_u16(bytes)));
     nibbles_open(bytes + 2, 0, 8, b->q);
+}
+
+void q4_0_pack(const struct quant_block *b, uint8_t *bytes)
+{
+    store_u16(bytes, f16_round(b->d));
+    nibbles_pack(b->q, 8, NULL, bytes + 2);
 }
 
 void q4_1_open(const uint8_t *bytes, struct quant_block *b)
@@ -33,10 +50,23 @@ void q4_1_open(const uint8_t *bytes, struct quant_block *b)
     nibbles_open(bytes + 4, 0, 0, b->q);
 }
 
+void q4_1_pack(const struct quant_block *b, uint8_t *bytes)
+{
+    store_u16(bytes, f16_round(b->d));
+    store_u16(bytes + 2, f16_round(-b->dmin * (float)b->m[0]));
+    nibbles_pack(b->q, 0, NULL, bytes + 4);
+}
+
 void q5_0_open(const uint8_t *bytes, struct quant_block *b)
 {
     block_flat(b, f16_widen(load_u16(bytes)));
     nibbles_open(bytes + 6, load_u32(bytes + 2), 16, b->q);
+}
+
+void q5_0_pack(const struct quant_block *b, uint8_t *bytes)
+{
+    store_u16(bytes, f16_round(b->d));
+    nibbles_pack(b->q, 16, bytes + 2, bytes + 6);
 }
 
 void q5_1_open(const uint8_t *bytes, struct quant_block *b)
@@ -45,8 +75,21 @@ void q5_1_open(const uint8_t *bytes, struct quant_block *b)
     nibbles_open(bytes + 8, load_u32(bytes + 4), 0, b->q);
 }
 
+void q5_1_pack(const struct quant_block *b, uint8_t *bytes)
+{
+    store_u16(bytes, f16_round(b->d));
+    store_u16(bytes + 2, f16_round(-b->dmin * (float)b->m[0]));
+    nibbles_pack(b->q, 0, bytes + 4, bytes + 8);
+}
+
 void q8_0_open(const uint8_t *bytes, struct quant_block *b)
 {
     block_flat(b, f16_widen(load_u16(bytes)));
     memcpy(b->q, bytes + 2, 32);
+}
+
+void q8_0_pack(const struct quant_block *b, uint8_t *bytes)
+{
+    store_u16(bytes, f16_round(b->d));
+    memcpy(bytes + 2, b->q, 32);
 }

@@ -29,10 +29,14 @@ struct quant_block {
 
 /* How one format lays out a block. Rows of the table in quant.c. */
 struct quant_format {
-    int len;       /* elements in a block */
-    int group_len; /* elements that share sc and m */
-    int q_max;     /* largest |q|, or 1 with levels: bounds a value for a given d */
+    int len;          /* elements in a block */
+    int group_len;    /* elements that share sc and m */
+    int q_lo, q_hi;   /* range of q, or of codes with levels */
+    int sc_lo, sc_hi; /* range of sc, and of m where the format has minima */
     void (*open)(const uint8_t *bytes, struct quant_block *b);
+    void (*pack)(const struct quant_block *b, uint8_t *bytes);
+    void (*encode)(const struct quant_format *f, const float *x, const float *w,
+                   struct quant_block *b);
 };
 
 /* quant_format - the layout of a block type; NULL for F32, F16, BF16 and for types that hold no
@@ -45,6 +49,14 @@ bool quant_decodes(enum dtype t);
  * rounding in the difference. Aborts on a type that quant_decodes refuses. */
 void quant_decode_row(enum dtype t, const void *row, float *out, size_t n);
 void quant_decode_row_f64(enum dtype t, const void *row, double *out, size_t n);
+
+/* quant_encode_row - n elements (a multiple of the block) to blocks that minimise the sum of
+ * importance[i] (x[i] - value[i])^2; importance NULL: as without knowledge of the activations.
+ * importance is finite and >= 0. false: an element is NaN, infinite or beyond what the type holds
+ * (65504 where scales are halves); *bad is its index, row is unspecified. NF4 and FP4 take the
+ * largest magnitude as scale, as bitsandbytes does. The same bytes on every machine. */
+bool quant_encode_row(enum dtype t, const float *in, void *row, size_t n, const float *importance,
+                      size_t *bad);
 
 /* quant_scale_check - true if every scale (or every plain float) of n elements is finite and small
  * enough that every value of its block is; otherwise false and *block is the first that is not. */
