@@ -118,16 +118,16 @@ def draw(name, p, rng, gemma, tied):
 
 
 def write_tokenizer(out, n_vocab):
-    """Byte-level BPE: 256 bytes, two specials before them, then merges of frequent pairs."""
+    """Byte-level BPE: two specials, 256 bytes, merges of frequent pairs; 3 ids stay unused."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokens = ["<s>", "</s>"] + alphabet
     merges = []
     for a in "etaoinsrhl":
         for b in "etaoinsrhl":
-            if len(tokens) < n_vocab and a + b not in tokens:
+            if len(tokens) < n_vocab - 3 and a + b not in tokens:
                 tokens.append(a + b)
                 merges.append((a, b))
-    assert len(tokens) == n_vocab
+    assert len(tokens) == n_vocab - 3
     t = Tokenizer(models.BPE({t: i for i, t in enumerate(tokens)}, merges))
     t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     t.decoder = decoders.ByteLevel()
