@@ -110,6 +110,12 @@ void metas_f32(struct metas *m, const char *key, double value)
                                               .float_ = (double)(float)value});
 }
 
+void metas_f64(struct metas *m, const char *key, double value)
+{
+    put(m, str_from(key),
+        (struct meta_value){.type = META_FLOAT, .gguf_type = GGUF_FLOAT64, .float_ = value});
+}
+
 void metas_bool(struct metas *m, const char *key, bool value)
 {
     put(m, str_from(key),

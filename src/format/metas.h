@@ -25,6 +25,7 @@ void metas_u32(struct metas *m, const char *key, uint32_t value);
 void metas_i32(struct metas *m, const char *key, int32_t value);
 void metas_u64(struct metas *m, const char *key, uint64_t value);
 void metas_f32(struct metas *m, const char *key, double value); /* rounded to binary32 */
+void metas_f64(struct metas *m, const char *key, double value);
 void metas_bool(struct metas *m, const char *key, bool value);
 void metas_str(struct metas *m, const char *key, struct str value);
 void metas_strs(struct metas *m, const char *key, const struct str *items, size_t n_items);

@@ -26,6 +26,7 @@ struct index {
 
 struct table_owner {
     struct arena arena;
+    struct metas taken; /* its arena holds what table_take_metas took */
     struct file_map *maps;
     size_t n_maps;
     struct pages *pages;
@@ -72,6 +73,7 @@ void table_close(struct table *t)
         mem_free(o->metas);
         mem_free(o->tensor_index.slots);
         mem_free(o->meta_index.slots);
+        metas_release(&o->taken);
         arena_release(&o->arena);
         mem_free(o);
     }
@@ -162,6 +164,17 @@ enum err table_add_meta(struct table *t, const struct meta_value *value, struct 
         return no_memory(t, note);
     o->metas[t->n_metas++] = *value;
     return ERR_OK;
+}
+
+enum err table_take_metas(struct table *t, struct metas *m, struct err_note *note)
+{
+    enum err rc = metas_status(m, note);
+    metas_release(&t->owner->taken);
+    t->owner->taken = *m;
+    *m = (struct metas){0};
+    for (size_t i = 0; i < t->owner->taken.n_items && !rc; i++)
+        rc = table_add_meta(t, &t->owner->taken.items[i], note);
+    return rc;
 }
 
 enum err tensor_shape_bytes(const struct tensor_view *v, size_t *n_bytes, struct err_note *note)

@@ -7,6 +7,7 @@
 #define FORMAT_TABLE_BUILD_H
 
 #include "base/file.h"
+#include "format/metas.h"
 #include "format/table.h"
 
 enum {
@@ -28,6 +29,9 @@ void *table_pages(struct table *t, size_t n_bytes);
 char *table_printf(struct table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 enum err table_add_meta(struct table *t, const struct meta_value *value, struct err_note *note);
+
+/* table_take_metas - move a list's items and memory into the table; m is empty afterwards. */
+enum err table_take_metas(struct table *t, struct metas *m, struct err_note *note);
 
 /* table_add_tensor - view->n_bytes and the unused dims are set here from dtype and dims, after the
  * shape was checked; n_bytes_given is what the file has from view->data on. */

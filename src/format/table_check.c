@@ -1,16 +1,18 @@
-/* table_check.c - whether the numbers that scale a tensor's values are finite.
+/* table_check.c - whether every value of a tensor is finite, read off its scales.
  *
  * A quantised block's integers cannot be wrong, its scales can: only they are read, so that the
  * check costs a fraction of reading the tensor. Float tensors are read whole. All tests are on bit
- * patterns: an exponent of ones. */
+ * patterns. A binary16 scale is finite or not; the wider scales (binary32 of Q8_K, E8M0) must also
+ * leave room for the largest integer that they multiply. */
 #include "base/check.h"
 #include "format/table.h"
 
 /* Where a block keeps its scales. */
 struct scale_layout {
-    int n_halfs;   /* binary16 scales... */
-    int half_at;   /* ...side by side from this byte on */
-    bool float_at0, e8m0_at0;
+    int n_halfs;                 /* binary16 scales... */
+    int half_at;                 /* ...side by side from this byte on */
+    unsigned float_exponent_max; /* not 0: a binary32 scale at byte 0, its largest exponent field */
+    unsigned e8m0_max;           /* not 0: a power of two at byte 0, 2^(byte - 127) */
 };
 
 static const struct scale_layout layouts[DTYPE_COUNT] = {
@@ -24,14 +26,14 @@ static const struct scale_layout layouts[DTYPE_COUNT] = {
     [DTYPE_Q4_K] = {.n_halfs = 2},
     [DTYPE_Q5_K] = {.n_halfs = 2},
     [DTYPE_Q6_K] = {.n_halfs = 1, .half_at = 208},
-    [DTYPE_Q8_K] = {.float_at0 = true},
+    [DTYPE_Q8_K] = {.float_exponent_max = 254 - 7}, /* times 127 */
     [DTYPE_IQ4_NL] = {.n_halfs = 1},
     [DTYPE_IQ4_XS] = {.n_halfs = 1},
-    [DTYPE_MXFP4] = {.e8m0_at0 = true},
-    [DTYPE_NF4] = {.float_at0 = true},
-    [DTYPE_FP4] = {.float_at0 = true},
+    [DTYPE_MXFP4] = {.e8m0_max = 252}, /* times 6; 255 is NaN */
+    [DTYPE_NF4] = {.float_exponent_max = 254},
+    [DTYPE_FP4] = {.float_exponent_max = 254},
     [DTYPE_F16] = {.n_halfs = 1},
-    [DTYPE_F32] = {.float_at0 = true},
+    [DTYPE_F32] = {.float_exponent_max = 254},
 };
 
 static bool half_ok(const uint8_t *p)
@@ -39,9 +41,10 @@ static bool half_ok(const uint8_t *p)
     return (p[1] & 0x7c) != 0x7c;
 }
 
-static bool float_ok(const uint8_t *p)
+/* The exponent field of a binary32. */
+static unsigned float_exponent(const uint8_t *p)
 {
-    return (p[3] & 0x7f) != 0x7f || (p[2] & 0x80) == 0;
+    return (p[3] & 0x7fu) << 1 | p[2] >> 7;
 }
 
 static bool block_ok(const struct scale_layout *l, const uint8_t *block)
@@ -49,9 +52,9 @@ static bool block_ok(const struct scale_layout *l, const uint8_t *block)
     for (int i = 0; i < l->n_halfs; i++)
         if (!half_ok(block + l->half_at + 2 * i))
             return false;
-    if (l->float_at0 && !float_ok(block))
+    if (l->float_exponent_max && float_exponent(block) > l->float_exponent_max)
         return false;
-    return !(l->e8m0_at0 && block[0] == 0xff);
+    return !l->e8m0_max || block[0] <= l->e8m0_max;
 }
 
 /* Whether an element of a plain type that is not in the table of layouts is finite. */

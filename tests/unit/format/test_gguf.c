@@ -352,6 +352,7 @@ static void scales_that_are_not_finite(void **state)
         {DTYPE_Q4_K, 2, 2, {0, 0x7c}},           {DTYPE_Q5_K, 2, 2, {0, 0x7c}},
         {DTYPE_Q6_K, 208, 2, {0, 0x7c}},         {DTYPE_Q8_K, 0, 4, {0, 0, 0xc0, 0x7f}},
         {DTYPE_IQ4_NL, 0, 2, {0, 0x7c}},         {DTYPE_IQ4_XS, 0, 2, {0, 0x7c}},
+        {DTYPE_Q8_K, 0, 4, {0, 0, 0, 0x7c}},     {DTYPE_MXFP4, 0, 1, {253}},
         {DTYPE_MXFP4, 0, 1, {0xff}},             {DTYPE_NF4, 0, 4, {0, 0, 0x80, 0xff}},
         {DTYPE_FP4, 0, 4, {0, 0, 0x80, 0x7f}},
     };
