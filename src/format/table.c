@@ -6,6 +6,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -281,6 +283,22 @@ enum err table_finish(struct table *t, const char *source, struct err_note *note
         rc = index_build(&o->tensor_index, o->tensors, sizeof *o->tensors, t->n_tensors, "tensor",
                          note);
     return rc;
+}
+
+void table_forget(const struct table *t, const struct tensor_view *v)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = (uintptr_t)v->data, to = from + v->n_bytes;
+    for (size_t i = 0; i < t->owner->n_maps; i++) {
+        uintptr_t base = (uintptr_t)t->owner->maps[i].bytes;
+        if (from < base || to > base + t->owner->maps[i].n_bytes)
+            continue;
+        from = (from + page - 1) / page * page; /* whole pages only: neighbours stay */
+        to = to / page * page;
+        if (from < to)
+            madvise((void *)from, to - from, MADV_DONTNEED);
+        return;
+    }
 }
 
 const struct tensor_view *table_tensor(const struct table *t, const char *name)

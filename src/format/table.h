@@ -79,6 +79,10 @@ void table_close(struct table *t);
 const struct tensor_view *table_tensor(const struct table *t, const char *name); /* NULL: none */
 const struct meta_value *table_meta(const struct table *t, const char *key);     /* NULL: none */
 
+/* table_forget - the system may take back memory that mirrors v's part of a file. The view stays
+ * valid: reading it again reads the file again. Nothing for data that no file holds. */
+void table_forget(const struct table *t, const struct tensor_view *v);
+
 const char *meta_type_name(enum meta_type type); /* static storage */
 
 /* tensor_view_check_finite - ERR_NUMERIC names the tensor and the first block whose scale is NaN or

@@ -281,7 +281,7 @@ static enum err check_bounds(const struct table *t, const struct hparams *h, str
 static enum err check_rope(const struct table *t, const struct rope_params *p,
                            struct err_note *note)
 {
-    bool ok = p->theta > 1.0 && p->theta <= 1e12 && p->factor >= 1.0 && p->factor <= 1e6 &&
+    bool ok = p->theta >= 2.0 && p->theta <= 1e12 && p->factor >= 1.0 && p->factor <= 1e6 &&
               p->magnitude >= 0.0 && p->magnitude <= 1e3 && p->log_mul >= 0.0 &&
               p->log_mul <= 1e3 && p->beta_fast >= p->beta_slow && p->beta_slow > 0.0 &&
               p->beta_fast <= 1e6 && p->low_freq_factor > 0.0 &&

@@ -27,7 +27,14 @@ struct model_info {
     size_t kv_page_bytes; /* one page: KV_PAGE positions of every layer */
     size_t weight_bytes;  /* on the device */
     uint32_t window_max;  /* largest sliding window; 0 if a layer attends to everything */
+    uint32_t rope_border; /* LongRoPE: see batch.rope_far; 0: none */
 };
+
+/* LongRoPE (Phi-3 128k) has two sets of rotary factors. A position below info.rope_border is
+ * computed with the near set. One at or above it is computed with the far set, over a cache whose
+ * every position was computed with the far set too: a sequence that crosses the border is read
+ * again from its first position, once. That is what generation in Transformers does, and it keeps
+ * the promise that logits depend on the tokens before them alone. */
 
 /* One forward call: T rows, in any mixture of sequences. Rows of one sequence come in ascending
  * position, and every earlier position of the sequence is in its pages or earlier in this batch. */
@@ -37,8 +44,9 @@ struct batch {
     const struct kv_row *rows;  /* [T] pages and positions; written pages are exclusive */
     const uint32_t *logit_rows; /* [n_logits] indexes of rows whose logits are wanted, ascending */
     uint32_t n_logits;
-    float *logits; /* [n_logits, V] */
-    uint8_t *bad;  /* [T] out: 0, or 1 + index of the layer that was not finite */
+    const uint8_t *rope_far; /* [T] 1: the row's sequence uses LongRoPE's far set; NULL: none do */
+    float *logits;           /* [n_logits, V] */
+    uint8_t *bad;            /* [T] out: 0, or 1 + index of the layer that was not finite */
 };
 
 /* A tap sees each operation's result, in order (isobit trace). NULL: none. */
@@ -48,9 +56,10 @@ struct model_tap {
     void *context;
 };
 
-/* model_open - bind every tensor by name, check every shape, lay weights out on the device.
- * t must outlive the model (embedding rows and some matrices are read in place). progress may be
- * NULL; it gets bytes done of total. Errors name the tensor and the shape found and expected. */
+/* model_open - bind every tensor by name, check every shape and scale, lay weights out on the
+ * device. t must outlive the model (embedding rows and some matrices are read in place). progress
+ * may be NULL; it gets bytes done of total. Errors name the tensor and the shape found and
+ * expected, or the block whose scale is not finite. */
 enum err model_open(const struct table *t, struct device *d, struct model_limits limits,
                     void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
                     struct model **m, struct err_note *note);

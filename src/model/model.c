@@ -1,0 +1,214 @@
+/* model.c - a model's life: open, what it needs, close. */
+#include "model/model.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "model/arch.h"
+#include "model/model_int.h"
+#include "numeric/fixed.h"
+
+static void fill_info(const struct hparams *h, const struct weights *w, struct model_limits limits,
+                      struct model_info *info)
+{
+    *info = (struct model_info){
+        .arch = h->arch->name,
+        .n_vocab = h->n_vocab,
+        .n_ctx_train = h->n_ctx_train,
+        .n_ctx = limits.n_ctx_max ? limits.n_ctx_max : h->n_ctx_train,
+        .n_layers = h->n_layers,
+        .n_embd = h->n_embd,
+        .n_heads = h->n_heads,
+        .n_kv_heads = h->n_kv_heads,
+        .head_size = h->head_size,
+        .n_params = w->n_params,
+    };
+    struct kv_shape shape = {h->n_kv_heads, h->head_size};
+    info->kv_page_bytes = h->n_layers * kv_layer_bytes(shape);
+    info->window_max = h->window;
+    for (uint32_t i = 0; i < h->n_layers; i++)
+        if (!h->windowed[i])
+            info->window_max = 0;
+    if (h->rope.scaling == ROPE_SCALING_LONGROPE)
+        info->rope_border = h->rope.n_ctx_orig;
+}
+
+static enum err read(const struct table *t, struct model_limits limits, struct hparams *h,
+                     struct weights *w, struct err_note *note)
+{
+    if (limits.n_ctx_max > CONTEXT_MAX)
+        return err_set(note, ERR_USAGE, "a context of %u positions; at most %d", limits.n_ctx_max,
+                       CONTEXT_MAX);
+    enum err rc = hparams_read(t, h, note);
+    return rc ? rc : weights_bind(t, h, w, note);
+}
+
+enum err model_plan(const struct table *t, struct model_limits limits, struct model_info *info,
+                    struct err_note *note)
+{
+    struct hparams h;
+    struct weights w;
+    enum err rc = read(t, limits, &h, &w, note);
+    if (rc)
+        return rc;
+    fill_info(&h, &w, limits, info);
+    for (size_t i = 0; i < t->n_tensors; i++)
+        info->weight_bytes += t->tensors[i].n_bytes;
+    weights_release(&w);
+    return ERR_OK;
+}
+
+/* ---- scratch ---- */
+
+/* Cuts one region into arrays; with base NULL it only counts. */
+struct cutter {
+    uint8_t *base;
+    size_t at;
+};
+
+static void *cut(struct cutter *c, size_t count, size_t size)
+{
+    void *out = c->base ? c->base + c->at : NULL;
+    c->at += (count * size + 63) / 64 * 64;
+    return out;
+}
+
+/* Bytes of quantised rows, the largest that any matrix of a kind needs. */
+static void acts_sizes(const struct model *m, size_t n_bytes[ACT_KINDS])
+{
+    struct device *d = m->device;
+    memset(n_bytes, 0, ACT_KINDS * sizeof *n_bytes);
+    for (uint32_t i = 0; i <= m->h.n_layers; i++)
+        for (int s = 0; s < LAYER_SLOT_COUNT; s++) {
+            const struct matrix *w = i < m->h.n_layers ? m->layers[i].matrix[s] : m->head;
+            if (!w)
+                continue;
+            enum act_kind kind = act_kind_of(w->dtype);
+            size_t n = d->ops->acts_bytes(d, kind, m->n_rows_max, w->n_cols);
+            if (n > n_bytes[kind])
+                n_bytes[kind] = n;
+        }
+}
+
+static void lay_out(struct model *m, struct cutter *c)
+{
+    const struct hparams *h = &m->h;
+    struct scratch *s = &m->s;
+    size_t t = m->n_rows_max, d = h->n_embd, q = (size_t)h->n_heads * h->head_size;
+    size_t kv = (size_t)h->n_kv_heads * h->head_size;
+    size_t f = h->n_ff > h->n_ff_expert ? h->n_ff : h->n_ff_expert;
+    size_t acts[ACT_KINDS];
+    s->x = cut(c, t * d, sizeof *s->x);
+    s->normed = cut(c, t * d, sizeof *s->normed);
+    s->out = cut(c, t * d, sizeof *s->out);
+    s->qkv = cut(c, t * (q + 2 * kv), sizeof *s->qkv);
+    s->attn = cut(c, t * q, sizeof *s->attn);
+    s->ff = cut(c, t * 2 * f, sizeof *s->ff);
+    for (int i = 0; i < 2; i++) {
+        s->cos[i] = cut(c, t * (h->n_rot / 2), sizeof *s->cos[i]);
+        s->sin[i] = cut(c, t * (h->n_rot / 2), sizeof *s->sin[i]);
+    }
+    if (h->n_experts) {
+        s->router = cut(c, t * h->n_experts, sizeof *s->router);
+        s->rows = cut(c, t * d, sizeof *s->rows);
+        s->rows_out = cut(c, t * d, sizeof *s->rows_out);
+        s->row_of = cut(c, t, sizeof *s->row_of);
+        s->rows_bad = cut(c, t, sizeof *s->rows_bad);
+        s->chosen = cut(c, t * h->n_experts_used, sizeof *s->chosen);
+        s->share = cut(c, t * h->n_experts_used, sizeof *s->share);
+    }
+    acts_sizes(m, acts);
+    for (int k = 0; k < ACT_KINDS; k++)
+        s->acts[k] = cut(c, acts[k], 1);
+    s->bad = cut(c, t, sizeof *s->bad);
+    s->origin = cut(c, t, sizeof *s->origin);
+    s->kv = cut(c, t, sizeof *s->kv);
+}
+
+static enum err make_scratch(struct model *m, const struct table *t, struct err_note *note)
+{
+    struct cutter c = {NULL, 0};
+    lay_out(m, &c);
+    m->n_memory = c.at;
+    m->memory = mem_pages(c.at);
+    if (!m->memory)
+        return err_set(note, ERR_MEMORY, "%s: out of memory for %u rows", t->path, m->n_rows_max);
+    c = (struct cutter){m->memory, 0};
+    lay_out(m, &c);
+    return ERR_OK;
+}
+
+/* ---- constants ---- */
+
+static bool same_rope(const struct rope_params *a, const struct rope_params *b)
+{
+    return a->scaling == b->scaling && a->theta == b->theta && a->factor == b->factor &&
+           a->magnitude == b->magnitude;
+}
+
+static void make_constants(struct model *m)
+{
+    const struct hparams *h = &m->h;
+    struct kv_shape shape = {h->n_kv_heads, h->head_size};
+    m->kv_layer_bytes = kv_layer_bytes(shape);
+    m->two_ropes = h->window && !same_rope(&h->rope, &h->rope_windowed);
+    m->norm_eps = fx_to_f32(fx_f64(h->norm_eps));
+    m->attn_softcap = fx_to_f32(fx_f64(h->attn_softcap));
+    m->final_softcap = fx_to_f32(fx_f64(h->final_softcap));
+    m->attn_scale =
+        fx_to_f32(h->attn_scale != 0.0 ? fx_f64(h->attn_scale)
+                                       : fx_div(fx_int(1), fx_sqrt(fx_int(h->attn_scale_dim))));
+    m->embd_scale = h->embd_scaled ? fx_to_f32(fx_sqrt(fx_int(h->n_embd))) : 1.0f;
+}
+
+enum err model_open(const struct table *t, struct device *d, struct model_limits limits,
+                    void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
+                    struct model **model, struct err_note *note)
+{
+    *model = NULL;
+    CHECK(limits.n_rows_max > 0);
+    struct model *m = mem_zalloc(sizeof *m);
+    if (!m)
+        return err_set(note, ERR_MEMORY, "%s: out of memory", t->path);
+    m->device = d;
+    m->n_rows_max = limits.n_rows_max;
+    arena_init(&m->arena, SIZE_MAX);
+    enum err rc = read(t, limits, &m->h, &m->w, note);
+    if (rc == ERR_OK) {
+        fill_info(&m->h, &m->w, limits, &m->info);
+        make_constants(m);
+        rc = model_load(m, t, progress, context, note);
+    }
+    if (rc == ERR_OK)
+        rc = make_scratch(m, t, note);
+    if (rc) {
+        model_close(m);
+        return rc;
+    }
+    *model = m;
+    return ERR_OK;
+}
+
+void model_close(struct model *m)
+{
+    if (!m)
+        return;
+    if (m->memory)
+        mem_pages_free(m->memory, m->n_memory);
+    if (m->packed)
+        mem_pages_free(m->packed, m->n_packed);
+    arena_release(&m->arena);
+    weights_release(&m->w);
+    mem_free(m->layers);
+    mem_free(m);
+}
+
+const struct model_info *model_info(const struct model *m)
+{
+    return &m->info;
+}
+
+void model_set_tap(struct model *m, struct model_tap tap)
+{
+    m->tap = tap;
+}

@@ -1,0 +1,89 @@
+/* model_int.h - the insides of a loaded model, for model/ alone.
+ *
+ * Scratch is sized at open for limits.n_rows_max rows; a forward call works inside it. */
+#ifndef MODEL_MODEL_INT_H
+#define MODEL_MODEL_INT_H
+
+#include "base/mem.h"
+#include "model/model.h"
+#include "model/rope_exact.h"
+#include "model/weights.h"
+
+enum { ACT_KINDS = ACT_F32 + 1 };
+
+/* What fills a slot: a vector, a matrix, or one matrix for each expert side by side. */
+struct layer {
+    const struct matrix *matrix[LAYER_SLOT_COUNT];
+    const float *vector[LAYER_SLOT_COUNT];
+};
+
+/* Rows that are about to be multiplied: quantised when first needed, once for each kind. */
+struct operand {
+    const float *x;
+    size_t stride;
+    uint32_t n_rows, n_cols;
+    uint8_t *bad; /* [n_rows] set to 1 where a row is not finite */
+    bool ready[ACT_KINDS];
+};
+
+struct scratch {
+    float *x, *normed, *out; /* [T, D] residual stream, after a norm, what a block adds */
+    float *qkv;              /* [T, Q + 2 KV] */
+    float *attn;             /* [T, Q] */
+    float *ff;               /* [T, 2 F] gate, then up */
+    float *cos[2], *sin[2];  /* [T, n_rot / 2] of full and of windowed layers */
+    float *router;           /* [T, EX] */
+    float *rows, *rows_out;  /* [T, D] the rows of one expert */
+    uint32_t *row_of;        /* [T] where they come from */
+    uint8_t *rows_bad;       /* [T] */
+    uint16_t *chosen;        /* [T, experts used] ascending ids */
+    float *share;            /* [T, experts used] their weights */
+    void *acts[ACT_KINDS];
+    uint8_t *bad;      /* [T] of the rows at work */
+    uint32_t *origin;  /* [T] index in the batch of the rows at work */
+    struct kv_row *kv; /* [T] */
+};
+
+struct model {
+    struct hparams h;
+    struct weights w;
+    struct model_info info;
+    struct device *device;
+    struct model_tap tap;
+    uint32_t n_rows_max;
+
+    struct layer *layers;
+    const struct matrix *head;
+    const float *output_norm;
+    struct rope_exact rope[2]; /* full, windowed */
+    bool two_ropes;
+    size_t kv_layer_bytes;
+    float norm_eps, attn_scale, attn_softcap, final_softcap, embd_scale;
+
+    struct arena arena; /* matrices' heads and vectors */
+    uint8_t *packed;    /* matrices in the device's layout */
+    size_t n_packed;
+    uint8_t *memory; /* scratch */
+    size_t n_memory;
+    struct scratch s;
+    struct operand operand;
+};
+
+/* The device's operations on a model's rows, shared by forward.c and moe.c. */
+void model_operand(struct model *m, const float *x, size_t stride, uint32_t n_rows, uint32_t n_cols,
+                   uint8_t *bad);
+/* y = operand . w^T + bias; rows of y `stride` floats apart. */
+void model_multiply(struct model *m, const struct matrix *w, const float *bias, float *y,
+                    size_t stride);
+void model_tell(const struct model *m, int layer, const char *op, const float *x, size_t stride,
+                uint32_t n_rows, uint32_t n);
+
+/* model_experts - a layer's mixture of experts of s.normed [n, D] into s.out. */
+void model_experts(struct model *m, const struct layer *l, uint32_t layer, uint32_t n);
+
+/* model_load - matrices and vectors of every slot, packed for the device. */
+enum err model_load(struct model *m, const struct table *t,
+                    void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
+                    struct err_note *note);
+
+#endif

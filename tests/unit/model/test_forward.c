@@ -1,0 +1,330 @@
+/* test_forward.c - the exact profile on tiny models: near the f64 yardstick, and the same bits for
+ * every chunk, batch, thread count and instruction set. */
+#include "lib/test.h"
+
+#include <math.h>
+
+#include "base/mem.h"
+#include "device/device.h"
+#include "model/model.h"
+#include "unit/model/tiny.h"
+
+enum { PAGES_MAX = 16 };
+
+/* A model with one sequence's pages. */
+struct runner {
+    struct tiny tiny;
+    struct device *device;
+    struct model *model;
+    const struct model_info *info;
+    uint8_t *memory;
+    void *pages[PAGES_MAX];
+};
+
+static void runner_open(struct runner *r, const char *name, int n_threads, const char *isa,
+                        uint32_t n_rows_max)
+{
+    struct err_note note = {""};
+    struct model_limits limits = {n_rows_max, 1024};
+    tiny_open(&r->tiny, name);
+    if (cpu_device_open(n_threads, isa, &r->device, &note) ||
+        model_open(&r->tiny.table, r->device, limits, NULL, NULL, &r->model, &note))
+        fail_msg("%s: %s", name, note.text);
+    r->info = model_info(r->model);
+    r->memory = mem_pages(PAGES_MAX * r->info->kv_page_bytes);
+    for (size_t i = 0; i < PAGES_MAX; i++)
+        r->pages[i] = r->memory + i * r->info->kv_page_bytes;
+}
+
+static void runner_close(struct runner *r)
+{
+    mem_pages_free(r->memory, PAGES_MAX * r->info->kv_page_bytes);
+    model_close(r->model);
+    r->device->ops->close(r->device);
+    tiny_close(&r->tiny);
+}
+
+/* Tokens [from, to) in chunks; logits of every position go to logits + position * V. */
+static void runner_feed(struct runner *r, uint32_t from, uint32_t to, uint32_t chunk, bool far,
+                        float *logits)
+{
+    struct kv_row *rows = mem_array(chunk, sizeof *rows);
+    uint32_t *wanted = mem_array(chunk, sizeof *wanted);
+    uint8_t *bad = mem_array(chunk, 1), *fars = mem_array(chunk, 1);
+    memset(fars, far, chunk);
+    for (uint32_t at = from; at < to; at += chunk) {
+        uint32_t n = to - at < chunk ? to - at : chunk;
+        for (uint32_t i = 0; i < n; i++) {
+            rows[i] = (struct kv_row){r->pages, at + i};
+            wanted[i] = i;
+        }
+        struct batch b = {.n_rows = n,
+                          .token = r->tiny.tokens + at,
+                          .rows = rows,
+                          .logit_rows = wanted,
+                          .n_logits = n,
+                          .rope_far = fars,
+                          .logits = logits + (size_t)at * r->info->n_vocab,
+                          .bad = bad};
+        mem_guard_begin("model_forward");
+        model_forward(r->model, &b);
+        mem_guard_end();
+        for (uint32_t i = 0; i < n; i++)
+            assert_int_equal(bad[i], 0);
+    }
+    mem_free(rows);
+    mem_free(wanted);
+    mem_free(bad);
+    mem_free(fars);
+}
+
+/* All of the tokens; past a LongRoPE border the sequence is read again. */
+static float *runner_logits(struct runner *r, uint32_t chunk)
+{
+    uint32_t n = r->tiny.n_tokens, border = r->info->rope_border;
+    size_t v = r->info->n_vocab;
+    float *logits = mem_array(n * v, sizeof *logits);
+    if (border == 0 || border > n)
+        border = n;
+    runner_feed(r, 0, border, chunk, false, logits);
+    if (border < n) {
+        float *again = mem_array(n * v, sizeof *again);
+        runner_feed(r, 0, n, chunk, true, again);
+        memcpy(logits + border * v, again + border * v, (n - border) * v * sizeof *again);
+        mem_free(again);
+    }
+    return logits;
+}
+
+struct distance {
+    double kl;    /* mean over positions, nats */
+    double worst; /* largest difference of a logit */
+    double rms;   /* of the differences, over that of the logits around their mean */
+};
+
+static void softmax(const double *x, uint32_t n, double *p)
+{
+    double max = -INFINITY, sum = 0.0;
+    for (uint32_t i = 0; i < n; i++)
+        max = fmax(max, x[i]);
+    for (uint32_t i = 0; i < n; i++)
+        sum += p[i] = exp(x[i] - max);
+    for (uint32_t i = 0; i < n; i++)
+        p[i] /= sum;
+}
+
+static struct distance distance_of(const double *want, const float *got, uint32_t n_rows,
+                                   uint32_t n_vocab)
+{
+    struct distance d = {0};
+    double p[256], q[256], x[256], wrong = 0.0, power = 0.0, mean = 0.0;
+    size_t n = (size_t)n_rows * n_vocab;
+    assert_true(n_vocab <= 256);
+    for (size_t i = 0; i < n; i++)
+        mean += want[i] / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        double off = fabs((double)got[i] - want[i]);
+        d.worst = fmax(d.worst, off);
+        wrong += off * off;
+        power += (want[i] - mean) * (want[i] - mean);
+    }
+    d.rms = sqrt(wrong / power);
+    for (uint32_t t = 0; t < n_rows; t++) {
+        for (uint32_t i = 0; i < n_vocab; i++)
+            x[i] = (double)got[(size_t)t * n_vocab + i];
+        softmax(want + (size_t)t * n_vocab, n_vocab, p);
+        softmax(x, n_vocab, q);
+        for (uint32_t i = 0; i < n_vocab; i++)
+            d.kl += p[i] > 0.0 ? p[i] * log(p[i] / q[i]) / n_rows : 0.0;
+    }
+    return d;
+}
+
+/* These models are random with attention peaked far beyond real ones and expert choices that nearly
+ * tie, so rounding shows. A wrong window, scale, bias or rotation gives a KL of 1 and more. */
+static void the_exact_profile_is_near_f64(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TINY_COUNT; i++) {
+        struct runner r;
+        runner_open(&r, tiny_names[i], 2, "auto", 128);
+        if (r.tiny.n_tokens > 200)
+            r.tiny.n_tokens = 200;
+        uint32_t n = r.tiny.n_tokens, v = r.info->n_vocab;
+        double *want = mem_array((size_t)n * v, sizeof *want);
+        assert_ok(model_forward_f64(&r.tiny.table, r.tiny.tokens, n, NULL, want, NULL));
+        float *got = runner_logits(&r, 128);
+        struct distance d = distance_of(want, got, n, v);
+        printf("%-14s KL %.1e, logits off by %.1f %% (rms), at most %.2f\n", tiny_names[i], d.kl,
+               100 * d.rms, d.worst);
+        assert_true(d.kl < 0.1);
+        assert_true(d.rms < 0.2);
+        mem_free(want);
+        mem_free(got);
+        runner_close(&r);
+    }
+}
+
+static void chunks_and_threads_change_no_bit(void **state)
+{
+    (void)state;
+    static const uint32_t chunks[] = {7, 64, 1};
+    for (size_t i = 0; i < TINY_COUNT; i++) {
+        float *first = NULL;
+        size_t n_bytes = 0;
+        for (size_t c = 0; c < COUNT_OF(chunks); c++) {
+            struct runner r;
+            runner_open(&r, tiny_names[i], 1 + (int)c % 3, "auto", 100);
+            if (r.tiny.n_tokens > 100)
+                r.tiny.n_tokens = 100;
+            float *logits = runner_logits(&r, chunks[c]);
+            n_bytes = (size_t)r.tiny.n_tokens * r.info->n_vocab * sizeof *logits;
+            if (!first) {
+                first = logits;
+            } else {
+                assert_memory_equal(logits, first, n_bytes);
+                mem_free(logits);
+            }
+            runner_close(&r);
+        }
+        mem_free(first);
+    }
+}
+
+static void every_instruction_set_gives_the_same_bits(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TINY_COUNT; i++) {
+        float *first = NULL;
+        for (const char *const *isa = cpu_isa_names(); *isa; isa++) {
+            struct runner r;
+            runner_open(&r, tiny_names[i], 2, *isa, 100);
+            if (r.tiny.n_tokens > 70)
+                r.tiny.n_tokens = 70;
+            float *logits = runner_logits(&r, 33);
+            size_t n_bytes = (size_t)r.tiny.n_tokens * r.info->n_vocab * sizeof *logits;
+            if (first)
+                assert_memory_equal(logits, first, n_bytes);
+            runner_close(&r);
+            if (first)
+                mem_free(logits);
+            else
+                first = logits;
+        }
+        mem_free(first);
+    }
+}
+
+enum { MIX = 12 };
+
+/* Two sequences of MIX tokens side by side in one batch, rows alternating; logits of every third
+ * row only. */
+static void mix(struct runner *r, const int32_t *a, const int32_t *b, float *logits, uint8_t *bad)
+{
+    struct kv_row rows[2 * MIX];
+    int32_t token[2 * MIX];
+    uint32_t wanted[2 * MIX], n_wanted = 0;
+    for (uint32_t i = 0; i < 2 * MIX; i++) {
+        rows[i] = (struct kv_row){r->pages + i % 2, i / 2};
+        token[i] = i % 2 ? b[i / 2] : a[i / 2];
+        if (i % 3 == 2)
+            wanted[n_wanted++] = i;
+    }
+    struct batch batch = {.n_rows = 2 * MIX,
+                          .token = token,
+                          .rows = rows,
+                          .logit_rows = wanted,
+                          .n_logits = n_wanted,
+                          .logits = logits,
+                          .bad = bad};
+    model_forward(r->model, &batch);
+}
+
+static void neighbours_in_a_batch_change_no_bit(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"llama", "mixtral", "gemma3", "gpt-oss", "qwen3moe"};
+    for (size_t k = 0; k < COUNT_OF(names); k++) {
+        struct runner r;
+        runner_open(&r, names[k], 2, "auto", 2 * MIX);
+        uint32_t v = r.info->n_vocab;
+        uint8_t bad[2 * MIX];
+        float *mixed = mem_array((size_t)MIX * v, sizeof *mixed);
+        mix(&r, r.tiny.tokens, r.tiny.tokens + 50, mixed, bad);
+        float *alone = mem_array((size_t)MIX * v, sizeof *alone);
+        for (uint32_t s = 0; s < 2; s++) {
+            r.tiny.tokens += 50 * s;
+            runner_feed(&r, 0, MIX, 5, false, alone);
+            r.tiny.tokens -= 50 * s;
+            for (uint32_t i = 2, w = 0; i < 2 * MIX; i += 3, w++)
+                if (i % 2 == s)
+                    assert_memory_equal(mixed + (size_t)w * v, alone + (size_t)(i / 2) * v,
+                                        v * sizeof *alone);
+        }
+        mem_free(mixed);
+        mem_free(alone);
+        runner_close(&r);
+    }
+}
+
+/* A token whose embedding overflows spoils its own sequence from there on and nothing else. */
+static void a_bad_row_leaves_the_others_alone(void **state)
+{
+    (void)state;
+    struct runner r;
+    struct table *t = &r.tiny.table;
+    runner_open(&r, "qwen2", 2, "auto", 2 * MIX);
+    uint32_t v = r.info->n_vocab;
+    uint8_t bad[2 * MIX];
+    int32_t a[MIX], b[MIX];
+    for (int i = 0; i < MIX; i++) {
+        a[i] = i;
+        b[i] = 20 + i;
+    }
+    float *clean = mem_array((size_t)MIX * v, sizeof *clean);
+    float *spoilt = mem_array((size_t)MIX * v, sizeof *spoilt);
+    mix(&r, a, b, clean, bad);
+    for (int i = 0; i < 2 * MIX; i++)
+        assert_int_equal(bad[i], 0);
+    model_close(r.model);
+    /* BF16 0x6280 is 2^70: its square is infinite. The head is the same matrix, so that the token's
+     * own logit is another one too, but finite. */
+    const struct tensor_view *embd = table_tensor(t, "token_embd.weight");
+    uint8_t *data = mem_alloc(embd->n_bytes);
+    memcpy(data, embd->data, embd->n_bytes);
+    for (uint64_t i = 0; i < embd->dim[0]; i++)
+        memcpy(data + (24 * embd->dim[0] + i) * 2, "\x80\x62", 2);
+    const void *kept = embd->data;
+    ((struct tensor_view *)embd)->data = data;
+    struct model_limits limits = {2 * MIX, 1024};
+    assert_ok(model_open(t, r.device, limits, NULL, NULL, &r.model, NULL));
+    r.info = model_info(r.model);
+    mix(&r, a, b, spoilt, bad);
+    for (uint32_t i = 0; i < 2 * MIX; i++)
+        if (i % 2 == 0 || i / 2 < 4)
+            assert_int_equal(bad[i], 0);
+    assert_int_equal(bad[2 * 4 + 1], 1); /* the first layer */
+    for (uint32_t i = 2, w = 0; i < 2 * MIX; i += 3, w++) {
+        float *x = clean + (size_t)w * v, *y = spoilt + (size_t)w * v;
+        x[24] = y[24];
+        if (i % 2 == 0)
+            assert_memory_equal(x, y, v * sizeof *x);
+    }
+    ((struct tensor_view *)embd)->data = kept;
+    mem_free(data);
+    mem_free(clean);
+    mem_free(spoilt);
+    runner_close(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_exact_profile_is_near_f64),
+        cmocka_unit_test(chunks_and_threads_change_no_bit),
+        cmocka_unit_test(every_instruction_set_gives_the_same_bits),
+        cmocka_unit_test(neighbours_in_a_batch_change_no_bit),
+        cmocka_unit_test(a_bad_row_leaves_the_others_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
