@@ -2,6 +2,7 @@
 #include "tensor/mix.h"
 
 #include "base/check.h"
+#include "tensor/quant/quant.h"
 
 /* When a layer's tensor gets a rule's first type; otherwise it gets the second. */
 enum when {
@@ -211,7 +212,7 @@ enum dtype mix_dtype(const struct mix *m, const struct mix_model *model, struct 
         n_dims--;
     enum dtype t = from;
     bool is_float = from == DTYPE_F32 || from == DTYPE_F16 || from == DTYPE_BF16;
-    if (!is_quantised(name, n_dims)) {
+    if (!quant_decodes(from) || !is_quantised(name, n_dims)) {
         if (is_float && (n_dims < 2 || has(name, "ffn_gate_inp.weight")))
             t = DTYPE_F32;
     } else if (dtype_info(m->base)->block_len == 1) {
