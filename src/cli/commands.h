@@ -8,7 +8,9 @@ typedef int command_fn(int argc, char **argv);
 /* X(function, name, what it does) under H(heading). */
 #define COMMAND_LIST(H, X)                                                                         \
     H("Look")                                                                                      \
-    X(cmd_inspect, "inspect", "show what a model file holds and needs, and its identity")
+    X(cmd_inspect, "inspect", "show what a model file holds and needs, and its identity")          \
+    H("Make")                                                                                      \
+    X(cmd_quantize, "quantize", "rewrite a model with smaller weights")
 
 #define COMMAND_NO_HEADING(text)
 #define COMMAND_DECLARE(function, name, text) command_fn function;

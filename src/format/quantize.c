@@ -12,7 +12,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "format/gguf_write.h"
-#include "format/metas.h"
 #include "tensor/quant/quant.h"
 
 enum { TASK_ELEMENTS = 1 << 15, QUANTIZATION_VERSION = 2 };
@@ -212,6 +211,8 @@ static enum err file_write(struct job *job, const char *path, struct err_note *n
     for (size_t i = 0; i < t->n_metas; i++)
         if (!str_starts(t->metas[i].key, STR("split.")))
             metas_copy(&metas, &t->metas[i]);
+    for (size_t i = 0; job->options->extra && i < job->options->extra->n_items; i++)
+        metas_copy(&metas, &job->options->extra->items[i]);
     metas_u32(&metas, "general.file_type", mix_file_type(job->options->mix));
     metas_u32(&metas, "general.quantization_version", QUANTIZATION_VERSION);
     enum err rc = metas_status(&metas, note);

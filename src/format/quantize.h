@@ -3,13 +3,14 @@
 #define FORMAT_QUANTIZE_H
 
 #include "base/threads.h"
-#include "format/table.h"
+#include "format/metas.h"
 #include "tensor/mix.h"
 
 struct quantize_options {
     const struct mix *mix;
     bool allow_requantize; /* take sources that are quantised already, at the price of more error */
     struct threads *threads;
+    const struct metas *extra; /* metadata to set besides (a folder's tokenizer); may be NULL */
     /* Called on the caller's thread; both may be NULL. remark gets one line: a tensor whose rows
      * the wanted type's block does not divide, a source that is quantised already. */
     void (*progress)(void *context, uint64_t done, uint64_t total); /* bytes of the source */

@@ -1,6 +1,8 @@
 /* mix.c - the table of mixes and the rules that read it. */
 #include "tensor/mix.h"
 
+#include <strings.h>
+
 #include "base/check.h"
 #include "tensor/quant/quant.h"
 
@@ -68,8 +70,15 @@ const struct mix *mix_at(size_t i)
 
 const struct mix *mix_find(const char *name)
 {
+    static const struct {
+        const char *name, *means;
+    } others[] = {
+        {"Q3_K", "Q3_K_M"}, {"Q4_K", "Q4_K_M"}, {"Q5_K", "Q5_K_M"}, {"MXFP4_MOE", "MXFP4"}};
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        if (strcasecmp(others[i].name, name) == 0)
+            name = others[i].means;
     for (size_t i = 0; i < COUNT_OF(mixes); i++)
-        if (strcmp(mixes[i].name, name) == 0)
+        if (strcasecmp(mixes[i].name, name) == 0)
             return &mixes[i];
     return NULL;
 }

@@ -20,8 +20,8 @@ struct mix_model {
     bool has_output;    /* an output.weight of its own: the embedding is not used for it */
 };
 
-/* mix_find - by name, such as "Q4_K_M"; NULL if there is none. mix_at - the i-th of all, NULL past
- * the last. Static storage. */
+/* mix_find - by name in any case, such as "Q4_K_M" or its short form "Q4_K"; NULL if there is none.
+ * mix_at - the i-th of all, NULL past the last. Static storage. */
 const struct mix *mix_find(const char *name);
 const struct mix *mix_at(size_t i);
 

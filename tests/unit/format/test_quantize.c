@@ -99,8 +99,11 @@ static enum err quantize(const char *to, const char *mix, bool allow, int n_thre
 {
     struct table t;
     struct threads *threads = threads_new(n_threads);
-    struct quantize_options o = {mix_find(mix), allow,        threads,   keep_progress,
-                                 NULL,          count_remark, &n_remarks};
+    struct quantize_options o = {
+        .mix = mix_find(mix), .allow_requantize = allow, .threads = threads};
+    o.progress = keep_progress;
+    o.remark = count_remark;
+    o.remark_context = &n_remarks;
     n_remarks = 0;
     last_done = 0;
     assert_ok(gguf_open(path_in, &t, NULL));

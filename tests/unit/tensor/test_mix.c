@@ -100,6 +100,7 @@ static void small_tensors_stay_floats(void **state)
                      DTYPE_I32);
     assert_int_equal(mix_dtype(m, &model, STR("blk.0.x.weight"), DTYPE_F64, 2, matrix, NULL),
                      DTYPE_F64);
+    assert_ptr_equal(mix_find("q4_k"), mix_find("Q4_K_M"));
     assert_null(mix_find("Q4_K_XXL"));
     assert_null(mix_at(1000));
     assert_string_equal(mix_name(mix_at(0)), "Q2_K");

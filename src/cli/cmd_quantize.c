@@ -1,0 +1,137 @@
+/* cmd_quantize.c - a model file rewritten with its matrices in smaller types. */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "cli/args.h"
+#include "cli/commands.h"
+#include "cli/say.h"
+#include "format/quantize.h"
+
+enum { REMARKS_SHOWN = 8 };
+
+/* Says the first remarks and counts the others: a model may have hundreds of the same kind. */
+static void say_remark(void *context, const char *line)
+{
+    size_t *n = context;
+    if (++*n <= REMARKS_SHOWN)
+        say("%s", line);
+}
+
+static int unknown_type(const char *name)
+{
+    const char *names[64];
+    size_t n = 0;
+    while (n < COUNT_OF(names) && mix_at(n)) {
+        names[n] = mix_name(mix_at(n));
+        n++;
+    }
+    const char *nearest = args_nearest(name, names, n);
+    if (nearest)
+        say_failed("unknown type \"%s\"; did you mean %s?", name, nearest);
+    else
+        say_failed("unknown type \"%s\"; see isobit quantize --help", name);
+    return EXIT_USAGE;
+}
+
+static void print_json(const struct quantize_result *r, const char *path, double bits,
+                       double seconds)
+{
+    json_t *all =
+        json_pack("{s:o?,s:I,s:I,s:f,s:I,s:I,s:f}", "path", json_string(path), "bytes_before",
+                  (json_int_t)r->n_bytes_before, "bytes_after", (json_int_t)r->n_bytes_after,
+                  "bits_per_weight", bits, "quantized_tensors", (json_int_t)r->n_quantized,
+                  "fallback_tensors", (json_int_t)r->n_fallbacks, "seconds", seconds);
+    CHECK(all);
+    json_dumpf(all, stdout, JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(all);
+}
+
+static void print_result(const struct quantize_result *r, const char *path, double seconds,
+                         bool json)
+{
+    char before[SIZE_TEXT], after[SIZE_TEXT];
+    double bits = 8 * (double)r->n_bytes_after / (double)r->n_elements;
+    if (json)
+        print_json(r, path, bits, seconds);
+    else
+        printf("%s: %s became %s, %.2f bits per weight, in %.1f s\n", path,
+               size_text(r->n_bytes_before, before), size_text(r->n_bytes_after, after), bits,
+               seconds);
+}
+
+static int quantize(const char *in, const char *out, struct quantize_options *o, bool json)
+{
+    struct err_note note = {""};
+    struct table table;
+    struct quantize_result result;
+    struct progress bar;
+    size_t n_remarks = 0;
+    uint64_t start_ns = clock_ns();
+    enum err rc = table_open(in, &table, &note);
+    if (rc)
+        return say_error(rc, &note);
+    o->progress = progress_show;
+    o->progress_context = &bar;
+    o->remark = say_remark;
+    o->remark_context = &n_remarks;
+    progress_begin(&bar, "quantising");
+    rc = table_quantize(&table, out, o, &result, &note);
+    progress_end(&bar);
+    table_close(&table);
+    if (rc)
+        return say_error(rc, &note);
+    if (n_remarks > REMARKS_SHOWN)
+        say("(%zu more such lines; %zu tensors took another type in all)",
+            n_remarks - REMARKS_SHOWN, result.n_fallbacks);
+    print_result(&result, out, (double)(clock_ns() - start_ns) * 1e-9, json);
+    return EXIT_OK;
+}
+
+int cmd_quantize(int argc, char **argv)
+{
+    bool json = false;
+    uint32_t n_threads = 0;
+    struct quantize_options o = {0};
+    const struct arg_option options[] = {
+        {ARG_U32, 't', "threads", "N", &n_threads, 1, 1024,
+         "threads that encode (default: all processors); the bytes are the same"},
+        {ARG_FLAG, 0, "allow-requantize", .to = &o.allow_requantize,
+         .help = "take a source that is quantised already: worse than from the original"},
+        {ARG_FLAG, 0, "json", .to = &json, .help = "the sizes as one JSON object"},
+    };
+    const struct arg_command command = {
+        .name = "quantize",
+        .summary = "rewrite a model with smaller weights",
+        .usage = "quantize [options] IN OUT.gguf TYPE",
+        .about = "TYPE is a mix: Q4_K_M and Q5_K_M are good choices, Q8_0 is nearly lossless.\n"
+                 "Mixes: Q2_K Q3_K_S Q3_K_M Q3_K_L Q4_K_S Q4_K_M Q5_K_S Q5_K_M Q6_K IQ4_NL IQ4_XS\n"
+                 "       Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 MXFP4 (experts; Q8_0 elsewhere) F16 BF16 F32\n"
+                 "Rows that a type's block does not divide take a type with blocks of 32, or F16.",
+        .options = options,
+        .n_options = COUNT_OF(options),
+        .examples = "isobit quantize model-f16.gguf model-q4_k_m.gguf Q4_K_M",
+        .n_positional_min = 3,
+        .n_positional_max = 3,
+    };
+    struct err_note note = {""};
+    struct args args;
+    enum err rc = args_parse(&command, argc, argv, &args, &note);
+    if (rc)
+        return say_error(rc, &note);
+    if (args.help) {
+        args_help(&command, stdout);
+        return EXIT_OK;
+    }
+    o.mix = mix_find(args.positional[2]);
+    if (!o.mix)
+        return unknown_type(args.positional[2]);
+    o.threads = threads_new(n_threads ? (int)n_threads : threads_online());
+    if (!o.threads)
+        return say_failed("cannot start threads");
+    int status = quantize(args.positional[0], args.positional[1], &o, json);
+    threads_free(o.threads);
+    return status;
+}
