@@ -3,8 +3,8 @@
  * Keys and values are those that llama.cpp's converter writes, plus these where the config asks for
  * something that has no place there (docs/formats/hugging-face.md): attention.sliding_window of
  * Mistral, attention.sliding_window_pattern where it is not the family's own, attention.scale
- * (binary64) where it is not head_size^-1/2, expert_weights_norm, rope.scaling.type "dynamic",
- * rope.scaling.yarn_truncate. What is not understood is refused by name. */
+ * (binary64) where it is not head_size^-1/2, expert_weights_norm, rope.scaling.type "dynamic".
+ * What is not understood is refused by name. */
 #ifndef FORMAT_HF_CONFIG_H
 #define FORMAT_HF_CONFIG_H
 

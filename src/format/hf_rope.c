@@ -71,8 +71,9 @@ static void put_yarn(struct hf_config *c, const struct rope *r, struct metas *m)
         metas_f32(m, hf_key(&k, c, "rope.scaling.yarn_beta_fast"), hf_json_f64(p, "beta_fast", 0));
     if (hf_json_has(p, "beta_slow"))
         metas_f32(m, hf_key(&k, c, "rope.scaling.yarn_beta_slow"), hf_json_f64(p, "beta_slow", 0));
-    if (!hf_json_bool(p, "truncate", true))
-        metas_bool(m, hf_key(&k, c, "rope.scaling.yarn_truncate"), false);
+    bool whole = c->family->bit != HF_GPT_OSS; /* GGUF has no key: readers know it by family */
+    if (hf_json_bool(p, "truncate", true) != whole)
+        hf_json_fail(p, ERR_UNSUPPORTED, "\"truncate\" in %s", c->family->model_type);
     if (hf_json_has(p, "mscale") || hf_json_has(p, "mscale_all_dim"))
         hf_json_fail(p, ERR_UNSUPPORTED, "mscale in rope scaling");
     double given = hf_json_f64(p, "attention_factor", 1);
