@@ -72,7 +72,8 @@ struct iso_engine;
 
 struct iso_engine_options {
     int n_threads;       /* 0: the processors that this process may use */
-    const char *isa;     /* "scalar", "avx2", "avx512", "neon"; NULL: the best that works here */
+    const char *isa;     /* "scalar", "avx2", "avx512", "neon"; NULL: the best that works here.
+                            Kept until the engine is closed */
     uint32_t n_ctx;      /* positions of one session; 0: what the model was trained for */
     uint32_t n_chunk;    /* rows of one forward pass; 0: 512 */
     uint32_t n_sessions; /* open at once, at most; 0: 1 */

@@ -84,8 +84,7 @@ static enum err store(const struct arg_option *o, const char *value, struct err_
     double f;
     switch (o->kind) {
     case ARG_FLAG:
-    case ARG_NO_FLAG:
-        *(bool *)o->to = o->kind == ARG_FLAG;
+        *(bool *)o->to = true;
         return ERR_OK;
     case ARG_U32:
     case ARG_U64:
@@ -131,7 +130,7 @@ static const struct arg_option *find(const struct arg_command *c, struct str nam
 
 static bool takes_value(const struct arg_option *o)
 {
-    return o->kind != ARG_FLAG && o->kind != ARG_NO_FLAG;
+    return o->kind != ARG_FLAG;
 }
 
 /* One option at argv[i]; returns through *n_used how many arguments it took. */

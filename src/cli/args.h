@@ -16,7 +16,6 @@
 enum arg_kind {
     ARG_HEADING, /* a line of the help; name is its text */
     ARG_FLAG,    /* bool */
-    ARG_NO_FLAG, /* bool, set to false */
     ARG_U32,     /* uint32_t, min..max */
     ARG_U64,
     ARG_FLOAT, /* float, min..max */
@@ -39,6 +38,36 @@ struct arg_option {
     double min, max;  /* of numbers */
     const char *help; /* may hold '\n' */
 };
+
+/* One line of a table of options. */
+#define OPT_HEADING(text)                                                                          \
+    {                                                                                              \
+        .kind = ARG_HEADING, .name = (text)                                                        \
+    }
+#define OPT_FLAG(letter, name, to, help)                                                           \
+    {                                                                                              \
+        ARG_FLAG, letter, name, NULL, to, 0, 0, help                                               \
+    }
+#define OPT_U32(letter, name, value, to, min, max, help)                                           \
+    {                                                                                              \
+        ARG_U32, letter, name, value, to, min, max, help                                           \
+    }
+#define OPT_U64(letter, name, value, to, help)                                                     \
+    {                                                                                              \
+        ARG_U64, letter, name, value, to, 0, 18446744073709551615.0, help                          \
+    }
+#define OPT_FLOAT(letter, name, value, to, min, max, help)                                         \
+    {                                                                                              \
+        ARG_FLOAT, letter, name, value, to, min, max, help                                         \
+    }
+#define OPT_TEXT(letter, name, value, to, help)                                                    \
+    {                                                                                              \
+        ARG_TEXT, letter, name, value, to, 0, 0, help                                              \
+    }
+#define OPT_TEXTS(letter, name, value, to, help)                                                   \
+    {                                                                                              \
+        ARG_TEXTS, letter, name, value, to, 0, 0, help                                             \
+    }
 
 struct arg_command {
     const char *name;

@@ -1,6 +1,7 @@
 /* cmd_inspect.c - what a model file holds. */
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -8,10 +9,20 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/say.h"
-#include "format/gguf.h"
-#include "format/table.h"
+#include "base/threads.h"
+#include "cli/load.h"
+#include "format/identity.h"
+#include "model/model.h"
 
 enum { ARRAY_SHOWN = 6, TEXT_SHOWN = 100 };
+
+/* What was found out about the file as a model. */
+struct facts {
+    struct model_info info;
+    struct err_note no_model; /* why this program cannot run it; empty: it can */
+    bool has_identity;
+    char weights[SHA256_HEX], config[SHA256_HEX];
+};
 
 /* ---- as text -------------------------------------------------------------------------------- */
 
@@ -107,10 +118,16 @@ static uint64_t count_parameters(const struct table *t)
     return n;
 }
 
+/* A line of the summary: name, then the rest. */
+static void print_name(const char *name)
+{
+    printf("  %-26s ", name);
+}
+
 static void print_types(const struct table *t)
 {
     const char *between = "";
-    printf("  %-44s ", "types");
+    print_name("types");
     for (int type = 0; type < DTYPE_COUNT; type++) {
         size_t n = 0;
         uint64_t n_bytes = 0;
@@ -128,7 +145,35 @@ static void print_types(const struct table *t)
     putchar('\n');
 }
 
-static void print_all(const struct table *t, bool brief)
+static void print_model(const struct facts *f)
+{
+    const struct model_info *m = &f->info;
+    char text[SIZE_TEXT];
+    printf("\nModel\n");
+    if (f->no_model.text[0]) {
+        printf("  isobit does not run it: %s\n", f->no_model.text);
+        return;
+    }
+    print_name("architecture");
+    printf("%s, %u layers of width %u\n", m->arch, m->n_layers, m->n_embd);
+    print_name("attention");
+    printf("%u heads of size %u, %u of keys and values", m->n_heads, m->head_size, m->n_kv_heads);
+    printf(m->window_max ? ", window %u\n" : "\n", m->window_max);
+    print_name("vocabulary");
+    printf("%u tokens\n", m->n_vocab);
+    print_name("trained for");
+    printf("%u positions\n", m->n_ctx_train);
+
+    printf("\nMemory\n");
+    print_name("weights");
+    printf("%s\n", size_text(m->weight_bytes, text));
+    print_name("KV cache, 1024 positions");
+    printf("%s\n", size_text(m->kv_page_bytes * (1024 / KV_PAGE), text));
+    print_name("KV cache, trained context");
+    printf("%s\n", size_text(m->kv_page_bytes * ((m->n_ctx_train + KV_PAGE - 1) / KV_PAGE), text));
+}
+
+static void print_all(const struct table *t, const struct facts *f, bool brief)
 {
     char size[SIZE_TEXT], count[SIZE_TEXT];
     if (!brief) {
@@ -141,10 +186,14 @@ static void print_all(const struct table *t, bool brief)
         putchar('\n');
     }
     printf("File\n");
-    printf("  %-44s %s, %s\n", "format", t->source, size_text(t->n_bytes_file, size));
-    printf("  %-44s %s in %zu tensors\n", "parameters", count_text(count_parameters(t), count),
-           t->n_tensors);
+    print_name("format");
+    printf("%s, %s\n", t->source, size_text(t->n_bytes_file, size));
+    print_name("parameters");
+    printf("%s in %zu tensors\n", count_text(count_parameters(t), count), t->n_tensors);
     print_types(t);
+    print_model(f);
+    if (f->has_identity)
+        printf("\nIdentity\n  weights   %s\n  metadata  %s\n", f->weights, f->config);
 }
 
 /* ---- as JSON --------------------------------------------------------------------------------- */
@@ -155,6 +204,12 @@ static json_t *json_text(struct str s)
     return text ? text : json_stringn_nocheck("(not UTF-8)", 11);
 }
 
+/* JSON has no NaN. */
+static json_t *json_number(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
 static json_t *json_item(const struct meta_array *a, size_t i)
 {
     switch (a->item) {
@@ -163,7 +218,7 @@ static json_t *json_item(const struct meta_array *a, size_t i)
     case META_INT:
         return json_integer((json_int_t)a->ints[i]);
     case META_FLOAT:
-        return json_real(a->floats[i]);
+        return json_number(a->floats[i]);
     case META_BOOL:
         return json_boolean(a->bools[i]);
     case META_STRING:
@@ -184,7 +239,7 @@ static json_t *json_meta(const struct meta_value *m)
     case META_INT:
         return json_integer((json_int_t)m->int_);
     case META_FLOAT:
-        return json_real(m->float_);
+        return json_number(m->float_);
     case META_BOOL:
         return json_boolean(m->bool_);
     case META_STRING:
@@ -199,7 +254,20 @@ static json_t *json_meta(const struct meta_value *m)
     return NULL;
 }
 
-static void print_json(const struct table *t)
+static json_t *json_model(const struct facts *f)
+{
+    const struct model_info *m = &f->info;
+    if (f->no_model.text[0])
+        return json_pack("{s:s}", "error", f->no_model.text);
+    return json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "architecture", m->arch, "layers",
+                     (json_int_t)m->n_layers, "width", (json_int_t)m->n_embd, "heads",
+                     (json_int_t)m->n_heads, "kv_heads", (json_int_t)m->n_kv_heads, "head_size",
+                     (json_int_t)m->head_size, "vocabulary", (json_int_t)m->n_vocab, "context",
+                     (json_int_t)m->n_ctx_train, "weight_bytes", (json_int_t)m->weight_bytes,
+                     "kv_bytes_per_64_positions", (json_int_t)m->kv_page_bytes);
+}
+
+static void print_json(const struct table *t, const struct facts *f)
 {
     json_t *metas = json_object(), *tensors = json_array();
     for (size_t i = 0; i < t->n_metas; i++)
@@ -214,10 +282,14 @@ static void print_json(const struct table *t)
                                                  "type", dtype_info(v->dtype)->name, "shape", shape,
                                                  "bytes", (json_int_t)v->n_bytes));
     }
-    json_t *all = json_pack("{s:s,s:s,s:I,s:I,s:o,s:o}", "path", t->path, "format", t->source,
-                            "bytes", (json_int_t)t->n_bytes_file, "parameters",
-                            (json_int_t)count_parameters(t), "metadata", metas, "tensors", tensors);
+    json_t *all =
+        json_pack("{s:s,s:s,s:I,s:I,s:o,s:o,s:o}", "path", t->path, "format", t->source, "bytes",
+                  (json_int_t)t->n_bytes_file, "parameters", (json_int_t)count_parameters(t),
+                  "metadata", metas, "tensors", tensors, "model", json_model(f));
     CHECK(all);
+    if (f->has_identity)
+        json_object_set_new(all, "identity",
+                            json_pack("{s:s,s:s}", "weights", f->weights, "metadata", f->config));
     json_dumpf(all, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     putchar('\n');
     json_decref(all);
@@ -226,40 +298,74 @@ static void print_json(const struct table *t)
 /* ---- the command ------------------------------------------------------------------------------
  */
 
+/* Both hashes; the weights are read once, with as many threads as there are processors. */
+static enum err find_identity(const struct table *t, struct facts *f, struct err_note *note)
+{
+    struct identity identity;
+    struct progress progress;
+    struct threads *threads = threads_new(threads_online());
+    if (!threads)
+        return err_set(note, ERR_MEMORY, "cannot start threads");
+    progress_begin(&progress, "hashing the weights");
+    enum err rc = identity_of(t, threads, progress_show, &progress, &identity, note);
+    progress_end(&progress);
+    threads_free(threads);
+    if (rc)
+        return rc;
+    f->has_identity = true;
+    hex_of(identity.weights, SHA256_BYTES, f->weights);
+    hex_of(identity.config, SHA256_BYTES, f->config);
+    return ERR_OK;
+}
+
+static enum err inspect(const char *path, bool brief, bool json, struct err_note *note)
+{
+    struct loaded l;
+    struct facts facts = {0};
+    const struct model_limits limits = {.n_rows_max = 512};
+    enum err rc = load_file(&l, path, note);
+    if (rc)
+        return rc;
+    (void)model_plan(&l.table, limits, &facts.info, &facts.no_model);
+    if (!brief)
+        rc = find_identity(&l.table, &facts, note);
+    if (!rc && json)
+        print_json(&l.table, &facts);
+    else if (!rc)
+        print_all(&l.table, &facts, brief);
+    load_close(&l);
+    return rc;
+}
+
 int cmd_inspect(int argc, char **argv)
 {
     bool json = false, brief = false;
+    const char *path = NULL;
     const struct arg_option options[] = {
-        {ARG_FLAG, 'b', "brief", .to = &brief, .help = "without metadata and tensor table"},
-        {ARG_FLAG, 0, "json", .to = &json, .help = "everything, as one JSON object"},
+        OPT_TEXT('m', "model", "MODEL", &path, "the same as the argument"),
+        OPT_FLAG('b', "brief", &brief, "a summary: no metadata, no tensor table, no hashes"),
+        OPT_FLAG(0, "json", &json, "as one JSON object"),
     };
     const struct arg_command command = {
         .name = "inspect",
         .summary = "show what a model file holds and needs, and its identity",
         .usage = "inspect [options] [MODEL]",
+        .about = "The identity is two hashes, of the weights and of the metadata that the model's\n"
+                 "forward pass reads: split and merged files have the same.",
         .options = options,
         .n_options = COUNT_OF(options),
         .examples = "isobit inspect model.gguf\n"
-                    "isobit inspect --json model.gguf | jq .metadata",
+                    "isobit inspect --json model.gguf | jq .identity",
         .n_positional_max = 1,
     };
     struct err_note note = {""};
     struct args args;
-    struct table table;
     enum err rc = args_parse(&command, argc, argv, &args, &note);
-    if (rc)
-        return say_error(rc, &note);
-    if (args.help) {
+    if (!rc && args.help) {
         args_help(&command, stdout);
         return EXIT_OK;
     }
-    rc = table_open(args.n_positional ? args.positional[0] : "", &table, &note);
-    if (rc)
-        return say_error(rc, &note);
-    if (json)
-        print_json(&table);
-    else
-        print_all(&table, brief);
-    table_close(&table);
-    return EXIT_OK;
+    if (!rc)
+        rc = inspect(args.n_positional ? args.positional[0] : path, brief, json, &note);
+    return rc ? say_error(rc, &note) : EXIT_OK;
 }

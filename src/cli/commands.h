@@ -9,8 +9,14 @@ typedef int command_fn(int argc, char **argv);
 #define COMMAND_LIST(H, X)                                                                         \
     H("Look")                                                                                      \
     X(cmd_inspect, "inspect", "show what a model file holds and needs, and its identity")          \
+    X(cmd_tokenize, "tokenize", "turn text into token ids")                                        \
+    X(cmd_detokenize, "detokenize", "turn token ids into text")                                    \
     H("Make")                                                                                      \
-    X(cmd_quantize, "quantize", "rewrite a model with smaller weights")
+    X(cmd_quantize, "quantize", "rewrite a model with smaller weights")                            \
+    H("Check")                                                                                     \
+    X(cmd_logits, "logits", "print a hash of the logits after each token")                         \
+    X(cmd_perplexity, "perplexity", "measure how well a model predicts a text")                    \
+    X(cmd_selftest, "selftest", "check this machine's arithmetic against the definition")
 
 #define COMMAND_NO_HEADING(text)
 #define COMMAND_DECLARE(function, name, text) command_fn function;

@@ -84,12 +84,20 @@ static enum err open_scratch(struct iso_engine *e, struct err_note *note)
     return sampler_init(&e->sampler, (uint32_t)n_vocab, note);
 }
 
+static const char *best_isa(void)
+{
+    const char *const *names = cpu_isa_names();
+    while (names[1])
+        names++;
+    return names[0];
+}
+
 static enum err open_parts(struct iso_engine *e, const struct table *table,
                            const struct iso_engine_options *o, struct err_note *note)
 {
     struct model_limits limits = {.n_rows_max = o->n_chunk, .n_ctx_max = o->n_ctx};
-    const char *isa = o->isa ? o->isa : "auto";
-    enum err rc = cpu_device_open(o->n_threads, isa, &e->device, note);
+    e->isa = o->isa ? o->isa : best_isa();
+    enum err rc = cpu_device_open(o->n_threads, e->isa, &e->device, note);
     if (!rc)
         rc =
             model_open(table, e->device, limits, o->progress, o->progress_context, &e->model, note);
@@ -164,7 +172,7 @@ struct iso_engine_info iso_engine_info(const struct iso_engine *e)
     return (struct iso_engine_info){
         .arch = m->arch,
         .arithmetic = ISO_ARITHMETIC,
-        .isa = e->device->ops->name,
+        .isa = e->isa,
         .n_threads = e->n_threads,
         .n_vocab = m->n_vocab,
         .n_layers = m->n_layers,

@@ -44,6 +44,7 @@ struct iso_engine {
     struct sampler sampler;
     uint32_t n_ctx, n_chunk, n_logits, n_sessions, n_step;
     int n_threads;
+    const char *isa; /* borrowed from the options, or static */
     struct iso_session *sessions; /* [n_sessions] */
 
     /* One step's scratch. */

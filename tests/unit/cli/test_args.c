@@ -19,14 +19,14 @@ static enum err parse(const char *line, struct values *v, struct args *a, struct
 {
     static char copy[200], *words[WORDS_MAX + 1];
     const struct arg_option options[] = {
-        {ARG_HEADING, .name = "Things"},
-        {ARG_FLAG, 'f', "flag", .to = &v->flag, .help = "a flag"},
-        {ARG_NO_FLAG, 0, "no-other", .to = &v->other, .help = "another"},
-        {ARG_U32, 'n', "number", "N", &v->number, 1, 100, "a number"},
-        {ARG_U64, 's', "seed", "S", &v->seed, 0, 1.8446744073709552e19, "a seed"},
-        {ARG_FLOAT, 0, "rate", "R", &v->rate, 0, 2, "a rate"},
-        {ARG_TEXT, 't', "text", "TEXT", &v->text, .help = "a text"},
-        {ARG_TEXTS, 0, "stop", "S", &v->texts, .help = "texts"},
+        OPT_HEADING("Things"),
+        OPT_FLAG('f', "flag", &v->flag, "a flag"),
+        OPT_FLAG(0, "other", &v->other, "another"),
+        OPT_U32('n', "number", "N", &v->number, 1, 100, "a number"),
+        OPT_U64('s', "seed", "S", &v->seed, "a seed"),
+        OPT_FLOAT(0, "rate", "R", &v->rate, 0, 2, "a rate"),
+        OPT_TEXT('t', "text", "TEXT", &v->text, "a text"),
+        OPT_TEXTS(0, "stop", "S", &v->texts, "texts"),
     };
     const struct arg_command c = {.name = "try",
                                   .usage = "try A [B]",
@@ -35,7 +35,7 @@ static enum err parse(const char *line, struct values *v, struct args *a, struct
                                   .n_positional_min = 1,
                                   .n_positional_max = 2};
     int n = 0;
-    *v = (struct values){.other = true};
+    *v = (struct values){0};
     snprintf(copy, sizeof copy, "try %s", line);
     for (char *at = copy; at && n < WORDS_MAX; n++) {
         words[n] = at;
@@ -61,7 +61,7 @@ static void options_mix_with_arguments(void **state)
     assert_int_equal(a.n_positional, 2);
     assert_string_equal(a.positional[0], "one");
     assert_string_equal(a.positional[1], "two");
-    assert_true(v.flag && v.other);
+    assert_true(v.flag && !v.other);
     assert_int_equal(v.number, 7);
     assert_true(v.seed == UINT64_MAX);
     assert_true(v.rate == 0.5f);
@@ -69,8 +69,8 @@ static void options_mix_with_arguments(void **state)
     assert_int_equal(v.texts.n_items, 2);
     assert_string_equal(v.texts.items[1], "");
 
-    assert_ok(parse("--no-other -n7 -- -f -", &v, &a, &note));
-    assert_false(v.flag || v.other);
+    assert_ok(parse("--other -n7 -- -f -", &v, &a, &note));
+    assert_true(!v.flag && v.other);
     assert_string_equal(a.positional[0], "-f");
     assert_string_equal(a.positional[1], "-");
 

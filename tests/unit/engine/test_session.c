@@ -34,6 +34,12 @@ enum err cpu_device_open(int n_threads, const char *isa, struct device **d, stru
     return ERR_OK;
 }
 
+const char *const *cpu_isa_names(void)
+{
+    static const char *const names[] = {"fake", NULL};
+    return names;
+}
+
 enum err model_open(const struct table *t, struct device *d, struct model_limits limits,
                     void (*progress)(void *, uint64_t, uint64_t), void *context, struct model **m,
                     struct err_note *note)

@@ -1,0 +1,111 @@
+/* chat_face.c - finding a model's chat template, and speaking through it. */
+#include "cli/chat_face.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+enum { TEMPLATES_MAX = 32, TEMPLATE_BYTES_MAX = 1 << 20, RENDERED_BYTES_MAX = 256 << 20 };
+
+#define TEMPLATE_KEY "tokenizer.chat_template"
+
+/* tokenizer.chat_template is the default one; tokenizer.chat_template.NAME are others. */
+static size_t list_templates(const struct table *t, struct chat_choice choices[TEMPLATES_MAX])
+{
+    struct str key = STR(TEMPLATE_KEY), more = STR(TEMPLATE_KEY ".");
+    size_t n = 0;
+    for (size_t i = 0; i < t->n_metas && n < TEMPLATES_MAX; i++) {
+        const struct meta_value *m = &t->metas[i];
+        if (m->type != META_STRING)
+            continue;
+        if (str_eq(m->key, key))
+            choices[n++] = (struct chat_choice){STR("default"), m->string};
+        else if (str_starts(m->key, more))
+            choices[n++] = (struct chat_choice){str_sub(m->key, more.len, m->key.len), m->string};
+    }
+    return n;
+}
+
+static enum err open_own(struct chat_face *f, const struct loaded *l, struct err_note *note)
+{
+    struct chat_choice choices[TEMPLATES_MAX];
+    size_t n = list_templates(&l->table, choices), i;
+    if (n == 0)
+        return ERR_OK;
+    enum err rc = chat_choose(choices, n, NULL, false, &i, note);
+    if (!rc)
+        rc = chat_template_new(&f->template, choices[i].source, note);
+    snprintf(f->origin, sizeof f->origin, "the model's own chat template");
+    return rc ? err_wrap(note, rc, "%s: chat template", l->table.path) : ERR_OK;
+}
+
+static enum err open_file(struct chat_face *f, const char *path, struct err_note *note)
+{
+    char *source;
+    size_t n_bytes;
+    enum err rc = file_read(path, TEMPLATE_BYTES_MAX, &source, &n_bytes, note);
+    if (rc)
+        return rc;
+    rc = chat_template_new(&f->template, (struct str){source, n_bytes}, note);
+    mem_free(source);
+    snprintf(f->origin, sizeof f->origin, "the chat template in %.50s", path);
+    return rc ? err_wrap(note, rc, "%s", path) : ERR_OK;
+}
+
+enum err chat_face_open(struct chat_face *f, const struct loaded *l, const char *wanted,
+                        struct err_note *note)
+{
+    *f = (struct chat_face){0};
+    if (!wanted)
+        return open_own(f, l, note);
+    if (file_exists(wanted))
+        return open_file(f, wanted, note);
+    snprintf(f->origin, sizeof f->origin, "the built-in chat template %.50s", wanted);
+    return chat_template_builtin(&f->template, wanted, note);
+}
+
+void chat_face_close(struct chat_face *f)
+{
+    chat_template_free(f->template);
+    f->template = NULL;
+}
+
+static struct str special(const struct tokenizer *t, int32_t id)
+{
+    return id == TOKEN_NONE ? (struct str){0} : tokenizer_token_text(t, id);
+}
+
+/* The local wall clock, as strftime_now wants it. */
+static int64_t local_now(void)
+{
+    time_t now = time(NULL);
+    struct tm local;
+    localtime_r(&now, &local);
+    return (int64_t)now + local.tm_gmtoff;
+}
+
+enum err chat_face_tokens(const struct chat_face *f, const struct tokenizer *t,
+                          const struct chat_message *messages, size_t n_messages,
+                          struct token_list *out, struct err_note *note)
+{
+    const struct chat_request request = {
+        .messages = messages,
+        .n_messages = n_messages,
+        .bos_token = special(t, tokenizer_bos(t)),
+        .eos_token = special(t, tokenizer_eos(t)),
+        .unk_token = special(t, tokenizer_unk(t)),
+        .pad_token = special(t, tokenizer_pad(t)),
+        .add_generation_prompt = true,
+        .now_s = local_now(),
+    };
+    struct buf text;
+    buf_init(&text, RENDERED_BYTES_MAX);
+    enum err rc = chat_render(f->template, &request, &text, note);
+    if (!rc)
+        rc = tokenizer_encode(t, (struct str){text.bytes, text.n_bytes}, ENCODE_PARSE_SPECIAL, out,
+                              note);
+    buf_release(&text);
+    return rc;
+}

@@ -1,0 +1,160 @@
+/* load.c - opening what a command needs. */
+#include "cli/load.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/say.h"
+#include "engine/engine.h"
+
+#define DEMO_NAME "isobit-demo-q8_0.gguf"
+
+enum { CONTEXT_DEFAULT = 8192, TEXT_BYTES_MAX = 256 << 20, PARENTS_MAX = 3 };
+
+const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+/* ISOBIT_DEMO, else models/demo/ in a parent folder of the program (a build folder inside the
+ * repository), else the installed share/isobit/. */
+static bool find_demo(char path[PATH_MAX])
+{
+    char folder[PATH_MAX - 64];
+    const char *named = getenv("ISOBIT_DEMO");
+    if (named && *named)
+        return snprintf(path, PATH_MAX, "%s", named) < PATH_MAX;
+    ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    if (n <= 0)
+        return false;
+    folder[n] = 0;
+    for (int i = 0; i <= PARENTS_MAX; i++) {
+        char *slash = strrchr(folder, '/');
+        if (!slash)
+            return false;
+        *slash = 0;
+        snprintf(path, PATH_MAX, "%s/models/demo/%s", folder, DEMO_NAME);
+        if (file_exists(path))
+            return true;
+        snprintf(path, PATH_MAX, "%s/share/isobit/%s", folder, DEMO_NAME);
+        if (file_exists(path))
+            return true;
+    }
+    return false;
+}
+
+enum err load_file(struct loaded *l, const char *path, struct err_note *note)
+{
+    static char demo[PATH_MAX]; /* the table keeps the path */
+    *l = (struct loaded){0};
+    if (!path) {
+        if (!find_demo(demo))
+            return err_set(
+                note, ERR_NOT_FOUND,
+                "no model: give one with -m, or set ISOBIT_DEMO to the demo model's file");
+        path = demo;
+    }
+    return table_open(path, &l->table, note);
+}
+
+enum err load_tokenizer(struct loaded *l, const char *path, struct err_note *note)
+{
+    enum err rc = load_file(l, path, note);
+    if (rc)
+        return rc;
+    rc = tokenizer_from_table(&l->table, &l->tokenizer, note);
+    return rc ? err_wrap(note, rc, "%s", l->table.path) : ERR_OK;
+}
+
+/* What the model was trained for, at most CONTEXT_DEFAULT; 0 if the file does not say. */
+static uint32_t default_context(const struct table *t)
+{
+    struct str arch = STR("");
+    char key[200];
+    uint32_t n = 0;
+    if (table_str(t, "general.architecture", arch, &arch, NULL) != ERR_OK)
+        return 0;
+    snprintf(key, sizeof key, "%.*s.context_length", STR_ARG(arch));
+    if (table_u32(t, key, 0, &n, NULL) != ERR_OK)
+        return 0;
+    return n < CONTEXT_DEFAULT ? n : CONTEXT_DEFAULT;
+}
+
+static void say_engine(const struct loaded *l)
+{
+    struct iso_engine_info info = iso_engine_info(l->engine);
+    char count[SIZE_TEXT];
+    say("%s: %s, %s parameters; %s on %s, %d thread%s; context %u tokens", base_name(l->table.path),
+        info.arch, count_text(info.n_params, count), info.arithmetic, info.isa, info.n_threads,
+        info.n_threads == 1 ? "" : "s", info.n_ctx);
+}
+
+enum err load_engine(struct loaded *l, const struct model_options *m,
+                     const struct iso_engine_options *more, struct err_note *note)
+{
+    struct iso_engine_options o = more ? *more : (struct iso_engine_options){0};
+    struct progress progress;
+    const char *isa = getenv("ISOBIT_ISA");
+    o.isa = isa && *isa ? isa : NULL;
+    o.n_threads = (int)m->n_threads;
+    o.n_ctx = m->n_ctx ? m->n_ctx : default_context(&l->table);
+    if (m->n_chunk)
+        o.n_chunk = m->n_chunk;
+    o.progress = progress_show;
+    o.progress_context = &progress;
+    progress_begin(&progress, "loading");
+    enum err rc = engine_open(&l->table, &o, &l->engine, note);
+    progress_end(&progress);
+    if (rc)
+        return rc;
+    say_engine(l);
+    return (enum err)iso_session_open(l->engine, &l->session, (struct iso_note *)note);
+}
+
+void load_close(struct loaded *l)
+{
+    iso_engine_close(l->engine);
+    tokenizer_free(l->tokenizer);
+    table_close(&l->table);
+    *l = (struct loaded){0};
+}
+
+enum err load_text(const char *text_option, const char *file_option, char **text, size_t *n_bytes,
+                   struct err_note *note)
+{
+    if (text_option && file_option)
+        return err_set(note, ERR_USAGE, "-p and -f are two prompts; give one");
+    if (text_option) {
+        *n_bytes = strlen(text_option);
+        *text = mem_strdup(text_option);
+        return *text ? ERR_OK : err_set(note, ERR_MEMORY, "out of memory for the prompt");
+    }
+    if (!file_option && isatty(STDIN_FILENO))
+        return err_set(note, ERR_USAGE,
+                       "no prompt: give -p TEXT, -f FILE, or text on standard input");
+    return file_read(file_option ? file_option : "-", TEXT_BYTES_MAX, text, n_bytes, note);
+}
+
+enum err token_ids(const char *text, struct token_list *out, struct err_note *note)
+{
+    for (const char *at = text; *at;) {
+        size_t n = strcspn(at, ", \t\r\n");
+        uint64_t id;
+        if (n && (!str_to_u64((struct str){at, n}, &id) || id > INT32_MAX))
+            return err_set(note, ERR_USAGE, "\"%.*s\" is no token id", (int)(n < 40 ? n : 40), at);
+        if (n) {
+            int32_t *ids = mem_resize(out->ids, (out->n_ids + 1) * sizeof ids[0]);
+            if (!ids)
+                return err_set(note, ERR_MEMORY, "out of memory for %zu tokens", out->n_ids);
+            out->ids = ids;
+            ids[out->n_ids++] = (int32_t)id;
+        }
+        at += n + (at[n] != 0);
+    }
+    return ERR_OK;
+}

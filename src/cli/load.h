@@ -1,0 +1,60 @@
+/* load.h - from -m to a model that answers: file, tokenizer, engine, one session. */
+#ifndef CLI_LOAD_H
+#define CLI_LOAD_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "cli/args.h"
+#include "format/table.h"
+#include "isobit.h"
+#include "text/tokenizer.h"
+
+/* What every command that computes takes. Zero: the defaults. */
+struct model_options {
+    const char *path;
+    uint32_t n_threads, n_ctx, n_chunk;
+};
+
+#define MODEL_OPTION(m)                                                                            \
+    OPT_TEXT('m', "model", "MODEL", &(m).path,                                                     \
+             "GGUF file or Hugging Face folder (default: the demo model)")
+#define THREAD_OPTION(m)                                                                           \
+    OPT_U32('t', "threads", "N", &(m).n_threads, 1, 1024,                                          \
+            "threads that compute (default: all processors)")
+#define CONTEXT_OPTION(m)                                                                          \
+    OPT_U32('c', "ctx", "N", &(m).n_ctx, 1, 1 << 30,                                               \
+            "tokens that prompt and answer may have together\n"                                    \
+            "(default: what the model was trained for, at most 8192)")
+#define CHUNK_OPTION(m)                                                                            \
+    OPT_U32(0, "chunk", "N", &(m).n_chunk, 1, 1 << 16,                                             \
+            "prompt tokens read in one pass (default: 512)")
+
+struct loaded {
+    struct table table;
+    struct tokenizer *tokenizer; /* NULL: the file has none */
+    struct iso_engine *engine;   /* NULL after load_file */
+    struct iso_session *session;
+};
+
+/* load_file - the model file alone. path NULL: the demo model. */
+enum err load_file(struct loaded *l, const char *path, struct err_note *note);
+/* load_tokenizer - the same, and its tokenizer: ERR_NOT_FOUND if the file has none. */
+enum err load_tokenizer(struct loaded *l, const char *path, struct err_note *note);
+/* load_engine - after load_file or load_tokenizer. more: further engine options or NULL; those in m
+ * come first. Opens one session and says in one line what computes. */
+enum err load_engine(struct loaded *l, const struct model_options *m,
+                     const struct iso_engine_options *more, struct err_note *note);
+void load_close(struct loaded *l);
+
+/* The part of a path after its last '/'. */
+const char *base_name(const char *path);
+
+/* load_text - a prompt: from -p, or the file named by -f ("-": standard input), or, with neither,
+ * from standard input if it is no terminal. *text is NULL-ended; free it with mem_free. */
+enum err load_text(const char *text_option, const char *file_option, char **text, size_t *n_bytes,
+                   struct err_note *note);
+
+/* token_ids - "1,2,3" or "1 2 3" to ids. */
+enum err token_ids(const char *text, struct token_list *out, struct err_note *note);
+
+#endif
