@@ -96,11 +96,13 @@ int cmd_quantize(int argc, char **argv)
     uint32_t n_threads = 0;
     struct quantize_options o = {0};
     const struct arg_option options[] = {
-        {ARG_U32, 't', "threads", "N", &n_threads, 1, 1024,
-         "threads that encode (default: all processors); the bytes are the same"},
-        {ARG_FLAG, 0, "allow-requantize", .to = &o.allow_requantize,
-         .help = "take a source that is quantised already: worse than from the original"},
-        {ARG_FLAG, 0, "json", .to = &json, .help = "the sizes as one JSON object"},
+        OPT_U32('t', "threads", "N", &n_threads, 1, 1024,
+                "threads that encode (default: all processors);\n"
+                "the bytes are the same"),
+        OPT_FLAG(0, "allow-requantize", &o.allow_requantize,
+                 "take a source that is quantised already:\n"
+                 "worse than from the original"),
+        OPT_FLAG(0, "json", &json, "the sizes as one JSON object"),
     };
     const struct arg_command command = {
         .name = "quantize",
