@@ -147,7 +147,7 @@ static void the_exact_profile_is_near_f64(void **state)
     (void)state;
     for (size_t i = 0; i < TINY_COUNT; i++) {
         struct runner r;
-        runner_open(&r, tiny_names[i], 2, "auto", 128);
+        runner_open(&r, tiny_names[i], 1, "auto", 128);
         if (r.tiny.n_tokens > 200)
             r.tiny.n_tokens = 200;
         uint32_t n = r.tiny.n_tokens, v = r.info->n_vocab;
@@ -174,7 +174,7 @@ static void chunks_and_threads_change_no_bit(void **state)
         size_t n_bytes = 0;
         for (size_t c = 0; c < COUNT_OF(chunks); c++) {
             struct runner r;
-            runner_open(&r, tiny_names[i], 1 + (int)c % 3, "auto", 100);
+            runner_open(&r, tiny_names[i], chunks[c] == 64 ? 3 : 1, "auto", 64);
             if (r.tiny.n_tokens > 100)
                 r.tiny.n_tokens = 100;
             float *logits = runner_logits(&r, chunks[c]);
@@ -198,7 +198,7 @@ static void every_instruction_set_gives_the_same_bits(void **state)
         float *first = NULL;
         for (const char *const *isa = cpu_isa_names(); *isa; isa++) {
             struct runner r;
-            runner_open(&r, tiny_names[i], 2, *isa, 100);
+            runner_open(&r, tiny_names[i], 1, *isa, 33);
             if (r.tiny.n_tokens > 70)
                 r.tiny.n_tokens = 70;
             float *logits = runner_logits(&r, 33);
