@@ -50,14 +50,8 @@ static bool needs_factor(const struct rope *r)
     return false;
 }
 
-static struct fx fx_ln(struct fx a)
-{
-    static const struct fx ln2 = {0xb17217f7d1cf79abu, -64, 1};
-    return fx_mul(fx_log2(a), ln2);
-}
-
-/* YaRN multiplies attention with 0.1 ln(factor) + 1 unless "attention_factor" says otherwise. GGUF
- * keeps what to multiply that with. */
+/* YaRN's magnitude is 0.1 ln(factor) + 1 unless "attention_factor" stands in its place, in GGUF as
+ * in config.json. */
 static void put_yarn(struct hf_config *c, const struct rope *r, struct metas *m)
 {
     struct hf_key k;
@@ -77,13 +71,10 @@ static void put_yarn(struct hf_config *c, const struct rope *r, struct metas *m)
     if (hf_json_has(p, "mscale") || hf_json_has(p, "mscale_all_dim"))
         hf_json_fail(p, ERR_UNSUPPORTED, "mscale in rope scaling");
     double given = hf_json_f64(p, "attention_factor", 1);
-    if (!(given > 0 && given <= 1e6)) {
+    if (!(given > 0 && given <= 1e6))
         hf_json_fail(p, ERR_FORMAT, "an attention_factor of %g", given);
-    } else if (hf_json_has(p, "attention_factor")) {
-        struct fx usual = fx_add(fx_int(1), fx_div(fx_ln(fx_f64(r->factor)), fx_int(10)));
-        metas_f32(m, hf_key(&k, c, "rope.scaling.yarn_attn_factor"),
-                  (double)fx_to_f32(fx_div(fx_f64(given), usual)));
-    }
+    else if (hf_json_has(p, "attention_factor"))
+        metas_f32(m, hf_key(&k, c, "rope.scaling.yarn_attn_factor"), given);
 }
 
 /* Reads one array of numbers into factors. */

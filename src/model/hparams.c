@@ -156,7 +156,7 @@ static void read_rope(struct hparams *h, struct meta_reader *r)
     p->log_mul = meta_f64(r, "rope.scaling.yarn_log_multiplier", 0.0);
     p->beta_fast = meta_f64(r, "rope.scaling.yarn_beta_fast", 32.0);
     p->beta_slow = meta_f64(r, "rope.scaling.yarn_beta_slow", 1.0);
-    p->round_ramp = true;
+    p->round_ramp = meta_bool(r, "rope.scaling.yarn_truncate", true);
     p->low_freq_factor = meta_f64(r, "rope.scaling.low_freq_factor", 1.0);
     p->high_freq_factor = meta_f64(r, "rope.scaling.high_freq_factor", 4.0);
     h->rope_windowed = *p;

@@ -8,7 +8,8 @@ static void fill(struct hparams *h, struct meta_reader *r)
 {
     h->act = ACT_FN_SWIGLU_OAI;
     h->ffn_norm = SLOT_ATTN_POST_NORM;
-    h->rope.round_ramp = h->rope_windowed.round_ramp = false;
+    h->rope.round_ramp = meta_bool(r, "rope.scaling.yarn_truncate", false);
+    h->rope_windowed.round_ramp = h->rope.round_ramp;
     h->needs = SLOTS_ATTN | SLOTS_QKV | SLOTS_QKV_BIAS | SLOT_BIT(ATTN_OUT_BIAS) |
                SLOT_BIT(ATTN_SINKS) | SLOT_BIT(ATTN_POST_NORM) | SLOTS_MOE | SLOTS_MOE_BIAS;
     if (h->n_experts == 0)
