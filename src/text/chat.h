@@ -3,6 +3,7 @@
  * A model brings a template in the Jinja language; it is parsed once and rendered many times. A
  * template sees what Transformers' apply_chat_template gives it: messages, tools, documents,
  * add_generation_prompt, the special tokens by name, and further values. The output is byte-equal
+ * to Jinja2's. A template is untrusted code: it can reach nothing but these values, and its steps,
  * memory, depth and output are limited. */
 #ifndef TEXT_CHAT_H
 #define TEXT_CHAT_H
