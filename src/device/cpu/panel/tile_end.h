@@ -1,0 +1,16 @@
+/* tile_end.h - undoes tile_begin.h and its parameters but FORMAT. */
+#undef F
+#undef TILE_NAME
+#undef EACH
+#undef SECOND
+#undef FETCH
+#undef START_AT
+#undef DOT_FN
+#undef WEIGHTS
+#undef DOT
+#undef STEP
+#undef STACK_ROW
+#undef PUSH
+#undef MERGE
+#undef TOKENS
+#undef PANELS
