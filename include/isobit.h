@@ -197,7 +197,8 @@ bool iso_session_idle(const struct iso_session *session);
 /* ---- events ------------------------------------------------------------------------------- */
 
 enum iso_event_kind {
-    ISO_EVENT_PROMPT, /* part of the prompt was read: n_done of n_total tokens */
+    ISO_EVENT_PROMPT, /* part of the prompt was read: n_done of n_total tokens, or of the session
+                       * again, where a LongRoPE model changes its factors */
     ISO_EVENT_LOGITS, /* the logits after a prompt token (want_logits_prompt) */
     ISO_EVENT_BORDER, /* the prompt ends here: position is that of the first chosen token */
     ISO_EVENT_TOKEN,  /* a token was chosen and appended */

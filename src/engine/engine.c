@@ -70,6 +70,7 @@ static enum err open_scratch(struct iso_engine *e, struct err_note *note)
     e->token = mem_array(e->n_chunk, sizeof e->token[0]);
     e->rows = mem_array(e->n_chunk, sizeof e->rows[0]);
     e->bad = mem_array(e->n_chunk, sizeof e->bad[0]);
+    e->rope_far = mem_array(e->n_chunk, sizeof e->rope_far[0]);
     e->logit_rows = mem_array(e->n_logits, sizeof e->logit_rows[0]);
     e->digests = mem_array(e->n_logits, sizeof e->digests[0]);
     e->need = mem_array(e->n_sessions, sizeof e->need[0]);
@@ -78,8 +79,8 @@ static enum err open_scratch(struct iso_engine *e, struct err_note *note)
     if (mul_ok(e->n_logits, n_vocab, &n_floats) &&
         mul_ok(n_floats, sizeof e->logits[0], &e->n_bytes_logits))
         e->logits = mem_pages(e->n_bytes_logits);
-    if (!e->token || !e->rows || !e->bad || !e->logit_rows || !e->digests || !e->need ||
-        !e->n_rows || !e->events || !e->logits)
+    if (!e->token || !e->rows || !e->bad || !e->rope_far || !e->logit_rows || !e->digests ||
+        !e->need || !e->n_rows || !e->events || !e->logits)
         return out_of_memory(note, "a forward pass");
     return sampler_init(&e->sampler, (uint32_t)n_vocab, note);
 }
@@ -151,6 +152,7 @@ void iso_engine_close(struct iso_engine *e)
     mem_free(e->token);
     mem_free(e->rows);
     mem_free(e->bad);
+    mem_free(e->rope_far);
     mem_free(e->logit_rows);
     mem_free(e->digests);
     mem_free(e->need);

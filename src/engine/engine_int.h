@@ -24,6 +24,7 @@ struct iso_session {
     uint32_t *pages; /* [n_ctx / KV_PAGE, rounded up] */
     void **bases;    /* the same pages' addresses, as kv_row wants them */
     uint32_t n_pages;
+    bool far; /* the cache was made with LongRoPE's far set (model.h) */
 
     /* The request in force. */
     struct iso_request request; /* tokens and stops point into this session */
@@ -51,6 +52,7 @@ struct iso_engine {
     int32_t *token;       /* [n_chunk] */
     struct kv_row *rows;  /* [n_chunk] */
     uint8_t *bad;         /* [n_chunk] */
+    uint8_t *rope_far;    /* [n_chunk] */
     uint32_t *logit_rows; /* [n_logits] */
     float *logits;        /* [n_logits, n_vocab] */
     size_t n_bytes_logits;
@@ -77,7 +79,9 @@ void session_init(struct iso_session *s, struct iso_engine *e, int32_t *tokens, 
 /* session_reserve - pages for positions up to n_end, those from n_kv on exclusive. ERR_LIMIT when
  * the pool is empty; what was taken stays with the session. */
 enum err session_reserve(struct iso_session *s, uint32_t n_end, struct err_note *note);
-struct schedule_need session_need(const struct iso_session *s);
+/* session_need - what the next pass may compute. A session that has crossed LongRoPE's border, or
+ * was cut back before it, loses its cache here and is read again. */
+struct schedule_need session_need(struct iso_session *s);
 
 /* engine_event - a new event of this step, its session and request filled in. */
 struct iso_event *engine_event(struct iso_session *s, enum iso_event_kind kind);

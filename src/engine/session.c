@@ -78,6 +78,7 @@ enum iso_err iso_session_fork(struct iso_session *s, struct iso_session **copy,
         kv_pages_share(&s->engine->pages, s->pages[i]);
     c->n_tokens = s->n_tokens;
     c->n_kv = s->n_kv;
+    c->far = s->far;
     c->n_pages = s->n_pages;
     return ISO_OK;
 }
@@ -188,13 +189,32 @@ bool iso_session_idle(const struct iso_session *s)
     return s->state == SESSION_IDLE;
 }
 
-struct schedule_need session_need(const struct iso_session *s)
+/* Forget the cache; it will be made again with the other set of rotary factors. */
+static void read_again(struct iso_session *s, bool far)
+{
+    drop_pages_from(s, 0);
+    s->n_kv = 0;
+    s->far = far;
+}
+
+struct schedule_need session_need(struct iso_session *s)
 {
     if (s->state != SESSION_BUSY)
         return (struct schedule_need){0};
+    uint32_t border = model_info(s->engine->model)->rope_border, end = s->n_tokens;
+    bool all = s->request.want_logits_prompt && s->n_tokens == s->border;
+    bool crosses = border && s->n_tokens > border;
+    if (s->far && !crosses)
+        read_again(s, false);
+    else if (!s->far && crosses && (!all || s->n_kv >= border))
+        read_again(s, true);
+    if (crosses && s->n_kv < border && all) {
+        end = border; /* logits below it are of the near set alone */
+        all = !s->far;
+    }
     return (struct schedule_need){
-        .n_pending = s->n_tokens - s->n_kv,
-        .last_logits = s->request.n_answer_max > 0,
-        .all_logits = s->request.want_logits_prompt && s->n_tokens == s->border,
+        .n_pending = end - s->n_kv,
+        .last_logits = s->request.n_answer_max > 0 && end == s->n_tokens,
+        .all_logits = all,
     };
 }

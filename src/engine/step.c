@@ -52,6 +52,7 @@ static void add_rows(struct iso_session *s, uint32_t n_rows, struct batch *b)
         e->token[row] = s->tokens[s->n_kv + i];
         e->rows[row] = (struct kv_row){.pages = s->bases, .position = s->n_kv + i};
         e->bad[row] = 0;
+        e->rope_far[row] = s->far;
         if (i >= n_rows - n_logits)
             e->logit_rows[b->n_logits++] = row;
     }
@@ -62,6 +63,7 @@ static struct batch build_batch(struct iso_engine *e)
     struct batch b = {.token = e->token,
                       .rows = e->rows,
                       .logit_rows = e->logit_rows,
+                      .rope_far = e->rope_far,
                       .logits = e->logits,
                       .bad = e->bad};
     schedule_rows(e->need, e->n_sessions, e->n_step++ % e->n_sessions, e->n_chunk, e->n_logits,
@@ -178,6 +180,11 @@ static void take_results(struct iso_session *s, const struct batch *b, uint32_t 
         event->position = s->n_kv;
         event->n_total = s->border - s->prompt_from;
         event->n_done = s->n_kv > s->prompt_from ? s->n_kv - s->prompt_from : 0;
+    } else if (s->n_kv < s->n_tokens) { /* read again past LongRoPE's border */
+        struct iso_event *event = engine_event(s, ISO_EVENT_PROMPT);
+        event->position = s->n_kv;
+        event->n_total = s->n_tokens;
+        event->n_done = s->n_kv;
     }
     if (s->n_kv == s->n_tokens)
         choose(s, logits_i + schedule_logits(need, n_rows) - 1);
