@@ -95,7 +95,7 @@ static void decode_step(const struct decode_step *step, struct str s, bool first
         replace_all(s, step->a, step->b, out);
         return;
     case DECODE_METASPACE:
-        replace_all(s, step->a, STR(" "), out);
+        replace_all(s, step->a, first && step->flag ? STR("") : STR(" "), out);
         return;
     case DECODE_BYTE_FALLBACK:
         byte = byte_token(s);
@@ -107,6 +107,11 @@ static void decode_step(const struct decode_step *step, struct str s, bool first
     case DECODE_WORDPIECE:
         wordpiece_text(step, s, first, out);
         return;
+    case DECODE_JOIN:
+        if (!first)
+            buf_char(out, ' ');
+        buf_add(out, s.ptr, s.len);
+        return;
     default:
         buf_add(out, s.ptr, s.len);
     }
@@ -114,12 +119,9 @@ static void decode_step(const struct decode_step *step, struct str s, bool first
 
 int decode_n_strip(const struct tokenizer *t, unsigned flags)
 {
-    for (size_t i = 0; i < t->n_decode && !(flags & DECODE_CONTINUE); i++) {
+    for (size_t i = 0; i < t->n_decode && !(flags & DECODE_CONTINUE); i++)
         if (t->decode[i].kind == DECODE_STRIP)
             return t->decode[i].n_start;
-        if (t->decode[i].kind == DECODE_METASPACE && t->decode[i].flag)
-            return 1;
-    }
     return 0;
 }
 
@@ -138,7 +140,7 @@ void token_bytes(const struct tokenizer *t, int32_t id, bool first, unsigned fla
     buf_add(&a, s.ptr, s.len);
     for (size_t i = 0; i < t->n_decode; i++) {
         const struct decode_step *step = &t->decode[i];
-        if (raw && step->kind != DECODE_WORDPIECE)
+        if (raw && step->kind != DECODE_WORDPIECE && step->kind != DECODE_JOIN)
             continue;
         buf_clear(&b);
         decode_step(step, (struct str){a.bytes, a.n_bytes}, first && !(flags & DECODE_CONTINUE),

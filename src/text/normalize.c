@@ -27,7 +27,8 @@ static bool points_reserve(struct points *p, size_t n_more)
 
 static int combining_class(int32_t c)
 {
-    return c < 0x300 ? 0 : utf8proc_get_property(c)->combining_class;
+    bool inert = c < 0x300 || unicode_is_frozen((uint32_t)c);
+    return inert ? 0 : utf8proc_get_property(c)->combining_class;
 }
 
 /* Sort a run of combining marks by class, stably. A counting sort, since a hostile text may be one
@@ -72,8 +73,11 @@ static bool decompose(struct str text, bool compatible, struct points *p)
         i += (size_t)utf8_decode(text.ptr + i, text.len - i, &c);
         if (!points_reserve(p, 32))
             return false;
-        utf8proc_ssize_t n =
-            utf8proc_decompose_char((int32_t)c, p->c + p->n, 32, options, &boundary);
+        utf8proc_ssize_t n = 1;
+        if (unicode_is_frozen(c))
+            p->c[p->n] = (int32_t)c;
+        else
+            n = utf8proc_decompose_char((int32_t)c, p->c + p->n, 32, options, &boundary);
         CHECK(n >= 0 && n <= 32);
         p->n += (size_t)n;
     }
@@ -94,6 +98,25 @@ static void add_point(struct buf *out, uint32_t c)
     buf_add(out, bytes, (size_t)utf8_encode(c, bytes));
 }
 
+/* Compose between frozen characters, which take no part. */
+static void compose(struct points *p)
+{
+    size_t n_out = 0;
+    for (size_t i = 0, end; i < p->n; i = end) {
+        for (end = i; end < p->n && !unicode_is_frozen((uint32_t)p->c[end]);)
+            end++;
+        utf8proc_ssize_t n = 0;
+        if (end > i)
+            n = utf8proc_normalize_utf32(p->c + i, (utf8proc_ssize_t)(end - i),
+                                         UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+        memmove(p->c + n_out, p->c + i, (size_t)n * sizeof *p->c);
+        n_out += (size_t)n;
+        if (end < p->n)
+            p->c[n_out++] = p->c[end++];
+    }
+    p->n = n_out;
+}
+
 static enum err normal_form(enum norm_kind kind, struct str text, struct buf *out)
 {
     if (is_ascii(text)) {
@@ -102,9 +125,8 @@ static enum err normal_form(enum norm_kind kind, struct str text, struct buf *ou
     }
     struct points p = {0};
     bool ok = decompose(text, kind == NORM_NFKC || kind == NORM_NFKD, &p);
-    if (ok && p.n && (kind == NORM_NFC || kind == NORM_NFKC))
-        p.n = (size_t)utf8proc_normalize_utf32(p.c, (utf8proc_ssize_t)p.n,
-                                               UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    if (ok && (kind == NORM_NFC || kind == NORM_NFKC))
+        compose(&p);
     for (size_t i = 0; ok && i < p.n; i++)
         add_point(out, (uint32_t)p.c[i]);
     mem_free(p.c);
@@ -119,7 +141,7 @@ static void map_character(enum norm_kind kind, uint32_t c, struct buf *out)
         if (c == 0x130) /* the one character whose lower case is two */
             buf_str(out, "i\xcc\x87");
         else
-            add_point(out, (uint32_t)utf8proc_tolower((int32_t)c));
+            add_point(out, unicode_lower(c));
         break;
     case NORM_STRIP_ACCENTS:
         if (!unicode_is_mark(c))
@@ -203,6 +225,41 @@ static enum err replace(const struct norm_step *step, struct str text, struct bu
     return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
+/* A chunk through the map; false, adding nothing, if the map leaves it. */
+static bool map_chunk(struct str map, struct str chunk, struct buf *out)
+{
+    struct str replacement;
+    if (!charsmap_find(map, chunk, &replacement))
+        return false;
+    buf_add(out, replacement.ptr, replacement.len);
+    return true;
+}
+
+/* As in `tokenizers`: a grapheme shorter than 6 bytes as a whole, else character by character. */
+static void map_graphemes(struct str map, struct str text, struct buf *out)
+{
+    for (size_t start = 0, end; start < text.len; start = end) {
+        uint32_t c, next;
+        utf8proc_int32_t state = 0;
+        end = start + (size_t)utf8_decode(text.ptr + start, text.len - start, &c);
+        while (end < text.len) {
+            size_t n = (size_t)utf8_decode(text.ptr + end, text.len - end, &next);
+            if (utf8proc_grapheme_break_stateful((int32_t)c, (int32_t)next, &state))
+                break;
+            c = next;
+            end += n;
+        }
+        struct str grapheme = str_sub(text, start, end);
+        if (grapheme.len < 6 && map_chunk(map, grapheme, out))
+            continue;
+        for (size_t i = start, n; i < end; i += n) {
+            n = (size_t)utf8_decode(text.ptr + i, end - i, &c);
+            if (!map_chunk(map, str_sub(text, i, i + n), out))
+                buf_add(out, text.ptr + i, n);
+        }
+    }
+}
+
 static enum err run_step(const struct norm_step *step, struct str text, struct buf *out,
                          struct err_note *note)
 {
@@ -223,6 +280,9 @@ static enum err run_step(const struct norm_step *step, struct str text, struct b
         return ERR_OK;
     case NORM_REPLACE:
         return replace(step, text, out, note);
+    case NORM_CHARSMAP:
+        map_graphemes(step->a, text, out);
+        return ERR_OK;
     case NORM_BYTE_MAP:
         byte_map_text(text, out);
         return ERR_OK;

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 
-#define CONTRACTIONS "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"
+#define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define SPACE_RUNS   "\\s+(?!\\S)|\\s+"
 #define LLAMA3_LIKE(numbers)                                                                       \
     CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" numbers                                         \
@@ -41,12 +41,12 @@
 #define BLOOM                                                                                      \
     " ?[^(\\s|.,!?\\x{2026}\\x{3002}\\x{ff0c}\\x{3001}\\x{964}\\x{6d4}\\x{60c})]+"
 #define CJK "[\\x{4e00}-\\x{9fa5}\\x{800}-\\x{4e00}\\x{ac00}-\\x{d7ff}]+"
-#define PUNCTUATION "[\\p{P}$+<=>^`|~]"
 #define GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|" SPACE_RUNS
 
 const char PATTERN_GPT2[] = GPT2;
 
-#define BYTES ""
+#define BYTES {""}
+#define DIGITS {"", SPLIT_ISOLATED, CLASS_NUMBER}
 
 /* One recipe, and all names that mean it. */
 static const struct pre_recipe recipes[] = {
@@ -75,22 +75,22 @@ static const struct pre_recipe recipes[] = {
                 "\\x{3000}-\\x{3002}]+"},
                {"\\s+$"},
                {CJK},
-               {"\\p{N}+"}}},
+               DIGITS}},
     {.names = "deepseek-coder",
-     .steps = {{"[\\r\\n]"}, {"\\s?\\p{L}+"}, {"\\s?\\p{P}+"}, {CJK}, {"\\p{N}"}}},
+     .steps = {{"[\\r\\n]"}, {"\\s?\\p{L}+"}, {"\\s?\\p{P}+"}, {CJK}, DIGITS}},
     {.names = "deepseek-v3 hunyuan-dense joyai-llm",
      .steps = {{"\\p{N}{1,3}"}, {"[\\x{4e00}-\\x{9fa5}\\x{3040}-\\x{30ff}]+"}, {DEEPSEEK3}}},
     {.names = "falcon",
-     .steps = {{PUNCTUATION, SPLIT_CONTIGUOUS},
+     .steps = {{"", SPLIT_CONTIGUOUS, CLASS_PUNCTUATION},
                {GPT2},
-               {BYTES},
-               {"\\p{N}", SPLIT_CONTIGUOUS},
+               BYTES,
+               {"", SPLIT_CONTIGUOUS, CLASS_NUMBER},
                {"[0-9][0-9][0-9]"}}},
     {.names = "starcoder refact smollm codeshell exaone minerva-7b mellum2",
-     .steps = {{"\\p{N}"}, {GPT2}}},
-    {.names = "command-r", .nfc = true, .steps = {{"\\p{N}"}, {GPT2}}},
+     .steps = {DIGITS, {GPT2}}},
+    {.names = "command-r", .nfc = true, .steps = {DIGITS, {GPT2}}},
     {.names = "poro-chat bloom gpt3-finnish", .steps = {{BLOOM}}},
-    {.names = "viking", .steps = {{BLOOM}, {"\\p{N}"}}},
+    {.names = "viking", .steps = {{BLOOM}, DIGITS}},
     {.names = "tekken",
      .ignore_merges = true,
      .add_bos = true,
@@ -104,8 +104,8 @@ static const struct pre_recipe recipes[] = {
      .steps = {{CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
                              "?[^\\s\\p{L}\\p{N}\\r\\n]+|\\s*[\\r\\n]+|" SPACE_RUNS}}},
     {.names = "bailingmoe bailingmoe2 llada-moe",
-     .steps = {{"'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
-                "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]|" SPACE_RUNS}}},
+     .steps = {{"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}| "
+                "?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|" SPACE_RUNS}}},
     {.names = "minicpm5",
      .ignore_merges = true,
      .steps = {{"\\p{N}{1,3}"}, {LLAMA3_LIKE("\\p{N}+")}}},
@@ -148,7 +148,9 @@ enum err pre_recipe_apply(const struct pre_recipe *r, struct tokenizer *t, struc
     enum err rc = r->nfc ? tokenizer_add_norm(t, NORM_NFC, STR(""), STR(""), note) : ERR_OK;
     for (int i = 0; rc == ERR_OK && i < PRE_RECIPE_STEPS && r->steps[i].pattern; i++) {
         struct str pattern = str_from(r->steps[i].pattern);
-        if (pattern.len) {
+        if (r->steps[i].char_class) {
+            rc = tokenizer_add_class(t, r->steps[i].char_class, r->steps[i].behaviour, note);
+        } else if (pattern.len) {
             rc = tokenizer_add_split(t, pattern, r->steps[i].behaviour, false, note);
         } else {
             rc = tokenizer_add_pre(t, byte_map, note);

@@ -10,8 +10,10 @@ struct pre_recipe {
     const char *names; /* separated by spaces */
     bool nfc, ignore_merges, add_bos;
     struct {
-        const char *pattern; /* "": bytes are spelled here instead of after the last; NULL ends */
+        const char *pattern; /* "" without a class: bytes are spelled here instead of after the
+                              * last step; NULL ends */
         enum split_behaviour behaviour;
+        enum char_class char_class;
     } steps[PRE_RECIPE_STEPS];
 };
 

@@ -2,6 +2,7 @@
 #include "text/tokenizer_int.h"
 
 #include "base/check.h"
+#include "text/unicode.h"
 
 void pieces_init(struct pieces *p, size_t n_bytes_max)
 {
@@ -114,20 +115,56 @@ static enum err split_one(struct splitter *s, struct str text, struct regex_scra
     return ok ? ERR_OK : err_set(note, ERR_MEMORY, "no memory to split a text");
 }
 
+static bool in_class(enum char_class k, uint32_t c)
+{
+    switch (k) {
+    case CLASS_SPACE:
+        return unicode_is_space(c);
+    case CLASS_NUMBER:
+        return unicode_is_number(c);
+    case CLASS_PUNCTUATION:
+        return unicode_is_punctuation(c);
+    default:
+        CHECK(k == CLASS_WORD);
+        return unicode_is_word(c);
+    }
+}
+
+/* The same at single characters of a class. */
+static enum err split_at_class(struct splitter *s, struct str text, struct err_note *note)
+{
+    size_t done = s->parent.from, at = done, n;
+    bool ok = true;
+    for (; ok && at < s->parent.to; at += n) {
+        uint32_t c;
+        n = (size_t)utf8_decode(text.ptr + at, text.len - at, &c);
+        if (!in_class(s->step->char_class, c))
+            continue;
+        if (done != at)
+            ok = span(s, done, at, s->step->invert);
+        ok = ok && span(s, at, at + n, !s->step->invert);
+        done = at + n;
+    }
+    if (ok && done != s->parent.to)
+        ok = span(s, done, s->parent.to, s->step->invert);
+    return ok ? ERR_OK : err_set(note, ERR_MEMORY, "no memory to split a text");
+}
+
 static enum err split_all(const struct pre_step *step, struct pieces *p, struct err_note *note)
 {
     struct pieces out;
     struct buf copy;
     pieces_init(&out, 0);
     buf_init(&copy, p->text.n_bytes);
-    struct str text = regex_stand_in((struct str){p->text.bytes, p->text.n_bytes}, &copy);
+    struct str original = {p->text.bytes, p->text.n_bytes};
+    struct str text = step->regex ? regex_stand_in(original, &copy) : original;
     struct regex_scratch *scratch = regex_scratch_new();
     enum err rc = scratch && !copy.failed
                       ? ERR_OK
                       : err_set(note, ERR_MEMORY, "no memory for a regular expression");
     for (size_t i = 0; rc == ERR_OK && i < p->n_items; i++) {
         struct splitter s = {step, &out, p->items[i], out.n_items, false, false, false};
-        rc = split_one(&s, text, scratch, note);
+        rc = step->regex ? split_one(&s, text, scratch, note) : split_at_class(&s, original, note);
     }
     regex_scratch_free(scratch);
     buf_release(&copy);

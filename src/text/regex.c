@@ -5,7 +5,7 @@
 #include <pcre2.h>
 
 #include "base/mem.h"
-#include "text/unicode_new.h"
+#include "text/unicode.h"
 
 struct regex {
     pcre2_code *code;
@@ -119,20 +119,6 @@ enum err regex_find(const struct regex *r, struct regex_scratch *scratch, struct
     return ERR_OK;
 }
 
-/* The stand-in for code point c, or c. */
-static uint32_t stand_in(uint32_t c)
-{
-    size_t lo = 0, hi = UNICODE_NEW_COUNT;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (unicode_new[mid].last < c)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < UNICODE_NEW_COUNT && unicode_new[lo].first <= c ? unicode_new[lo].stand_in : c;
-}
-
 struct str regex_stand_in(struct str s, struct buf *b)
 {
     size_t copied = 0;
@@ -144,7 +130,7 @@ struct str regex_stand_in(struct str s, struct buf *b)
             continue;
         }
         int n = utf8_decode(s.ptr + i, s.len - i, &c);
-        uint32_t other = n ? stand_in(c) : c;
+        uint32_t other = n ? unicode_stand_in(c) : c;
         if (other != c) {
             char bytes[4];
             buf_add(b, s.ptr + copied, i - copied);

@@ -75,7 +75,8 @@ enum err tokenizer_add_pre(struct tokenizer *t, struct pre_step step, struct err
     step.text = tokenizer_keep(t, step.text, &failed);
     if (failed)
         return err_set(note, ERR_MEMORY, "no memory for a pre-tokenizer");
-    enum err rc = step.kind == PRE_SPLIT ? regex_new(step.text, &step.regex, note) : ERR_OK;
+    bool regex = step.kind == PRE_SPLIT && step.char_class == CLASS_NONE;
+    enum err rc = regex ? regex_new(step.text, &step.regex, note) : ERR_OK;
     if (rc == ERR_OK)
         t->pre[t->n_pre++] = step;
     return rc;
@@ -86,6 +87,14 @@ enum err tokenizer_add_split(struct tokenizer *t, struct str pattern, enum split
 {
     return tokenizer_add_pre(
         t, (struct pre_step){.kind = PRE_SPLIT, .text = pattern, .behaviour = b, .invert = invert},
+        note);
+}
+
+enum err tokenizer_add_class(struct tokenizer *t, enum char_class c, enum split_behaviour b,
+                             struct err_note *note)
+{
+    return tokenizer_add_pre(
+        t, (struct pre_step){.kind = PRE_SPLIT, .text = STR(""), .char_class = c, .behaviour = b},
         note);
 }
 

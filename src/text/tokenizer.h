@@ -50,6 +50,15 @@ void token_list_release(struct token_list *l);
  * ERR_FORMAT, ERR_UNSUPPORTED name the key, token or pre-tokenizer. Nothing of t is kept. */
 enum err tokenizer_from_table(const struct table *t, struct tokenizer **out, struct err_note *note);
 
+/* tokenizer_from_json - from the bytes of tokenizer.json, and of tokenizer_config.json for the
+ * special ids (may be empty). A step or model that is not known is refused by name. */
+enum err tokenizer_from_json(struct str tokenizer_json, struct str config_json,
+                             struct tokenizer **out, struct err_note *note);
+
+/* tokenizer_from_folder - the same from a model's folder; ids that end generation also come from
+ * generation_config.json and config.json. ERR_NOT_FOUND: no tokenizer.json. */
+enum err tokenizer_from_folder(const char *folder, struct tokenizer **out, struct err_note *note);
+
 void tokenizer_free(struct tokenizer *t); /* NULL is fine */
 
 /* tokenizer_encode - append the ids of text to out. ERR_LIMIT when they exceed out->n_ids_max

@@ -79,7 +79,7 @@ static void add_steps(struct sha256 *h, const struct tokenizer *t)
         const struct pre_step *p = &t->pre[i];
         add_number(h, p->kind);
         add_text(h, p->text);
-        add_number(h, p->behaviour | p->invert << 8 | p->scheme << 16);
+        add_number(h, p->behaviour | p->invert << 8 | p->scheme << 16 | p->char_class << 24);
     }
     add_number(h, t->n_decode);
     for (size_t i = 0; i < t->n_decode; i++) {

@@ -111,6 +111,10 @@ struct norm_step {
     struct str a, b; /* a: what to prepend, the pattern, or the charsmap's bytes */
     struct regex *regex;
 };
+/* SentencePiece's precompiled character map. charsmap_check: ERR_FORMAT when its header is wrong.
+ * charsmap_find: the replacement of a whole chunk; false: none. */
+enum err charsmap_check(struct str map, struct err_note *note);
+bool charsmap_find(struct str map, struct str chunk, struct str *out);
 /* out = text after all steps. */
 enum err normalize(const struct norm_step *steps, size_t n_steps, struct str text, struct buf *out,
                    struct err_note *note);
@@ -122,8 +126,9 @@ enum split_behaviour {
     SPLIT_MERGED_NEXT,
     SPLIT_CONTIGUOUS,
 };
+enum char_class { CLASS_NONE, CLASS_SPACE, CLASS_NUMBER, CLASS_PUNCTUATION, CLASS_WORD };
 enum pre_kind {
-    PRE_SPLIT,
+    PRE_SPLIT,        /* at matches of regex, or at characters of a class */
     PRE_PREFIX_SPACE, /* a space before a piece that does not begin with one */
     PRE_BYTE_MAP,     /* bytes become GPT-2's printable characters */
     PRE_METASPACE,    /* spaces become text; text is prepended by scheme */
@@ -133,6 +138,7 @@ struct pre_step {
     enum pre_kind kind;
     struct str text; /* the pattern, or the metaspace character */
     struct regex *regex;
+    enum char_class char_class; /* without a regex */
     enum split_behaviour behaviour;
     bool invert;
     enum metaspace_scheme scheme;
@@ -162,6 +168,7 @@ enum decode_kind {
     DECODE_STRIP,     /* up to n_start characters a from the start */
     DECODE_METASPACE, /* a -> space; the first token loses its space */
     DECODE_WORDPIECE, /* a space between tokens unless prefixed with a */
+    DECODE_JOIN,      /* a space between tokens: a file without decoder */
 };
 struct decode_step {
     enum decode_kind kind;
@@ -216,6 +223,8 @@ enum err tokenizer_add_norm(struct tokenizer *t, enum norm_kind kind, struct str
                             struct err_note *note);
 enum err tokenizer_add_split(struct tokenizer *t, struct str pattern, enum split_behaviour b,
                              bool invert, struct err_note *note);
+enum err tokenizer_add_class(struct tokenizer *t, enum char_class c, enum split_behaviour b,
+                             struct err_note *note);
 enum err tokenizer_add_pre(struct tokenizer *t, struct pre_step step, struct err_note *note);
 enum err tokenizer_add_decode(struct tokenizer *t, struct decode_step step, struct err_note *note);
 

@@ -1,6 +1,8 @@
 /* unigram.c - the most probable segmentation: Viterbi over all tokens that fit. */
 #include "text/tokenizer_int.h"
 
+#include <math.h>
+
 #include "base/check.h"
 
 /* An unknown character costs this much more than the rarest token. */
@@ -16,10 +18,10 @@ enum { NO_START = UINT32_MAX };
 
 enum err unigram_init(struct unigram *u, const struct vocab *v, struct err_note *note)
 {
-    double lowest = 0;
+    double lowest = HUGE_VAL;
     enum err rc = prefix_set_init(&u->pieces, v->n_tokens, note);
     for (size_t i = 0; rc == ERR_OK && i < v->n_tokens; i++) {
-        lowest = i == 0 || v->scores[i] < lowest ? v->scores[i] : lowest;
+        lowest = v->in_model[i] && v->scores[i] < lowest ? v->scores[i] : lowest;
         if (v->texts[i].len && v->in_model[i])
             prefix_set_add(&u->pieces, v->texts[i], (int32_t)i);
     }
@@ -78,8 +80,11 @@ static enum err emit(const struct tokenizer *t, struct str s, const struct node 
         if (id == t->unk) {
             while (end < s.len && nodes[end].id == t->unk)
                 end = nodes[end].start;
-            if (t->unigram.byte_fallback && add_byte_tokens(t, str_sub(s, at, end), out, &rc))
+            struct str run = str_sub(s, at, end);
+            id = vocab_find_model(&t->vocab, run); /* "<unk>" itself is in the vocabulary */
+            if (id == TOKEN_NONE && t->unigram.byte_fallback && add_byte_tokens(t, run, out, &rc))
                 continue;
+            id = id == TOKEN_NONE ? t->unk : id;
         }
         if (!token_list_add(out, id))
             rc = ERR_LIMIT;
