@@ -152,7 +152,7 @@ struct iso_request {
     struct iso_sampling sampling;
     uint32_t n_logprobs;     /* alternatives reported with each token, at most 20 */
     bool want_logprob;       /* of the chosen token */
-    bool want_logits_prompt; /* an ISO_EVENT_LOGITS for each prompt token */
+    bool want_logits_prompt; /* an ISO_EVENT_LOGITS for each token that is read */
     bool want_digests;       /* SHA-256 of each row of logits */
 };
 
@@ -197,9 +197,8 @@ bool iso_session_idle(const struct iso_session *session);
 /* ---- events ------------------------------------------------------------------------------- */
 
 enum iso_event_kind {
-    ISO_EVENT_PROMPT, /* part of the prompt was read: n_done of n_total tokens, or of the session
-                       * again, where a LongRoPE model changes its factors */
-    ISO_EVENT_LOGITS, /* the logits after a prompt token (want_logits_prompt) */
+    ISO_EVENT_PROMPT, /* tokens were read: n_done of n_total that the session's pages lacked */
+    ISO_EVENT_LOGITS, /* the logits after a token that was read (want_logits_prompt) */
     ISO_EVENT_BORDER, /* the prompt ends here: position is that of the first chosen token */
     ISO_EVENT_TOKEN,  /* a token was chosen and appended */
     ISO_EVENT_FINISH, /* the request is over; the session is idle */

@@ -24,13 +24,13 @@ struct iso_session {
     uint32_t *pages; /* [n_ctx / KV_PAGE, rounded up] */
     void **bases;    /* the same pages' addresses, as kv_row wants them */
     uint32_t n_pages;
-    bool far; /* the cache was made with LongRoPE's far set (model.h) */
+    bool far; /* LongRoPE (model.h): its cache was computed with the far set */
 
     /* The request in force. */
     struct iso_request request; /* tokens and stops point into this session */
     int32_t stops[ISO_STOPS_MAX];
-    uint32_t border;      /* tokens before it were read, those from it on chosen */
-    uint32_t prompt_from; /* the request's own prompt began here */
+    uint32_t border;    /* tokens before it were read, those from it on chosen */
+    uint32_t read_from; /* what the request reads begins here */
     enum iso_finish cancel;
 
     /* What events point to. */
@@ -45,7 +45,7 @@ struct iso_engine {
     struct sampler sampler;
     uint32_t n_ctx, n_chunk, n_logits, n_sessions, n_step;
     int n_threads;
-    const char *isa; /* borrowed from the options, or static */
+    const char *isa;              /* borrowed from the options, or static */
     struct iso_session *sessions; /* [n_sessions] */
 
     /* One step's scratch. */
@@ -79,8 +79,8 @@ void session_init(struct iso_session *s, struct iso_engine *e, int32_t *tokens, 
 /* session_reserve - pages for positions up to n_end, those from n_kv on exclusive. ERR_LIMIT when
  * the pool is empty; what was taken stays with the session. */
 enum err session_reserve(struct iso_session *s, uint32_t n_end, struct err_note *note);
-/* session_need - what the next pass may compute. A session that has crossed LongRoPE's border, or
- * was cut back before it, loses its cache here and is read again. */
+/* session_need - what the session wants from the next pass. Where it crosses LongRoPE's border, its
+ * cache is dropped here, to be read again. */
 struct schedule_need session_need(struct iso_session *s);
 
 /* engine_event - a new event of this step, its session and request filled in. */

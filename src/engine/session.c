@@ -48,19 +48,24 @@ static uint32_t pages_for(uint32_t n_positions)
     return (n_positions + KV_PAGE - 1) / KV_PAGE;
 }
 
-static void cut(struct iso_session *s, uint32_t n_tokens)
+/* LongRoPE: whether position i needs the far set. */
+static bool is_far(const struct iso_session *s, uint32_t i)
 {
-    CHECK(n_tokens <= s->n_tokens);
-    s->n_tokens = n_tokens;
-    if (s->n_kv > n_tokens)
-        s->n_kv = n_tokens;
-    drop_pages_from(s, pages_for(s->n_kv));
+    uint32_t border = model_info(s->engine->model)->rope_border;
+    return border > 0 && i >= border;
 }
 
 void iso_session_cut(struct iso_session *s, uint32_t n_tokens)
 {
-    CHECK(s->state == SESSION_IDLE);
-    cut(s, n_tokens);
+    CHECK(s->state == SESSION_IDLE && n_tokens <= s->n_tokens);
+    s->n_tokens = n_tokens;
+    if (s->far && !is_far(s, n_tokens)) {
+        s->far = false;
+        s->n_kv = 0;
+    }
+    if (s->n_kv > n_tokens)
+        s->n_kv = n_tokens;
+    drop_pages_from(s, pages_for(s->n_kv));
 }
 
 enum iso_err iso_session_fork(struct iso_session *s, struct iso_session **copy,
@@ -80,6 +85,7 @@ enum iso_err iso_session_fork(struct iso_session *s, struct iso_session **copy,
     c->n_kv = s->n_kv;
     c->far = s->far;
     c->n_pages = s->n_pages;
+    c->far = s->far;
     return ISO_OK;
 }
 
@@ -154,19 +160,20 @@ enum iso_err iso_session_submit(struct iso_session *s, const struct iso_request 
     enum err rc = check_request(s, r, note_of(note));
     if (rc)
         return (enum iso_err)rc;
-    s->prompt_from = s->n_tokens;
+    int32_t *prompt = s->tokens + s->n_tokens;
     if (r->n_tokens)
-        memcpy(s->tokens + s->n_tokens, r->tokens, r->n_tokens * sizeof s->tokens[0]);
+        memcpy(prompt, r->tokens, r->n_tokens * sizeof prompt[0]);
     if (r->n_stops)
         memcpy(s->stops, r->stops, r->n_stops * sizeof s->stops[0]);
     s->n_tokens += r->n_tokens;
     s->request = *r;
-    s->request.tokens = s->tokens + s->prompt_from;
+    s->request.tokens = prompt;
     s->request.stops = s->stops;
     s->border = s->n_tokens;
     s->cancel = ISO_FINISH_NONE;
     if (s->n_kv == s->n_tokens) /* the last position is computed again, for its logits */
         s->n_kv--;
+    s->read_from = s->n_kv;
     s->state = SESSION_BUSY;
     return ISO_OK;
 }
@@ -189,32 +196,26 @@ bool iso_session_idle(const struct iso_session *s)
     return s->state == SESSION_IDLE;
 }
 
-/* Forget the cache; it will be made again with the other set of rotary factors. */
-static void read_again(struct iso_session *s, bool far)
-{
-    drop_pages_from(s, 0);
-    s->n_kv = 0;
-    s->far = far;
-}
-
 struct schedule_need session_need(struct iso_session *s)
 {
     if (s->state != SESSION_BUSY)
         return (struct schedule_need){0};
-    uint32_t border = model_info(s->engine->model)->rope_border, end = s->n_tokens;
-    bool all = s->request.want_logits_prompt && s->n_tokens == s->border;
-    bool crosses = border && s->n_tokens > border;
-    if (s->far && !crosses)
-        read_again(s, false);
-    else if (!s->far && crosses && (!all || s->n_kv >= border))
-        read_again(s, true);
-    if (crosses && s->n_kv < border && all) {
-        end = border; /* logits below it are of the near set alone */
-        all = !s->far;
-    }
-    return (struct schedule_need){
-        .n_pending = end - s->n_kv,
-        .last_logits = s->request.n_answer_max > 0 && end == s->n_tokens,
-        .all_logits = all,
+    struct schedule_need need = {
+        .n_pending = s->n_tokens - s->n_kv,
+        .last_logits = s->request.n_answer_max > 0,
+        .all_logits = s->request.want_logits_prompt && s->n_tokens == s->border,
     };
+    if (s->far || !is_far(s, s->n_tokens - 1))
+        return need;
+    /* The last pending token lies beyond LongRoPE's border. Logits before it come first. */
+    uint32_t border = model_info(s->engine->model)->rope_border;
+    if (need.all_logits && s->n_kv < border) {
+        need.n_pending = border - s->n_kv;
+        return need;
+    }
+    drop_pages_from(s, 0);
+    s->far = true;
+    s->n_kv = s->read_from = 0;
+    need.n_pending = s->n_tokens;
+    return need;
 }

@@ -51,6 +51,7 @@ static void add_rows(struct iso_session *s, uint32_t n_rows, struct batch *b)
         uint32_t row = b->n_rows++;
         e->token[row] = s->tokens[s->n_kv + i];
         e->rows[row] = (struct kv_row){.pages = s->bases, .position = s->n_kv + i};
+        e->rope_far[row] = s->far;
         e->bad[row] = 0;
         e->rope_far[row] = s->far;
         if (i >= n_rows - n_logits)
@@ -168,23 +169,21 @@ static void take_results(struct iso_session *s, const struct batch *b, uint32_t 
         finish(s, ISO_FINISH_ERROR, ERR_NUMERIC);
         return;
     }
-    bool reads_prompt = s->n_tokens == s->border;
+    bool reads = s->n_tokens == s->border || s->n_kv + n_rows < s->n_tokens;
     for (uint32_t i = 0; need.all_logits && i < n_rows; i++) {
+        uint32_t position = s->n_kv + i;
+        if (s->far && position < model_info(s->engine->model)->rope_border)
+            continue; /* read again: these logits were reported when they were right */
         struct iso_event *event = logits_event(s, ISO_EVENT_LOGITS, logits_i + i);
-        event->position = s->n_kv + i;
-        event->token = s->tokens[event->position];
+        event->position = position;
+        event->token = s->tokens[position];
     }
     s->n_kv += n_rows;
-    if (reads_prompt) {
+    if (reads) {
         struct iso_event *event = engine_event(s, ISO_EVENT_PROMPT);
         event->position = s->n_kv;
-        event->n_total = s->border - s->prompt_from;
-        event->n_done = s->n_kv > s->prompt_from ? s->n_kv - s->prompt_from : 0;
-    } else if (s->n_kv < s->n_tokens) { /* read again past LongRoPE's border */
-        struct iso_event *event = engine_event(s, ISO_EVENT_PROMPT);
-        event->position = s->n_kv;
-        event->n_total = s->n_tokens;
-        event->n_done = s->n_kv;
+        event->n_total = s->n_tokens - s->read_from;
+        event->n_done = s->n_kv - s->read_from;
     }
     if (s->n_kv == s->n_tokens)
         choose(s, logits_i + schedule_logits(need, n_rows) - 1);

@@ -11,13 +11,14 @@
 #include "engine/sampler.h"
 #include "model/model.h"
 
-enum { V = 50, CTX = 200, BAD_TOKEN = 49 };
+enum { V = 50, CTX = 200, BAD_TOKEN = 49, FAR = 1000 };
 
 struct model {
     struct model_info info;
     uint32_t n_rows_max, n_calls, n_rows_largest;
 };
 static struct model fake;
+static uint32_t fake_rope_border; /* what the next engine's model has */
 
 static void device_nothing(struct device *d)
 {
@@ -49,6 +50,7 @@ enum err model_open(const struct table *t, struct device *d, struct model_limits
     fake.info = (struct model_info){.arch = "fake",
                                     .n_vocab = V,
                                     .n_ctx = limits.n_ctx_max ? limits.n_ctx_max : CTX,
+                                    .rope_border = fake_rope_border,
                                     .kv_page_bytes = KV_PAGE * sizeof(int32_t)};
     *m = &fake;
     return ERR_OK;
@@ -86,7 +88,9 @@ void model_forward(struct model *m, const struct batch *b)
     m->n_rows_largest = b->n_rows > m->n_rows_largest ? b->n_rows : m->n_rows_largest;
     for (uint32_t row = 0; row < b->n_rows; row++) {
         struct kv_row r = b->rows[row];
-        ((int32_t *)r.pages[r.position / KV_PAGE])[r.position % KV_PAGE] = b->token[row];
+        int32_t far = b->rope_far[row] ? FAR : 0;
+        assert_true(far || !m->info.rope_border || r.position < m->info.rope_border);
+        ((int32_t *)r.pages[r.position / KV_PAGE])[r.position % KV_PAGE] = b->token[row] + far;
         uint64_t hash = 0;
         for (uint32_t i = 0; i <= r.position; i++)
             hash = mix(hash, ((int32_t *)r.pages[i / KV_PAGE])[i % KV_PAGE]);
@@ -98,20 +102,26 @@ void model_forward(struct model *m, const struct batch *b)
     assert_int_equal(logits_i, b->n_logits);
 }
 
+/* Logits after tokens[0..n): beyond the border every token was computed with the far set. */
+static void oracle_logits(const int32_t *tokens, uint32_t n, float *logits)
+{
+    uint64_t hash = 0;
+    bool far = fake_rope_border && n > fake_rope_border;
+    for (uint32_t i = 0; i < n; i++)
+        hash = mix(hash, tokens[i] + (far ? FAR : 0));
+    logits_after(hash, logits);
+}
+
 /* What the timeline must be: the same choice without engine, pages or batches. */
 static uint32_t oracle(int32_t *tokens, uint32_t n_prompt, uint32_t n_answer,
                        const struct iso_sampling *p)
 {
     struct sampler s;
     float logits[V];
-    uint64_t hash = 0;
     assert_ok(sampler_init(&s, V, NULL));
-    for (uint32_t i = 0; i < n_prompt + n_answer - 1; i++) {
-        hash = mix(hash, tokens[i]);
-        if (i + 1 < n_prompt)
-            continue;
-        logits_after(hash, logits);
-        tokens[i + 1] = sampler_choose(&s, p, logits, tokens, i + 1);
+    for (uint32_t n = n_prompt; n < n_prompt + n_answer; n++) {
+        oracle_logits(tokens, n, logits);
+        tokens[n] = sampler_choose(&s, p, logits, tokens, n);
     }
     sampler_release(&s);
     return n_prompt + n_answer;
@@ -255,14 +265,14 @@ static void sessions_do_not_disturb_each_other(void **state)
 }
 
 /* Random forks, cuts and requests; every timeline must equal the oracle's. */
-static void forks_and_cuts_keep_timelines_apart(void **state)
+static void fork_and_cut(uint32_t rope_border)
 {
-    (void)state;
     enum { N = 4, MOVES = 300 };
     struct iso_session *s[N] = {NULL};
     static int32_t line[N][CTX];
     uint32_t length[N] = {0};
     uint64_t seed = 77;
+    fake_rope_border = rope_border;
     struct iso_engine *e = open_fake((struct iso_engine_options){.n_chunk = 30, .n_sessions = N});
     for (int move = 0; move < MOVES; move++) {
         uint32_t i = test_rand(&seed) % N, k = test_rand(&seed) % N, kind = test_rand(&seed) % 8;
@@ -297,6 +307,47 @@ static void forks_and_cuts_keep_timelines_apart(void **state)
     struct iso_engine_info info = iso_engine_info(e);
     assert_int_equal(info.n_kv_pages_free, info.n_kv_pages);
     iso_engine_close(e);
+    fake_rope_border = 0;
+}
+
+static void forks_and_cuts_keep_timelines_apart(void **state)
+{
+    (void)state;
+    fork_and_cut(0);
+    fork_and_cut(65);
+    fork_and_cut(100);
+}
+
+/* Every prompt token's logits, on both sides of LongRoPE's border, and the answer after them. */
+static void long_prompts_are_read_twice(void **state)
+{
+    (void)state;
+    int32_t prompt[CTX], wanted[CTX];
+    float logits[V];
+    struct iso_session *s;
+    make_prompt(8, prompt, 90);
+    fake_rope_border = 70;
+    struct iso_engine *e = open_fake((struct iso_engine_options){.n_chunk = 16, .n_logits = 16});
+    struct iso_request r = request_of(prompt, 90, 5);
+    memcpy(wanted, prompt, sizeof prompt);
+    oracle(wanted, 90, 5, &r.sampling);
+    r.want_logits_prompt = true;
+    iso_session_open(e, &s, NULL);
+    iso_session_submit(s, &r, NULL);
+    const struct iso_event *events;
+    uint32_t position = 0;
+    for (size_t n; (n = iso_engine_step(e, &events)) > 0;)
+        for (size_t i = 0; i < n; i++) {
+            if (events[i].kind != ISO_EVENT_LOGITS)
+                continue;
+            assert_int_equal(events[i].position, position);
+            oracle_logits(prompt, ++position, logits);
+            assert_memory_equal(events[i].logits, logits, sizeof logits);
+        }
+    assert_int_equal(position, 90);
+    assert_timeline(s, wanted, 95);
+    iso_engine_close(e);
+    fake_rope_border = 0;
 }
 
 static void requests_end_for_a_reason(void **state)
@@ -439,6 +490,7 @@ int main(void)
         cmocka_unit_test(events_tell_the_whole_story),
         cmocka_unit_test(sessions_do_not_disturb_each_other),
         cmocka_unit_test(forks_and_cuts_keep_timelines_apart),
+        cmocka_unit_test(long_prompts_are_read_twice),
         cmocka_unit_test(requests_end_for_a_reason),
         cmocka_unit_test(wrong_requests_change_nothing),
         cmocka_unit_test(an_empty_pool_ends_one_request),
