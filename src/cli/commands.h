@@ -7,6 +7,9 @@ typedef int command_fn(int argc, char **argv);
 
 /* X(function, name, what it does) under H(heading). */
 #define COMMAND_LIST(H, X)                                                                         \
+    H("Talk")                                                                                      \
+    X(cmd_run, "run", "answer one prompt")                                                         \
+    X(cmd_chat, "chat", "talk with a model in the terminal")                                       \
     H("Look")                                                                                      \
     X(cmd_inspect, "inspect", "show what a model file holds and needs, and its identity")          \
     X(cmd_tokenize, "tokenize", "turn text into token ids")                                        \

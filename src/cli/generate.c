@@ -125,10 +125,12 @@ static void on_interrupt(int number)
     signal(number, SIG_DFL);
 }
 
+/* Without SA_RESTART: a read that waits for the keyboard returns. */
 void interrupt_catch(void)
 {
+    const struct sigaction action = {.sa_handler = on_interrupt};
     interrupted = 0;
-    signal(SIGINT, on_interrupt);
+    sigaction(SIGINT, &action, NULL);
 }
 
 bool interrupt_seen(void)

@@ -76,7 +76,7 @@ void answer_release(struct answer *a);
 /* "12 tokens read at 340.1/s, 40 written at 88.0/s" */
 const char *answer_speed(const struct answer *a, char out[120]);
 
-/* Ctrl-C: the first one is noted, the second ends the program. */
+/* Ctrl-C: the first one after interrupt_catch is noted, the second ends the program. */
 void interrupt_catch(void);
 bool interrupt_seen(void);
 void interrupt_clear(void);

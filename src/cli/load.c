@@ -67,8 +67,7 @@ enum err load_tokenizer(struct loaded *l, const char *path, struct err_note *not
     enum err rc = load_file(l, path, note);
     if (rc)
         return rc;
-    rc = tokenizer_from_table(&l->table, &l->tokenizer, note);
-    return rc ? err_wrap(note, rc, "%s", l->table.path) : ERR_OK;
+    return tokenizer_from_table(&l->table, &l->tokenizer, note);
 }
 
 /* What the model was trained for, at most CONTEXT_DEFAULT; 0 if the file does not say. */

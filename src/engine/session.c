@@ -48,7 +48,7 @@ static uint32_t pages_for(uint32_t n_positions)
     return (n_positions + KV_PAGE - 1) / KV_PAGE;
 }
 
-/* LongRoPE: whether position i needs the far set. */
+/* LongRoPE: whether the logits after position i come from the far set. */
 static bool is_far(const struct iso_session *s, uint32_t i)
 {
     uint32_t border = model_info(s->engine->model)->rope_border;
@@ -59,7 +59,7 @@ void iso_session_cut(struct iso_session *s, uint32_t n_tokens)
 {
     CHECK(s->state == SESSION_IDLE && n_tokens <= s->n_tokens);
     s->n_tokens = n_tokens;
-    if (s->far && !is_far(s, n_tokens)) {
+    if (s->far && (n_tokens == 0 || !is_far(s, n_tokens - 1))) {
         s->far = false;
         s->n_kv = 0;
     }

@@ -51,7 +51,6 @@ static void add_rows(struct iso_session *s, uint32_t n_rows, struct batch *b)
         uint32_t row = b->n_rows++;
         e->token[row] = s->tokens[s->n_kv + i];
         e->rows[row] = (struct kv_row){.pages = s->bases, .position = s->n_kv + i};
-        e->rope_far[row] = s->far;
         e->bad[row] = 0;
         e->rope_far[row] = s->far;
         if (i >= n_rows - n_logits)

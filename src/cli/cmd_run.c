@@ -1,0 +1,200 @@
+/* cmd_run.c - answers one prompt. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "cli/args.h"
+#include "cli/chat_face.h"
+#include "cli/commands.h"
+#include "cli/generate.h"
+#include "cli/say.h"
+
+struct run {
+    struct model_options model;
+    struct sample_options sample;
+    const char *prompt, *file, *system, *template;
+    bool raw, json, quiet;
+
+    struct loaded loaded;
+    struct chat_face face;
+    char *text; /* the prompt */
+    size_t n_bytes;
+    struct token_list tokens;
+    struct iso_request request;
+    struct answer answer;
+};
+
+static enum err parse(struct run *r, int argc, char **argv, bool *help, struct err_note *note)
+{
+    const struct arg_option options[] = {
+        OPT_HEADING("Prompt"),
+        OPT_TEXT('p', "prompt", "TEXT", &r->prompt, "the prompt"),
+        OPT_TEXT('f', "file", "FILE", &r->file,
+                 "the prompt is the text of FILE; -: standard input"),
+        OPT_TEXT(0, "system", "TEXT", &r->system, "how the model should behave"),
+        OPT_TEXT(0, "template", "NAME|FILE", &r->template,
+                 "another chat template: a Jinja file, or one of r1, llama3.1,\n"
+                 "mistral, qwen2, deepseek, phi3, plain"),
+        OPT_FLAG(0, "raw", &r->raw, "send the prompt as it is, without a chat template"),
+        OPT_HEADING("Model"),
+        MODEL_OPTION(r->model),
+        CONTEXT_OPTION(r->model),
+        THREAD_OPTION(r->model),
+        CHUNK_OPTION(r->model),
+        SAMPLE_OPTIONS(r->sample),
+        OPT_HEADING("Output"),
+        OPT_FLAG(0, "json", &r->json, "one JSON object at the end instead of text as it comes"),
+        OPT_FLAG('q', "quiet", &r->quiet, "say nothing but errors"),
+    };
+    const struct arg_command command = {
+        .name = "run",
+        .summary = "answer one prompt",
+        .usage = "run [-m MODEL] -p TEXT [options]\n"
+                 "run [-m MODEL] -f FILE [options]\n"
+                 "run [-m MODEL] [options] < FILE",
+        .about = "The answer goes to standard output as it is written; what the program does is\n"
+                 "said on standard error. A model with a chat template is spoken to through it.\n"
+                 "Ctrl-C ends the answer (exit status 130).",
+        .options = options,
+        .n_options = COUNT_OF(options),
+        .examples = "isobit run -p \"What is isobit?\"\n"
+                    "isobit run -m model.gguf -p \"Write a haiku.\" --temp 0.7 --seed 1\n"
+                    "isobit run -m model.gguf --raw -p \"Once upon a time\" -n 100\n"
+                    "cat report.txt | isobit run -m model.gguf --system \"Summarise.\" -c 16384",
+    };
+    struct args args;
+    enum err rc = args_parse(&command, argc, argv, &args, note);
+    *help = !rc && args.help;
+    if (*help)
+        args_help(&command, stdout);
+    if (!rc && r->raw && (r->system || r->template))
+        rc = err_set(note, ERR_USAGE, "--raw goes without --system and --template");
+    return rc;
+}
+
+/* The prompt's tokens, through the chat template where there is one. */
+static enum err encode(struct run *r, struct err_note *note)
+{
+    const struct tokenizer *t = r->loaded.tokenizer;
+    struct str text = {r->text, r->n_bytes};
+    r->tokens.n_ids_max = INT32_MAX;
+    if (!r->raw) {
+        enum err rc = chat_face_open(&r->face, &r->loaded, r->template, note);
+        if (rc)
+            return rc;
+    }
+    if (!r->face.template) {
+        if (r->system)
+            return err_set(note, ERR_USAGE,
+                           "--system needs a chat template, and this model has none; give one with "
+                           "--template");
+        say("the prompt is sent as it is%s", r->raw ? "" : " (the model has no chat template)");
+        return tokenizer_encode(t, text, ENCODE_ADD_SPECIAL | ENCODE_PARSE_SPECIAL, &r->tokens,
+                                note);
+    }
+    const struct chat_message messages[2] = {
+        {.role = STR("system"), .content = r->system ? str_from(r->system) : STR("")},
+        {.role = STR("user"), .content = text},
+    };
+    size_t from = r->system ? 0 : 1;
+    say("the prompt goes through %s (--raw sends it as it is)", r->face.origin);
+    return chat_face_tokens(&r->face, t, messages + from, 2 - from, &r->tokens, note);
+}
+
+static void to_stdout(void *context, struct str text)
+{
+    const struct run *r = context;
+    if (r->json)
+        return;
+    fwrite(text.ptr, 1, text.len, stdout);
+    fflush(stdout);
+}
+
+static json_t *json_tokens(const int32_t *ids, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, json_integer(ids[i]));
+    return list;
+}
+
+static void print_json(const struct run *r)
+{
+    const struct answer *a = &r->answer;
+    json_t *all = json_pack(
+        "{s:o,s:s,s:o,s:o,s:I,s:s,s:f,s:f}", "text", json_stringn(a->text.bytes, a->text.n_bytes),
+        "finish", iso_finish_text(a->finish), "prompt_tokens",
+        json_tokens(r->tokens.ids, r->tokens.n_ids), "tokens",
+        json_tokens((const int32_t *)(const void *)a->tokens.bytes, a->n_answer), "seed",
+        (json_int_t)r->sample.sampling.seed, "arithmetic", ISO_ARITHMETIC, "prompt_seconds",
+        a->prompt_s, "answer_seconds", a->answer_s);
+    json_dumpf(all, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(all);
+}
+
+static void say_end(const struct run *r)
+{
+    const struct answer *a = &r->answer;
+    char speed[120];
+    if (!r->json && a->text.n_bytes && a->text.bytes[a->text.n_bytes - 1] != '\n')
+        putchar('\n');
+    fflush(stdout);
+    if (a->finish == ISO_FINISH_CONTEXT)
+        say("the context is full; -c N makes it larger");
+    if (a->finish == ISO_FINISH_CANCELLED)
+        say("interrupted");
+    say("%s; seed %" PRIu64, answer_speed(a, speed), r->sample.sampling.seed);
+}
+
+static enum err work(struct run *r, struct err_note *note)
+{
+    enum err rc = load_text(r->prompt, r->file, &r->text, &r->n_bytes, note);
+    if (!rc)
+        rc = load_tokenizer(&r->loaded, r->model.path, note);
+    if (!rc)
+        rc = sample_request(&r->sample, r->loaded.tokenizer, &r->request, note);
+    if (!rc)
+        rc = load_engine(&r->loaded, &r->model, NULL, note);
+    if (!rc)
+        rc = encode(r, note);
+    if (rc)
+        return rc;
+    r->request.tokens = r->tokens.ids;
+    r->request.n_tokens = (uint32_t)r->tokens.n_ids;
+    interrupt_catch();
+    rc = answer_run(&r->loaded, &r->sample, &r->request, to_stdout, r, &r->answer, note);
+    interrupt_clear();
+    if (rc)
+        return rc;
+    if (r->json)
+        print_json(r);
+    say_end(r);
+    return ERR_OK;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run r = {0};
+    struct err_note note = {""};
+    bool help;
+    sample_defaults(&r.sample);
+    enum err rc = parse(&r, argc, argv, &help, &note);
+    if (help)
+        return EXIT_OK;
+    say_quiet(r.quiet);
+    if (!rc)
+        rc = work(&r, &note);
+    int status = rc ? say_error(rc, &note) : EXIT_OK;
+    if (!rc && r.answer.finish == ISO_FINISH_CANCELLED)
+        status = EXIT_INTERRUPTED;
+    answer_release(&r.answer);
+    token_list_release(&r.tokens);
+    mem_free(r.text);
+    chat_face_close(&r.face);
+    load_close(&r.loaded);
+    return status;
+}
