@@ -2,6 +2,7 @@
 """mkhf.py - tiny random Hugging Face models, one folder per architecture, as oracles and test input.
 
 usage: mkhf.py OUT_FOLDER [NAME...]     needs: pip install torch transformers tokenizers safetensors
+(hf_vectors.py makes still smaller ones, of a few kilobytes, with the same code.)
 
 Every parameter is drawn (norms and biases too) from a fixed seed; query and key weights are large,
 so that attention is peaked; shapes are odd on purpose (head sizes 64, 80, 96, 128, groups of 1, 4,
@@ -118,16 +119,16 @@ def draw(name, p, rng, gemma, tied):
 
 
 def write_tokenizer(out, n_vocab):
-    """Byte-level BPE: two specials, 256 bytes, merges of frequent pairs; 3 ids stay unused."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    """Byte-level BPE: two specials, 256 bytes, merges of frequent pairs; 2 ids stay unused."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())[:n_vocab - 4]
     tokens = ["<s>", "</s>"] + alphabet
     merges = []
     for a in "etaoinsrhl":
         for b in "etaoinsrhl":
-            if len(tokens) < n_vocab - 3 and a + b not in tokens:
+            if len(tokens) < n_vocab - 2 and a + b not in tokens:
                 tokens.append(a + b)
                 merges.append((a, b))
-    assert len(tokens) == n_vocab - 3
+    assert len(tokens) == n_vocab - 2
     t = Tokenizer(models.BPE({t: i for i, t in enumerate(tokens)}, merges))
     t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     t.decoder = decoders.ByteLevel()
@@ -196,10 +197,10 @@ def write_mxfp4(out, config, folder):
     write_tokenizer(folder, config["vocab_size"])
 
 
-def make(root, name):
+def make(root, name, smaller={}):
     kind, overrides, extra = MODELS[name]
     out = root / name
-    config = CONFIG_MAPPING[kind](**{**BASE, **overrides})
+    config = CONFIG_MAPPING[kind](**{**BASE, **overrides, **smaller})
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(config)
     rng = torch.Generator().manual_seed(sum(map(ord, name)))
@@ -229,4 +230,5 @@ def main():
         make(root, name)
 
 
-main()
+if __name__ == "__main__":
+    main()
