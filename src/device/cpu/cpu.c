@@ -354,6 +354,13 @@ size_t kv_layer_bytes(struct kv_shape s)
     return s.n_kv_heads * kv_head_bytes(s.head_size);
 }
 
+static uint8_t *put_i16(uint8_t *out, int16_t x)
+{
+    *out++ = (uint8_t)x;
+    *out++ = (uint8_t)((uint16_t)x >> 8);
+    return out;
+}
+
 static uint8_t *put_f32(uint8_t *out, float x)
 {
     uint32_t bits = num_bits(x);
@@ -368,12 +375,12 @@ size_t kv_export(const void *layer_part, struct kv_shape s, uint32_t n, uint8_t 
     uint32_t e = s.head_size;
     for (uint32_t g = 0; g < s.n_kv_heads; g++) {
         const uint8_t *part = (const uint8_t *)layer_part + g * kv_head_bytes(e);
-        const float *scales = (const float *)(part + KV_PAGE * (e + kv_round16(e)));
+        const float *scales = (const float *)(part + KV_PAGE * 2 * (e + kv_round16(e)));
         for (uint32_t i = 0; i < n; i++) {
             for (uint32_t d = 0; d < e; d++)
-                *out++ = part[kv_key_at(e, i, d)];
+                out = put_i16(out, kv_load(part, kv_key_at(e, i, d)));
             for (uint32_t d = 0; d < e; d++)
-                *out++ = part[kv_value_at(e, i, d)];
+                out = put_i16(out, kv_load(part, kv_value_at(e, i, d)));
             for (int k = 0; k < 3; k++)
                 out = put_f32(out, scales[k * KV_PAGE + i]);
         }

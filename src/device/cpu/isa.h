@@ -7,6 +7,8 @@
 #ifndef DEVICE_CPU_ISA_H
 #define DEVICE_CPU_ISA_H
 
+#include <string.h>
+
 #include "device/device.h"
 
 struct matmul_args {
@@ -35,9 +37,9 @@ struct cpu_isa {
     void (*matmul)(const struct matmul_args *m, uint32_t row0, uint32_t row1);
 
     void (*rmsnorm)(const float *x, const float *w, float eps, uint32_t n, float *y); /* one row */
-    /* One head, already rotated by RoPE: Hadamard in place, then int8 and the scale.
+    /* One head, already rotated by RoPE: Hadamard in place, then 12-bit integers and the scale.
      * false where a value is not finite. */
-    bool (*quantize_head)(float *x, uint32_t n, int8_t *q, float *scale);
+    bool (*quantize_head)(float *x, uint32_t n, int16_t *q, float *scale);
     /* Rows [0, T) of one kv head, in order. */
     void (*kv_write)(const struct kv_write_args *a, uint32_t kv_head);
     /* The query heads of row t that share kv_head. */
@@ -68,29 +70,39 @@ struct level_table {
 const struct level_table *level_table(enum dtype t); /* NULL for other types */
 
 /* Layout of one layer's part of a page, for one kv head (docs/arithmetic.md, "Pages"):
- * keys   [4 quarters of 16 positions][E/4][16 positions][4 elements] int8
- * values [16 groups of 4 positions][E16/16][16 elements][4 positions] int8, E16 = E up to 16
- * then 64 f32 each: key scales, value scales, running maximum of the value scales. */
+ * keys   [4 quarters of 16 positions][E/2][16 positions][2 elements] int16
+ * values [32 pairs of positions][E16/16][16 elements][2 positions] int16, E16 = E up to 16
+ * then 64 f32 each: key scales, value scales, running maximum of the value scales.
+ * Offsets are in bytes. Integers are within +-HEAD_LEVELS, so that no sum over HEAD_SIZE_MAX
+ * elements, or over a page with weights of 14 bits, leaves int32. */
+enum { HEAD_LEVELS = 2047 };
+_Static_assert((int64_t)HEAD_SIZE_MAX *HEAD_LEVELS *HEAD_LEVELS <= INT32_MAX, "score overflows");
 static inline uint32_t kv_round16(uint32_t e)
 {
     return (e + 15) & ~15u;
 }
 static inline size_t kv_head_bytes(uint32_t e)
 {
-    return (size_t)KV_PAGE * (e + kv_round16(e)) + 3 * KV_PAGE * sizeof(float);
+    return (size_t)KV_PAGE * 2 * (e + kv_round16(e)) + 3 * KV_PAGE * sizeof(float);
 }
 static inline size_t kv_key_at(uint32_t e, uint32_t slot, uint32_t d)
 {
-    return ((size_t)(slot / 16) * (e / 4) + d / 4) * 64 + slot % 16 * 4 + d % 4;
+    return ((size_t)(slot / 16) * (e / 2) + d / 2) * 64 + slot % 16 * 4 + d % 2 * 2;
 }
 static inline size_t kv_value_at(uint32_t e, uint32_t slot, uint32_t d)
 {
-    return (size_t)KV_PAGE * e + ((size_t)(slot / 4) * (kv_round16(e) / 16) + d / 16) * 64 +
-           d % 16 * 4 + slot % 4;
+    return (size_t)KV_PAGE * 2 * e + ((size_t)(slot / 2) * (kv_round16(e) / 16) + d / 16) * 64 +
+           d % 16 * 4 + slot % 2 * 2;
 }
 static inline float *kv_scales(void *head_part, uint32_t e)
 {
-    return (float *)((uint8_t *)head_part + (size_t)KV_PAGE * (e + kv_round16(e)));
+    return (float *)((uint8_t *)head_part + (size_t)KV_PAGE * 2 * (e + kv_round16(e)));
+}
+static inline int16_t kv_load(const uint8_t *head_part, size_t at)
+{
+    int16_t x;
+    memcpy(&x, head_part + at, sizeof x);
+    return x;
 }
 
 #endif

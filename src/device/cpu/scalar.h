@@ -22,14 +22,14 @@ void scalar_glu(enum act_fn fn, const float *gate, const float *up, uint32_t n, 
 void scalar_rope(float *x, uint32_t n_rot, bool interleaved, const float *cos, const float *sin);
 void scalar_add(float *x, const float *y, uint32_t n, float scale);
 
-bool scalar_quantize_head(float *x, uint32_t n, int8_t *q, float *scale);
+bool scalar_quantize_head(float *x, uint32_t n, int16_t *q, float *scale);
 void scalar_kv_write(const struct kv_write_args *a, uint32_t kv_head);
 void scalar_attention(const struct attention_args *a, uint32_t t, uint32_t kv_head);
 
 /* One query head on its way over the pages. */
 struct head_query {
     const struct attention_args *args;
-    int8_t q[HEAD_SIZE_MAX];
+    int16_t q[HEAD_SIZE_MAX];
     float scale; /* of q, times the softmax scale */
 };
 
@@ -41,7 +41,8 @@ struct gathered {
 
 enum { P_BITS = 24, W_MAX = 16383 };
 #define SCORE_MAX 0x1p20f
-#define W_UNIT    0x1.0004p-14f /* 1/16383 */
+#define W_UNIT    0x1.0004p-14f   /* 1/16383 */
+#define HEAD_UNIT 0x1.002004p-11f /* 1/2047 */
 
 /* Positions [lo, hi] of one page, whose part for the query's kv head is given. */
 typedef void page_fn(const struct head_query *h, const uint8_t *part, uint32_t lo, uint32_t hi,

@@ -28,8 +28,8 @@ void scalar_hadamard(float *x, uint32_t n)
                 }
 }
 
-/* int8 with one scale; false if a value is not finite. */
-static bool quantize_vector(const float *x, uint32_t n, int8_t *q, float *scale)
+/* 12-bit integers with one scale; false if a value is not finite. */
+static bool quantize_vector(const float *x, uint32_t n, int16_t *q, float *scale)
 {
     float a = 0;
     bool ok = true;
@@ -38,17 +38,17 @@ static bool quantize_vector(const float *x, uint32_t n, int8_t *q, float *scale)
         ok = ok && num_abs(x[i]) < NUM_LIMIT;
     }
     *scale = 0;
-    memset(q, 0, n);
+    memset(q, 0, n * sizeof *q);
     if (!ok || a < NUM_TINY)
         return ok;
-    *scale = a * 0x1.020408p-7f;
-    float inverse = num_recip(a) * 127.0f;
+    *scale = a * HEAD_UNIT;
+    float inverse = num_recip(a) * (float)HEAD_LEVELS;
     for (uint32_t i = 0; i < n; i++)
-        q[i] = (int8_t)num_to_int(num_min(num_max(x[i] * inverse, -127.0f), 127.0f));
+        q[i] = (int16_t)num_to_int(num_min(num_max(x[i] * inverse, -HEAD_LEVELS), HEAD_LEVELS));
     return true;
 }
 
-bool scalar_quantize_head(float *x, uint32_t n, int8_t *q, float *scale)
+bool scalar_quantize_head(float *x, uint32_t n, int16_t *q, float *scale)
 {
     scalar_hadamard(x, n);
     return quantize_vector(x, n, q, scale);
@@ -62,7 +62,7 @@ void scalar_kv_write(const struct kv_write_args *a, uint32_t kv_head)
         uint32_t slot = a->rows[t].position % KV_PAGE;
         uint8_t *part = (uint8_t *)a->rows[t].pages[a->rows[t].position / KV_PAGE] + head_offset;
         float *scales = kv_scales(part, e), x[HEAD_SIZE_MAX];
-        int8_t k[HEAD_SIZE_MAX], v[HEAD_SIZE_MAX];
+        int16_t k[HEAD_SIZE_MAX], v[HEAD_SIZE_MAX];
         float k_scale, v_scale;
         memcpy(x, a->k + t * a->stride_k + kv_head * e, e * sizeof(float));
         bool ok = scalar_quantize_head(x, e, k, &k_scale);
@@ -70,8 +70,8 @@ void scalar_kv_write(const struct kv_write_args *a, uint32_t kv_head)
         if (!ok)
             a->bad[t] = 1;
         for (uint32_t d = 0; d < e; d++) {
-            part[kv_key_at(e, slot, d)] = (uint8_t)k[d];
-            part[kv_value_at(e, slot, d)] = (uint8_t)v[d];
+            memcpy(part + kv_key_at(e, slot, d), &k[d], sizeof k[d]);
+            memcpy(part + kv_value_at(e, slot, d), &v[d], sizeof v[d]);
         }
         scales[slot] = k_scale;
         scales[KV_PAGE + slot] = v_scale;
@@ -108,8 +108,9 @@ static float score(const struct head_query *h, const uint8_t *part, uint32_t slo
     uint32_t e = h->args->shape.head_size;
     int32_t sum = 0;
     for (uint32_t d = 0; d < e; d++)
-        sum += (int32_t)(int8_t)part[kv_key_at(e, slot, d)] * h->q[d];
-    float s = (float)sum * ((const float *)(part + KV_PAGE * (e + kv_round16(e))))[slot] * h->scale;
+        sum += (int32_t)kv_load(part, kv_key_at(e, slot, d)) * h->q[d];
+    float s =
+        (float)sum * ((const float *)(part + KV_PAGE * 2 * (e + kv_round16(e))))[slot] * h->scale;
     float cap = h->args->softcap;
     if (cap != 0)
         return num_tanh(s * num_recip(cap)) * (cap * 0x1.715476p+0f);
@@ -121,7 +122,7 @@ void scalar_page(const struct head_query *h, const uint8_t *part, uint32_t lo, u
                  struct gathered *g)
 {
     uint32_t e = h->args->shape.head_size;
-    const float *v_scale = (const float *)(part + KV_PAGE * (e + kv_round16(e))) + KV_PAGE;
+    const float *v_scale = (const float *)(part + KV_PAGE * 2 * (e + kv_round16(e))) + KV_PAGE;
     float v_max = v_scale[KV_PAGE + hi], s[KV_PAGE];
     float w_unit = v_max < NUM_TINY ? 0.0f : num_recip(v_max) * (float)W_MAX;
     int32_t l = 0, w[KV_PAGE], o[HEAD_SIZE_MAX] = {0};
@@ -137,7 +138,7 @@ void scalar_page(const struct head_query *h, const uint8_t *part, uint32_t lo, u
         l += num_to_int(p * (float)(1 << P_BITS));
         w[i] = num_to_int(p * (v_scale[i] * w_unit));
         for (uint32_t d = 0; d < e; d++)
-            o[d] += w[i] * (int8_t)part[kv_value_at(e, i, d)];
+            o[d] += w[i] * kv_load(part, kv_value_at(e, i, d));
     }
     g->l = (float)l * 0x1p-24f;
     float unit = v_max * W_UNIT;

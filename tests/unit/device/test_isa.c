@@ -284,7 +284,7 @@ static void heads_equal(const struct cpu_isa *scalar, const struct cpu_isa *isa)
     for (size_t k = 0; k < COUNT_OF(head_sizes) * 5; k++) {
         static const float factors[] = {1.0f, 0.0f, 0x1p-70f, 0x1p60f, 0x1p90f};
         float x[512], want[512], got[512], scales[2];
-        int8_t q[2][512];
+        int16_t q[2][512];
         uint32_t n = head_sizes[k / 5];
         uint64_t seed = k;
         for (uint32_t i = 0; i < n; i++)
@@ -294,7 +294,7 @@ static void heads_equal(const struct cpu_isa *scalar, const struct cpu_isa *isa)
         bool ok = scalar->quantize_head(want, n, q[0], &scales[0]);
         assert_int_equal(isa->quantize_head(got, n, q[1], &scales[1]), ok);
         assert_floats_equal(want, got, n, "hadamard");
-        assert_memory_equal(q[0], q[1], n);
+        assert_memory_equal(q[0], q[1], n * sizeof q[0][0]);
         assert_memory_equal(&scales[0], &scales[1], sizeof scales[0]);
     }
 }

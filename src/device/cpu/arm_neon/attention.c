@@ -7,29 +7,32 @@
 #include "device/cpu/scalar.h"
 #include "numeric/func.h"
 
-static int32x4_t dot_4(int32x4_t sum, const uint8_t *bytes, int32_t four)
+/* sum + two products of int16 in each of 4 lanes; `two` is the same pair for all. */
+static int32x4_t dot_2(int32x4_t sum, const uint8_t *bytes, int32_t two)
 {
-    return vdotq_s32(sum, vreinterpretq_s8_u8(vld1q_u8(bytes)),
-                     vreinterpretq_s8_s32(vdupq_n_s32(four)));
+    int16x8_t a = vreinterpretq_s16_u8(vld1q_u8(bytes)),
+              b = vreinterpretq_s16_s32(vdupq_n_s32(two));
+    int32x4_t low = vmull_s16(vget_low_s16(a), vget_low_s16(b)), high = vmull_high_s16(a, b);
+    return vaddq_s32(sum, vpaddq_s32(low, high));
 }
 
 /* Integer scores of the 16 positions of a quarter of the page. */
-static void quarter_scores(const uint8_t *keys, const int8_t *q, uint32_t e, int32_t out[16])
+static void quarter_scores(const uint8_t *keys, const int16_t *q, uint32_t e, int32_t out[16])
 {
     int32x4_t sum[4] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
-    for (uint32_t d = 0; d < e; d += 4, keys += 64) {
-        int32_t four;
-        memcpy(&four, q + d, 4);
+    for (uint32_t d = 0; d < e; d += 2, keys += 64) {
+        int32_t two;
+        memcpy(&two, q + d, 4);
         for (int i = 0; i < 4; i++)
-            sum[i] = dot_4(sum[i], keys + 16 * i, four);
+            sum[i] = dot_2(sum[i], keys + 16 * i, two);
     }
     for (int i = 0; i < 4; i++)
         vst1q_s32(out + 4 * i, sum[i]);
 }
 
-/* Softmax weights of positions [lo, hi] in 14 bits, as two planes; zero elsewhere. */
+/* Softmax weights of positions [lo, hi] in 14 bits; zero elsewhere. */
 static void page_weights(const struct head_query *h, const int32_t *isum, const float *scales,
-                         uint32_t lo, uint32_t hi, int8_t planes[2][KV_PAGE], struct gathered *g)
+                         uint32_t lo, uint32_t hi, int16_t w[KV_PAGE], struct gathered *g)
 {
     const float *v_scale = scales + KV_PAGE;
     float v_max = scales[2 * KV_PAGE + hi], cap = h->args->softcap, s[KV_PAGE];
@@ -44,13 +47,11 @@ static void page_weights(const struct head_query *h, const int32_t *isum, const 
     }
     float m = num_round(top);
     g->m = m < top ? m + 1.0f : m;
-    memset(planes, 0, 2 * KV_PAGE);
+    memset(w, 0, KV_PAGE * sizeof *w);
     for (uint32_t i = lo; i <= hi; i++) {
         float p = num_exp2(s[i] - g->m);
         l += num_to_int(p * (float)(1 << P_BITS));
-        int32_t w = num_to_int(p * (v_scale[i] * w_unit));
-        planes[0][i] = (int8_t)(w >> 7);
-        planes[1][i] = (int8_t)(w & 127);
+        w[i] = (int16_t)num_to_int(p * (v_scale[i] * w_unit));
     }
     g->l = (float)l * 0x1p-24f;
 }
@@ -59,25 +60,21 @@ static void neon_page(const struct head_query *h, const uint8_t *part, uint32_t 
                       struct gathered *g)
 {
     uint32_t e = h->args->shape.head_size, e16 = kv_round16(e);
-    const uint8_t *values = part + (size_t)KV_PAGE * e;
-    const float *scales = (const float *)(values + (size_t)KV_PAGE * e16);
+    const uint8_t *values = part + (size_t)KV_PAGE * 2 * e;
+    const float *scales = (const float *)(values + (size_t)KV_PAGE * 2 * e16);
     int32_t isum[KV_PAGE];
-    int8_t planes[2][KV_PAGE];
+    int16_t w[KV_PAGE];
     for (uint32_t k = lo / 16; k <= hi / 16; k++)
-        quarter_scores(part + (size_t)k * 16 * e, h->q, e, isum + 16 * k);
-    page_weights(h, isum, scales, lo, hi, planes, g);
+        quarter_scores(part + (size_t)k * 32 * e, h->q, e, isum + 16 * k);
+    page_weights(h, isum, scales, lo, hi, w, g);
     float unit = scales[2 * KV_PAGE + hi] * W_UNIT;
     for (uint32_t d = 0; d < e; d += 4) {
-        int32x4_t high = vdupq_n_s32(0), low = vdupq_n_s32(0);
-        for (uint32_t k = lo / 4; k <= hi / 4; k++) {
-            const uint8_t *v = values + ((size_t)k * (e16 / 16) + d / 16) * 64 + d % 16 * 4;
-            int32_t w[2];
-            memcpy(&w[0], planes[0] + 4 * k, 4);
-            memcpy(&w[1], planes[1] + 4 * k, 4);
-            high = dot_4(high, v, w[0]);
-            low = dot_4(low, v, w[1]);
+        int32x4_t o = vdupq_n_s32(0);
+        for (uint32_t k = lo / 2; k <= hi / 2; k++) {
+            int32_t two;
+            memcpy(&two, w + 2 * k, 4);
+            o = dot_2(o, values + ((size_t)k * (e16 / 16) + d / 16) * 64 + d % 16 * 4, two);
         }
-        int32x4_t o = vaddq_s32(vshlq_n_s32(high, 7), low);
         vst1q_f32(g->o + d, vmulq_n_f32(vcvtq_f32_s32(o), unit));
     }
 }

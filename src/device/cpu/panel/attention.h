@@ -1,8 +1,9 @@
 /* attention.h - attention of a few heads that share keys and values, a page at a time.
  *
- * Per page: scores of 64 positions, weights of 14 bits in two planes of 7, sums of values; then the
- * page joins its group and the group the row, as scalar_attention.c defines. Lanes of a page that
- * the row does not see may hold anything: they get the score -inf and the value scale 0. */
+ * Per page: scores of 64 positions, weights of 14 bits, sums of values, all by products of int16;
+ * then the page joins its group and the group the row, as scalar_attention.c defines. Lanes of a
+ * page that the row does not see may hold anything: they get the score -inf and the value scale 0.
+ */
 #include <math.h>
 
 #include "device/cpu/panel/each.h"
@@ -16,23 +17,22 @@ struct heads {
     const struct attention_args *args;
     uint32_t n, e;
     float scale[HEADS], per_cap; /* of q, times the softmax scale */
-    int32_t start[HEADS];        /* of a score's sum: what WEIGHT_FLIP adds to the keys */
-    _Alignas(64) int8_t q[HEADS][HEAD_SIZE_MAX];
+    _Alignas(64) int16_t q[HEADS][HEAD_SIZE_MAX];
     /* Of the page at hand: */
     _Alignas(64) int32_t sum[HEADS][KV_PAGE];
-    _Alignas(64) uint8_t w[HEADS][2][KV_PAGE];
+    _Alignas(64) int16_t w[HEADS][KV_PAGE];
     float m[HEADS], l[HEADS];
     struct gathered group[HEADS], all[HEADS];
 };
 
 static const uint8_t *key_vector(const uint8_t *part, uint32_t e, uint32_t v)
 {
-    return part + (size_t)(v * LANES / 16) * e * 16 + v * LANES % 16 * 4;
+    return part + (size_t)(v * LANES / 16) * e * 32 + v * LANES % 16 * 4;
 }
 
 /* Sums q k of `n` heads from head h, all positions of a page, SCORE_RUN vectors at a time. */
-#define SCORE_NAME(i) VI a##i = vi_set1(g->start[h + (i) / SCORE_RUN]);
-#define SCORE_DOT(i)  VI_DOT_INTO_FLIPPED(a##i, k[(i) % SCORE_RUN], q[(i) / SCORE_RUN]);
+#define SCORE_NAME(i) VI a##i = vi_zero();
+#define SCORE_DOT(i)  VI_DOT16_INTO(a##i, k[(i) % SCORE_RUN], q[(i) / SCORE_RUN]);
 #define SCORE_KEEP(i) vi_store(g->sum[h + (i) / SCORE_RUN] + (v + (i) % SCORE_RUN) * LANES, a##i);
 #define SCORES(n, EACH_CELL)                                                                       \
     static void scores_##n(struct heads *g, uint32_t h, const uint8_t *part)                       \
@@ -42,10 +42,10 @@ static const uint8_t *key_vector(const uint8_t *part, uint32_t e, uint32_t v)
             for (int i = 0; i < SCORE_RUN; i++)                                                    \
                 p[i] = key_vector(part, g->e, v + (uint32_t)i);                                    \
             EACH_CELL(SCORE_NAME)                                                                  \
-            for (uint32_t d = 0; d < g->e; d += 4) {                                               \
+            for (uint32_t d = 0; d < g->e; d += 2) {                                               \
                 VI k[SCORE_RUN], q[n];                                                             \
                 for (int i = 0; i < SCORE_RUN; i++)                                                \
-                    k[i] = vi_xor(vi_load(p[i] + 16 * d), vi_set1_8(WEIGHT_FLIP));                 \
+                    k[i] = vi_load(p[i] + 32 * d);                                                 \
                 for (int i = 0; i < n; i++) {                                                      \
                     int32_t word;                                                                  \
                     memcpy(&word, g->q[h + (uint32_t)i] + d, 4);                                   \
@@ -67,9 +67,9 @@ SCORES(1, EACH_2)
 #endif
 
 /* Weighted sums of values of `n` heads from head h, RUN vectors of dimensions from vector v, over
- * groups of 4 positions [from, to). Cell i: head i / 2 / RUN, plane i / RUN % 2, vector i % RUN. */
+ * pairs of positions [from, to). Cell i: head i / RUN, vector i % RUN. */
 #define VALUE_NAME(i) VI a##i = vi_zero();
-#define VALUE_DOT(i)  VI_DOT_INTO(a##i, w[(i) / RUN], x[(i) % RUN]);
+#define VALUE_DOT(i)  VI_DOT16_INTO(a##i, w[(i) / RUN], x[(i) % RUN]);
 #define VALUE_KEEP(i) sum[i] = a##i;
 #define VALUES(name, n, RUN_, EACH_CELL)                                                           \
     static void name(const struct heads *g, uint32_t h, const uint8_t *values, uint32_t v,         \
@@ -79,24 +79,38 @@ SCORES(1, EACH_2)
         size_t step = 4 * kv_round16(g->e);                                                        \
         EACH_CELL(VALUE_NAME)                                                                      \
         for (uint32_t p = from; p < to; p++) {                                                     \
-            VI x[RUN], w[2 * n];                                                                   \
+            VI x[RUN], w[n];                                                                       \
             for (int i = 0; i < RUN; i++)                                                          \
                 x[i] = vi_load(values + p * step + (v + (uint32_t)i) * VEC_BYTES);                 \
-            for (int i = 0; i < 2 * n; i++) {                                                      \
+            for (int i = 0; i < n; i++) {                                                          \
                 int32_t word;                                                                      \
-                memcpy(&word, g->w[h + (uint32_t)i / 2][i % 2] + 4 * p, 4);                        \
+                memcpy(&word, g->w[h + (uint32_t)i] + 2 * p, 4);                                   \
                 w[i] = vi_set1(word);                                                              \
             }                                                                                      \
             EACH_CELL(VALUE_DOT)                                                                   \
         }                                                                                          \
         EACH_CELL(VALUE_KEEP)                                                                      \
     }
-#if VALUE_HEADS == 2
-VALUES(values_wide, 2, VALUE_RUN, EACH_16)
-VALUES(values_narrow, 2, 1, EACH_4)
+#if VALUE_HEADS == 4
+VALUES(values_wide_4, 4, VALUE_RUN, EACH_16)
+VALUES(values_narrow_4, 4, 1, EACH_4)
 #endif
-VALUES(values_wide_1, 1, VALUE_RUN, EACH_8)
-VALUES(values_narrow_1, 1, 1, EACH_2)
+VALUES(values_wide_2, 2, VALUE_RUN, EACH_8)
+VALUES(values_narrow_2, 2, 1, EACH_2)
+VALUES(values_wide_1, 1, VALUE_RUN, EACH_4)
+VALUES(values_narrow_1, 1, 1, EACH_1)
+
+typedef void values_fn(const struct heads *g, uint32_t h, const uint8_t *values, uint32_t v,
+                       uint32_t from, uint32_t to, VI *sum);
+
+static values_fn *values_of(uint32_t n, bool wide)
+{
+#if VALUE_HEADS == 4
+    if (n == 4)
+        return wide ? values_wide_4 : values_narrow_4;
+#endif
+    return n == 2 ? wide ? values_wide_2 : values_narrow_2 : wide ? values_wide_1 : values_narrow_1;
+}
 
 /* From the sums of head h to m, l and w of the page's positions [lo, hi]. */
 static void page_weights(struct heads *g, uint32_t h, const float *k_scale, uint32_t lo,
@@ -110,8 +124,8 @@ static void page_weights(struct heads *g, uint32_t h, const float *k_scale, uint
         VF sum = vi_to_f(vi_load(g->sum[h] + v * LANES));
         s[v] = vf_mul(vf_mul(sum, vf_load(k_scale + v * LANES)), each);
         if (cap != 0)
-            s[v] = vf_mul(vf_tanh(vf_mul(s[v], vf_set1(g->per_cap))),
-                          vf_set1(cap * 0x1.715476p+0f));
+            s[v] =
+                vf_mul(vf_tanh(vf_mul(s[v], vf_set1(g->per_cap))), vf_set1(cap * 0x1.715476p+0f));
         else
             s[v] = vf_clamp(s[v], -SCORE_MAX, SCORE_MAX);
         s[v] = vf_pick(seen, s[v], vf_set1(-INFINITY));
@@ -126,8 +140,7 @@ static void page_weights(struct heads *g, uint32_t h, const float *k_scale, uint
         VF x = vf_pick(vm_range(v, lo, hi), vf_load(v_scale + v * LANES), vf_zero());
         VI w = vf_to_i(vf_mul(p, vf_mul(x, w_unit)));
         l = vi_add(l, vf_to_i(vf_mul(p, vf_set1(0x1p24f))));
-        vi_store_i8(g->w[h][0] + v * LANES, vi_and(w, vi_set1(127)));
-        vi_store_i8(g->w[h][1] + v * LANES, vi_srl(w, 7));
+        vi_store_i16(g->w[h] + v * LANES, w);
     }
     g->m[h] = m;
     g->l[h] = (float)vi_sum(l) * 0x1p-24f;
@@ -159,24 +172,18 @@ static void page_values(struct heads *g, uint32_t h, uint32_t n, const uint8_t *
                         uint32_t lo, uint32_t hi, bool fresh)
 {
     uint32_t n_vectors = kv_round16(g->e) / LANES;
-    const uint8_t *values = part + (size_t)KV_PAGE * g->e;
+    const uint8_t *values = part + (size_t)KV_PAGE * 2 * g->e;
     VF unit = vf_set1(v_max * W_UNIT);
-    float a[2] = {0}, b[2] = {0};
+    float a[VALUE_HEADS] = {0}, b[VALUE_HEADS] = {0};
     for (uint32_t i = 0; i < n; i++)
         if (!fresh)
             combine_scalars(&g->group[h + i], g->m[h + i], g->l[h + i], &a[i], &b[i]);
     for (uint32_t v = 0, run; v < n_vectors; v += run) {
-        VI sum[4 * VALUE_RUN];
+        VI sum[VALUE_HEADS * VALUE_RUN];
         run = n_vectors - v >= VALUE_RUN ? VALUE_RUN : 1;
-#if VALUE_HEADS == 2
-        if (n == 2)
-            (run == 1 ? values_narrow : values_wide)(g, h, values, v, lo / 4, hi / 4 + 1, sum);
-        else
-#endif
-            (run == 1 ? values_narrow_1 : values_wide_1)(g, h, values, v, lo / 4, hi / 4 + 1, sum);
+        values_of(n, run > 1)(g, h, values, v, lo / 2, hi / 2 + 1, sum);
         for (uint32_t i = 0; i < n * run; i++) {
-            const VI *planes = sum + i / run * 2 * run + i % run;
-            VF o = vf_mul(vi_to_f(vi_add(planes[0], vi_sll(planes[run], 7))), unit);
+            VF o = vf_mul(vi_to_f(sum[i]), unit);
             float *to = g->group[h + i / run].o + (v + i % run) * LANES;
             if (fresh)
                 vf_store(to, o);
@@ -192,7 +199,7 @@ static void page_values(struct heads *g, uint32_t h, uint32_t n, const uint8_t *
 
 static void page_gather(struct heads *g, const uint8_t *part, uint32_t lo, uint32_t hi, bool fresh)
 {
-    const float *scales = (const float *)(part + KV_PAGE * (g->e + kv_round16(g->e)));
+    const float *scales = (const float *)(part + KV_PAGE * 2 * (g->e + kv_round16(g->e)));
     for (uint32_t h = 0, n; h < g->n; h += n) {
         n = g->n - h >= 4 ? 4 : g->n - h >= 2 ? 2 : 1;
         (n == 4 ? scores_4 : n == 2 ? scores_2 : scores_1)(g, h, part);
@@ -200,7 +207,7 @@ static void page_gather(struct heads *g, const uint8_t *part, uint32_t lo, uint3
     for (uint32_t h = 0; h < g->n; h++)
         page_weights(g, h, scales, lo, hi);
     for (uint32_t h = 0, n; h < g->n; h += n) {
-        n = g->n - h < VALUE_HEADS ? g->n - h : VALUE_HEADS;
+        n = g->n - h >= VALUE_HEADS ? VALUE_HEADS : g->n - h >= 2 ? 2 : 1;
         page_values(g, h, n, part, scales[2 * KV_PAGE + hi], lo, hi, fresh);
     }
 }
@@ -272,11 +279,7 @@ static void rows_attention(const struct attention_args *a, uint32_t t, uint32_t 
             if (!head_quantize(&x, e, &q_scale))
                 a->bad[t] = 1;
             g.scale[h] = q_scale * softmax_scale;
-            memcpy(g.q[h], x.q, e);
-            int32_t sum = 0;
-            for (uint32_t d = 0; d < e; d++)
-                sum += x.q[d];
-            g.start[h] = -WEIGHT_FLIP * sum;
+            memcpy(g.q[h], x.q, e * sizeof x.q[0]);
         }
         heads_gather(&g, &a->rows[t], a->layer_offset + kv_head * kv_head_bytes(e), first);
         for (uint32_t h = 0; h < g.n; h++) {

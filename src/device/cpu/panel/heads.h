@@ -1,4 +1,4 @@
-/* heads.h - one head's vector: Hadamard rotation, int8, and its place in a page. */
+/* heads.h - one head's vector: Hadamard rotation, 12-bit integers, and its place in a page. */
 #include <string.h>
 
 #include "device/cpu/panel/func.h"
@@ -8,7 +8,7 @@
 /* A head's floats, padded with zeros to whole vectors. */
 struct head {
     _Alignas(64) float x[HEAD_SIZE_MAX];
-    _Alignas(64) int8_t q[HEAD_SIZE_MAX];
+    _Alignas(64) int16_t q[HEAD_SIZE_MAX];
 };
 
 static uint32_t round_lanes(uint32_t n)
@@ -47,7 +47,7 @@ static void head_hadamard(struct head *h, uint32_t n)
             }
 }
 
-/* int8 with one scale; false if a value is not finite. */
+/* 12-bit integers with one scale; false if a value is not finite. */
 static bool head_quantize(struct head *h, uint32_t n, float *scale)
 {
     VF a = vf_zero();
@@ -60,26 +60,26 @@ static bool head_quantize(struct head *h, uint32_t n, float *scale)
     float top = vf_top(a);
     *scale = 0;
     if (!ok || top < NUM_TINY) {
-        memset(h->q, 0, round_lanes(n));
+        memset(h->q, 0, round_lanes(n) * sizeof h->q[0]);
         return ok;
     }
-    *scale = top * 0x1.020408p-7f;
-    VF inverse = vf_set1(num_recip(top) * 127.0f);
+    *scale = top * HEAD_UNIT;
+    VF inverse = vf_set1(num_recip(top) * (float)HEAD_LEVELS);
     for (uint32_t i = 0; i < n; i += LANES) {
-        VF v = vf_clamp(vf_mul(vf_load(h->x + i), inverse), -127.0f, 127.0f);
-        vi_store_i8(h->q + i, vf_to_i(v));
+        VF v = vf_clamp(vf_mul(vf_load(h->x + i), inverse), -HEAD_LEVELS, HEAD_LEVELS);
+        vi_store_i16(h->q + i, vf_to_i(v));
     }
     return true;
 }
 
-static bool row_quantize_head(float *x, uint32_t n, int8_t *q, float *scale)
+static bool row_quantize_head(float *x, uint32_t n, int16_t *q, float *scale)
 {
     struct head h;
     head_load(&h, x, n);
     head_hadamard(&h, n);
     bool ok = head_quantize(&h, n, scale);
     memcpy(x, h.x, n * sizeof *x);
-    memcpy(q, h.q, n);
+    memcpy(q, h.q, n * sizeof *q);
     return ok;
 }
 
@@ -95,12 +95,12 @@ static void rows_kv_write(const struct kv_write_args *a, uint32_t kv_head)
         head_load(&h, a->k + t * a->stride_k + kv_head * e, e);
         head_hadamard(&h, e);
         bool ok = head_quantize(&h, e, &scales[slot]);
-        for (uint32_t d = 0; d < e; d += 4)
+        for (uint32_t d = 0; d < e; d += 2)
             memcpy(part + kv_key_at(e, slot, d), h.q + d, 4);
         head_load(&h, a->v + t * a->stride_v + kv_head * e, e);
         ok &= head_quantize(&h, e, &scales[KV_PAGE + slot]);
         for (uint32_t d = 0; d < e; d++)
-            part[kv_value_at(e, slot, d)] = (uint8_t)h.q[d];
+            memcpy(part + kv_value_at(e, slot, d), &h.q[d], sizeof h.q[d]);
         if (!ok)
             a->bad[t] = 1;
         float before = slot ? scales[2 * KV_PAGE + slot - 1] : 0.0f;

@@ -53,7 +53,8 @@
 #define vi_sum(a)           _mm512_reduce_add_epi32(a)
 #define vi_sub(a, b)        _mm512_sub_epi32(a, b)
 /* The lowest byte of each lane, LANES bytes. */
-#define vi_store_i8(p, a) _mm_storeu_si128((__m128i *)(p), _mm512_cvtepi32_epi8(a))
+#define vi_store_i8(p, a)  _mm_storeu_si128((__m128i *)(p), _mm512_cvtepi32_epi8(a))
+#define vi_store_i16(p, a) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtepi32_epi16(a))
 
 #define vf_load(p)      _mm512_loadu_ps(p)
 #define vf_store(p, a)  _mm512_storeu_ps(p, a)
@@ -103,15 +104,13 @@ static inline __m512 vf_load_twice(const float *p)
 
 /* Attention: vectors of positions per pass over the keys, heads per pass over the values. */
 #define SCORE_RUN   4
-#define VALUE_HEADS 2
+#define VALUE_HEADS 4
 /* The dot product with its sum kept in place, where gcc would copy it. */
 #if defined(__clang__)
-#define VI_DOT_INTO(acc, w, x) ((acc) = _mm512_dpbusd_epi32(acc, w, x))
+#define VI_DOT16_INTO(acc, a, b) ((acc) = _mm512_dpwssd_epi32(acc, a, b))
 #else
-#define VI_DOT_INTO(acc, w, x) __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(w), "v"(x))
+#define VI_DOT16_INTO(acc, a, b) __asm__("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b))
 #endif
-
-#define VI_DOT_INTO_FLIPPED VI_DOT_INTO
 
 #define prefetch(p)    _mm_prefetch((const char *)(p), _MM_HINT_T0)
 #define PREFETCH_AHEAD 6144
