@@ -47,7 +47,7 @@ struct acts {
 enum { KV_PAGE = 64, KV_PAGES_PER_GROUP = 8, HEAD_SIZE_MAX = 512, GROUP_HEADS_MAX = 64 };
 
 /* One layer's part of a key-value page holds, for each of G heads, KV_PAGE positions of 12-bit
- * keys and values with their scales. Opaque but for its size; kv_export gives the canonical bytes. */
+ * keys and values with their scales. Opaque but for its size; kv_export gives canonical bytes. */
 struct kv_shape {
     uint32_t n_kv_heads, head_size; /* G, E (a multiple of 4) */
 };
@@ -151,8 +151,8 @@ enum err cpu_device_open(int n_threads, const char *isa, struct device **d, stru
 const char *const *cpu_isa_names(void);
 
 /* kv_export - the canonical bytes of positions [0, n) of one layer's part of a page, for hashes:
- * for each head, for each position: k int16[E], v int16[E], k scale, v scale, running maximum of the
- * v scales, all little-endian. Returns bytes written: n * G * (4 E + 12). */
+ * for each head, for each position: k int16[E], v int16[E], k scale, v scale, running maximum of
+ * the v scales, all little-endian. Returns bytes written: n * G * (4 E + 12). */
 size_t kv_export(const void *layer_part, struct kv_shape s, uint32_t n, uint8_t *out);
 
 #endif
