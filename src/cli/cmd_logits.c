@@ -15,7 +15,7 @@ enum { CHUNK_DEFAULT = 64, ROWS_MAX = 1 << 16 };
 
 struct logits {
     struct model_options model;
-    const char *prompt, *file, *ids;
+    struct token_options input;
     uint32_t n_batch;
     bool values, json;
 
@@ -26,28 +26,6 @@ struct logits {
     uint32_t n_printed;
     struct buf line;
 };
-
-static enum err read_tokens(struct logits *g, struct err_note *note)
-{
-    char *text;
-    size_t n_bytes;
-    g->tokens.n_ids_max = INT32_MAX;
-    if (g->ids) {
-        if (g->prompt || g->file)
-            return err_set(note, ERR_USAGE, "--tokens goes without -p and -f");
-        enum err rc = load_file(&g->loaded, g->model.path, note);
-        return rc ? rc : token_ids(g->ids, &g->tokens, note);
-    }
-    enum err rc = load_text(g->prompt, g->file, &text, &n_bytes, note);
-    if (rc)
-        return rc;
-    rc = load_tokenizer(&g->loaded, g->model.path, note);
-    if (!rc)
-        rc = tokenizer_encode(g->loaded.tokenizer, (struct str){text, n_bytes},
-                              ENCODE_ADD_SPECIAL | ENCODE_PARSE_SPECIAL, &g->tokens, note);
-    mem_free(text);
-    return rc;
-}
 
 /* One engine with n_batch sessions; a pass has room for a chunk of each, all with logits. */
 static enum err open_sessions(struct logits *g, struct err_note *note)
@@ -149,20 +127,14 @@ static enum err work(struct logits *g, struct err_note *note)
 {
     uint8_t digest[SHA256_BYTES];
     char hex[SHA256_HEX];
-    enum err rc = read_tokens(g, note);
-    if (!rc && g->tokens.n_ids == 0)
-        rc = err_set(note, ERR_USAGE, "the prompt has no tokens");
+    enum err rc = load_tokens(&g->loaded, g->model.path, &g->input, &g->tokens, note);
     if (!rc)
         rc = open_sessions(g, note);
-    uint32_t n = (uint32_t)g->tokens.n_ids,
-             n_ctx = rc ? 0 : iso_engine_info(g->loaded.engine).n_ctx;
-    if (!rc && n > n_ctx)
-        rc = err_set(note, ERR_LIMIT,
-                     "the prompt has %u tokens but the context holds %u; -c N "
-                     "makes it larger",
-                     n, n_ctx);
+    if (!rc)
+        rc = check_context(&g->loaded, g->tokens.n_ids, note);
     if (rc)
         return rc;
+    uint32_t n = (uint32_t)g->tokens.n_ids;
     if (g->json)
         printf("{\n \"arithmetic\": \"%s\",\n \"tokens\": [", ISO_ARITHMETIC);
     for (uint32_t from = 0; !rc && from < n; from += g->model.n_chunk)
@@ -181,10 +153,7 @@ int cmd_logits(int argc, char **argv)
 {
     struct logits g = {.n_batch = 1, .model.n_chunk = CHUNK_DEFAULT};
     const struct arg_option options[] = {
-        OPT_HEADING("Tokens"),
-        OPT_TEXT('p', "prompt", "TEXT", &g.prompt, "the text, sent as it is"),
-        OPT_TEXT('f', "file", "FILE", &g.file, "the text of FILE; -: standard input"),
-        OPT_TEXT(0, "tokens", "IDS", &g.ids, "token ids instead of text: 1,2,3"),
+        TOKEN_OPTIONS(g.input),
         OPT_HEADING("How (none of it changes a bit of the result)"),
         OPT_U32(0, "chunk", "N", &g.model.n_chunk, 1, ROWS_MAX,
                 "tokens read in one pass (default: 64)"),

@@ -19,7 +19,8 @@ typedef int command_fn(int argc, char **argv);
     H("Check")                                                                                     \
     X(cmd_logits, "logits", "print a hash of the logits after each token")                         \
     X(cmd_perplexity, "perplexity", "measure how well a model predicts a text")                    \
-    X(cmd_selftest, "selftest", "check this machine's arithmetic against the definition")
+    X(cmd_selftest, "selftest", "check this machine's arithmetic against the definition")          \
+    X(cmd_trace, "trace", "write a hash per operation, or compare two such traces")
 
 #define COMMAND_NO_HEADING(text)
 #define COMMAND_DECLARE(function, name, text) command_fn function;

@@ -157,3 +157,47 @@ enum err token_ids(const char *text, struct token_list *out, struct err_note *no
     }
     return ERR_OK;
 }
+
+static enum err tokens_of_text(struct loaded *l, const char *path, const struct token_options *o,
+                               struct token_list *out, struct err_note *note)
+{
+    char *text;
+    size_t n_bytes;
+    enum err rc = load_text(o->prompt, o->file, &text, &n_bytes, note);
+    if (rc)
+        return rc;
+    rc = load_tokenizer(l, path, note);
+    if (!rc)
+        rc = tokenizer_encode(l->tokenizer, (struct str){text, n_bytes},
+                              ENCODE_ADD_SPECIAL | ENCODE_PARSE_SPECIAL, out, note);
+    mem_free(text);
+    return rc;
+}
+
+enum err load_tokens(struct loaded *l, const char *path, const struct token_options *o,
+                     struct token_list *out, struct err_note *note)
+{
+    enum err rc;
+    out->n_ids_max = INT32_MAX;
+    if (o->ids && (o->prompt || o->file))
+        return err_set(note, ERR_USAGE, "--tokens goes without -p and -f");
+    if (o->ids) {
+        rc = load_file(l, path, note);
+        rc = rc ? rc : token_ids(o->ids, out, note);
+    } else {
+        rc = tokens_of_text(l, path, o, out, note);
+    }
+    if (!rc && out->n_ids == 0)
+        return err_set(note, ERR_USAGE, "the prompt has no tokens");
+    return rc;
+}
+
+enum err check_context(const struct loaded *l, size_t n_tokens, struct err_note *note)
+{
+    uint32_t n_ctx = iso_engine_info(l->engine).n_ctx;
+    if (n_tokens <= n_ctx)
+        return ERR_OK;
+    return err_set(note, ERR_LIMIT,
+                   "the prompt has %zu tokens but the context holds %u; -c N makes it larger",
+                   n_tokens, n_ctx);
+}

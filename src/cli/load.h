@@ -57,4 +57,20 @@ enum err load_text(const char *text_option, const char *file_option, char **text
 /* token_ids - "1,2,3" or "1 2 3" to ids. */
 enum err token_ids(const char *text, struct token_list *out, struct err_note *note);
 
+/* What a command reads exactly: text that is sent as it is, or token ids. */
+struct token_options {
+    const char *prompt, *file, *ids;
+};
+#define TOKEN_OPTIONS(o)                                                                           \
+    OPT_HEADING("Tokens"),                                                                         \
+        OPT_TEXT('p', "prompt", "TEXT", &(o).prompt, "the text, sent as it is"),                   \
+        OPT_TEXT('f', "file", "FILE", &(o).file, "the text of FILE; -: standard input"),           \
+        OPT_TEXT(0, "tokens", "IDS", &(o).ids, "token ids instead of text: 1,2,3")
+
+/* load_tokens - opens the file, and its tokenizer if there is text; at least one token. */
+enum err load_tokens(struct loaded *l, const char *path, const struct token_options *o,
+                     struct token_list *out, struct err_note *note);
+/* check_context - ERR_LIMIT with both numbers when n tokens are more than the engine's context. */
+enum err check_context(const struct loaded *l, size_t n_tokens, struct err_note *note);
+
 #endif

@@ -17,4 +17,8 @@ enum err engine_open(const struct table *table, const struct iso_engine_options 
  * allocate: a step is guarded. */
 void engine_set_tap(struct iso_engine *engine, struct model_tap tap);
 
+/* session_cached - positions of the session whose keys and values are in its pages: during a step,
+ * the position of the pass's first row of this session. */
+uint32_t session_cached(const struct iso_session *session);
+
 #endif

@@ -196,6 +196,11 @@ bool iso_session_idle(const struct iso_session *s)
     return s->state == SESSION_IDLE;
 }
 
+uint32_t session_cached(const struct iso_session *s)
+{
+    return s->n_kv;
+}
+
 struct schedule_need session_need(struct iso_session *s)
 {
     if (s->state != SESSION_BUSY)
