@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "text/chat_folder.h"
 
 enum { TEMPLATES_MAX = 32, TEMPLATE_BYTES_MAX = 1 << 20, RENDERED_BYTES_MAX = 256 << 20 };
 
@@ -28,16 +29,31 @@ static size_t list_templates(const struct table *t, struct chat_choice choices[T
     return n;
 }
 
+static enum err open_choice(struct chat_face *f, const struct chat_choice *choices, size_t n,
+                            struct err_note *note)
+{
+    size_t i;
+    if (n == 0)
+        return ERR_OK;
+    snprintf(f->origin, sizeof f->origin, "the model's own chat template");
+    enum err rc = chat_choose(choices, n, NULL, false, &i, note);
+    return rc ? rc : chat_template_new(&f->template, choices[i].source, note);
+}
+
 static enum err open_own(struct chat_face *f, const struct loaded *l, struct err_note *note)
 {
     struct chat_choice choices[TEMPLATES_MAX];
-    size_t n = list_templates(&l->table, choices), i;
-    if (n == 0)
-        return ERR_OK;
-    enum err rc = chat_choose(choices, n, NULL, false, &i, note);
-    if (!rc)
-        rc = chat_template_new(&f->template, choices[i].source, note);
-    snprintf(f->origin, sizeof f->origin, "the model's own chat template");
+    struct chat_folder folder;
+    enum err rc;
+    if (!file_is_dir(l->table.path)) {
+        rc = open_choice(f, choices, list_templates(&l->table, choices), note);
+        return rc ? err_wrap(note, rc, "%s: chat template", l->table.path) : ERR_OK;
+    }
+    rc = chat_folder_read(&folder, l->table.path, note);
+    if (rc)
+        return rc;
+    rc = open_choice(f, folder.choices, folder.n_choices, note);
+    chat_folder_release(&folder);
     return rc ? err_wrap(note, rc, "%s: chat template", l->table.path) : ERR_OK;
 }
 

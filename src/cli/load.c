@@ -67,6 +67,8 @@ enum err load_tokenizer(struct loaded *l, const char *path, struct err_note *not
     enum err rc = load_file(l, path, note);
     if (rc)
         return rc;
+    if (file_is_dir(l->table.path))
+        return tokenizer_from_folder(l->table.path, &l->tokenizer, note);
     return tokenizer_from_table(&l->table, &l->tokenizer, note);
 }
 
