@@ -111,8 +111,9 @@ static void matmul(struct run *r, enum dtype t, uint32_t n_cols, struct sha256 *
     if (r->failed)
         return;
     random_blocks(r, t, rows, N * (size_t)n_cols / (size_t)dtype_info(t)->block_len);
-    ops->matrix_pack(r->d, t, N, n_cols, rows, packed);
-    struct matrix w = {t, N, n_cols, packed, packed_bytes};
+    if (packed_bytes)
+        ops->matrix_pack(r->d, t, N, n_cols, rows, packed);
+    struct matrix w = {t, N, n_cols, packed_bytes ? packed : rows, packed_bytes};
     for (size_t i = 0; i < COUNT_OF(batches); i++) {
         a.n_rows = batches[i];
         ops->quantize(r->d, x, n_cols, &a, bad);

@@ -108,7 +108,8 @@ struct device_ops {
     void (*close)(struct device *d);
     void (*wait)(struct device *d);
 
-    /* Matrix layout, at load: rows are in GGUF's layout. pack splits over threads itself. */
+    /* Matrix layout, at load: rows are in GGUF's layout. pack splits over threads itself.
+     * matrix_bytes 0: the device multiplies the rows where they lie, and nothing is packed. */
     size_t (*matrix_bytes)(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols);
     void (*matrix_pack)(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols,
                         const void *rows, void *packed);

@@ -18,6 +18,7 @@ struct cpu {
     struct device base; /* first: a struct device * is a struct cpu * */
     struct threads *threads;
     struct cpu_isa isa;
+    bool in_place; /* the set multiplies GGUF rows as they are: nothing to pack */
 };
 
 static struct cpu *cpu_of(struct device *d)
@@ -67,7 +68,7 @@ static void cpu_close(struct device *d)
 
 static size_t cpu_matrix_bytes(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols)
 {
-    return cpu_of(d)->isa.matrix_bytes(t, n_rows, n_cols);
+    return cpu_of(d)->in_place ? 0 : cpu_of(d)->isa.matrix_bytes(t, n_rows, n_cols);
 }
 
 struct pack_args {
@@ -339,6 +340,9 @@ enum err cpu_device_open(int n_threads, const char *isa, struct device **d, stru
                        "instruction set '%s' is not available on this machine (it has: %s)", wanted,
                        have);
     }
+    struct cpu_isa scalar;
+    cpu_isa_scalar(&scalar);
+    c->in_place = c->isa.matrix_pack == scalar.matrix_pack;
     c->threads = threads_new(n_threads);
     if (!c->threads) {
         mem_free(c);
