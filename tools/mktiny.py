@@ -2,6 +2,7 @@
 """mktiny.py - tiny models of every architecture with what Transformers computes for them in float64.
 
 usage: mktiny.py OUT_DIR [NAME...]        (needs torch, transformers, gguf, numpy)
+       mktiny.py --seeds OUT_DIR          (the same kinds with the smallest shapes, to fuzz with)
 
 Writes OUT_DIR/<name>.gguf and <name>.vec. Every parameter is drawn, biases and norms too; weights
 are quantised first and Transformers gets the decoded values, so both sides hold the same numbers.
@@ -363,8 +364,18 @@ def make(name, out):
           f"{(out / (name + '.gguf')).stat().st_size} bytes")
 
 
+def seed(name, out):
+    m = dict(MODELS[name], d=8, h=2, g=1, e=4, f=8, n=2, v=3, q=F32, expert_q=F32, rot=4)
+    if m.get("experts"):
+        m.update(experts=2, used=1, f_expert=4)
+    if "long_factor" in m.get("rope", {}):
+        m["rope"] = dict(m["rope"], short_factor=[1.0, 1.5], long_factor=[1.0, 2.0])
+    draw(name, m).write(out / f"{name}.gguf")
+
+
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
+    seeds = sys.argv[1] == "--seeds"
+    folder = Path(sys.argv[2 if seeds else 1])
     folder.mkdir(parents=True, exist_ok=True)
-    for wanted in sys.argv[2:] or MODELS:
-        make(wanted, folder)
+    for wanted in (not seeds and sys.argv[2:]) or MODELS:
+        (seed if seeds else make)(wanted, folder)

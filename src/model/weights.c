@@ -125,6 +125,21 @@ static enum err bind(const struct table *t, const struct hparams *h, const struc
     return ERR_OK;
 }
 
+/* What rotary frequencies are divided by: numbers that keep the tables' integers in range. */
+static enum err check_factors(const struct table *t, const struct tensor_view *v,
+                              struct err_note *note)
+{
+    for (size_t i = 0; i < v->dim[0]; i++) {
+        float x;
+        size_t item = dtype_row_bytes(v->dtype, 1);
+        quant_decode_row(v->dtype, (const uint8_t *)v->data + i * item, &x, 1);
+        if (!(x >= 0x1p-10f && x <= 0x1p30f))
+            return err_set(note, ERR_FORMAT, "%s: tensor %.*s has the factor %g at %zu", t->path,
+                           STR_ARG(v->name), (double)x, i);
+    }
+    return ERR_OK;
+}
+
 static enum err bind_globals(const struct table *t, const struct hparams *h, struct weights *w,
                              struct err_note *note)
 {
@@ -133,6 +148,8 @@ static enum err bind_globals(const struct table *t, const struct hparams *h, str
         bool need = s == SLOT_TOKEN_EMBD || s == SLOT_OUTPUT_NORM ||
                     (longrope && (s == SLOT_ROPE_LONG || s == SLOT_ROPE_SHORT));
         enum err rc = bind(t, h, &global_slots[s], global_slots[s].name, need, &w->global[s], note);
+        if (rc == ERR_OK && w->global[s] && global_slots[s].dim[0] == DIM_R2)
+            rc = check_factors(t, w->global[s], note);
         if (rc)
             return rc;
     }
