@@ -98,28 +98,25 @@ def byte_bpe(pre, norm=None, before=(), after=(), size=560, specials=CHAT, extra
     return t
 
 
-def sentencepiece_bpe(norm, pre, dec, specials=("<unk>", "<s>", "</s>"), extra=(), before=("<s>",), size=900):
+def sentencepiece_bpe(norm, pre, dec, extra=(), before=("<s>",), size=900):
+    """BPE over characters with byte tokens. The trainer needs words, which published files lack: it
+    gets marks for spaces and a splitter, then the real steps take their place."""
+    specials = ["<unk>", "<s>", "</s>"]
+    bytes_ = [f"<0x{b:02X}>" for b in range(256)]
     t = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    t.normalizer = normalizers.Replace(" ", MARK)
+    t.pre_tokenizer = pre_tokenizers.Split(MARK, "merged_with_next")
+    t.train_from_iterator(tokenizer_texts.corpus(), trainers.BpeTrainer(
+        vocab_size=size, special_tokens=specials + bytes_, limit_alphabet=200, show_progress=False))
+    made = json.loads(t.to_str())
+    made["added_tokens"] = [a for a in made["added_tokens"] if a["content"] not in bytes_]
+    made["normalizer"] = made["pre_tokenizer"] = None
+    t = Tokenizer.from_str(json.dumps(made))
     if norm:
         t.normalizer = norm
     if pre:
         t.pre_tokenizer = pre
     t.decoder = dec
-    bytes_ = [f"<0x{b:02X}>" for b in range(256)]
-    # The trainer needs words; the published files have none, so it gets them from another splitter.
-    trainer_pre = t.pre_tokenizer
-    t.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
-    t.train_from_iterator(tokenizer_texts.corpus(), trainers.BpeTrainer(
-        vocab_size=size, special_tokens=list(specials) + bytes_, limit_alphabet=200, show_progress=False))
-    made = json.loads(t.to_str())
-    made["added_tokens"] = [a for a in made["added_tokens"] if a["content"] not in bytes_]
-    t = Tokenizer.from_str(json.dumps(made))
-    if trainer_pre:
-        t.pre_tokenizer = trainer_pre
-    else:
-        made = json.loads(t.to_str())
-        made["pre_tokenizer"] = None
-        t = Tokenizer.from_str(json.dumps(made))
     t.add_tokens(list(extra))
     if before:
         t.post_processor = template(list(before), [], t)

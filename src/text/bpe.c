@@ -58,6 +58,12 @@ void bpe_add(struct bpe *b, int32_t left, int32_t right, uint32_t rank, int32_t 
     b->n_pairs++;
 }
 
+const struct bpe_pair *bpe_find(const struct bpe *b, int32_t left, int32_t right)
+{
+    const struct bpe_pair *p = &b->pairs[pair_slot(b, (uint32_t)left, (uint32_t)right)];
+    return p->merged == UINT32_MAX ? NULL : p;
+}
+
 void bpe_release(struct bpe *b)
 {
     mem_free(b->pairs);
@@ -101,9 +107,7 @@ static const struct bpe_pair *pair_at(const struct merger *m, uint32_t at)
     const struct symbol *left = &m->symbols[at];
     if (left->id == TOKEN_NONE || left->next == NO_SYMBOL)
         return NULL;
-    const struct bpe_pair *p =
-        &m->bpe->pairs[pair_slot(m->bpe, (uint32_t)left->id, (uint32_t)m->symbols[left->next].id)];
-    return p->merged == UINT32_MAX ? NULL : p;
+    return bpe_find(m->bpe, left->id, m->symbols[left->next].id);
 }
 
 static void consider(struct merger *m, uint32_t at)

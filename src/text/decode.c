@@ -133,14 +133,14 @@ void token_bytes(const struct tokenizer *t, int32_t id, bool first, unsigned fla
     enum token_type type = (enum token_type)t->vocab.types[id];
     if (type == TOKEN_CONTROL && !(flags & DECODE_SPECIAL))
         return;
-    bool raw = t->added_of[id] >= 0; /* an added token is text as written */
+    bool added = t->added_of[id] >= 0; /* text as written, not bytes in GPT-2's spelling */
     struct buf a, b;
     buf_init(&a, 64 * TOKEN_BYTES_MAX);
     buf_init(&b, 64 * TOKEN_BYTES_MAX);
     buf_add(&a, s.ptr, s.len);
     for (size_t i = 0; i < t->n_decode; i++) {
         const struct decode_step *step = &t->decode[i];
-        if (raw && step->kind != DECODE_WORDPIECE && step->kind != DECODE_JOIN)
+        if (added && step->kind == DECODE_BYTE_LEVEL)
             continue;
         buf_clear(&b);
         decode_step(step, (struct str){a.bytes, a.n_bytes}, first && !(flags & DECODE_CONTINUE),

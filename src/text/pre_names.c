@@ -8,11 +8,15 @@
 #define LLAMA3_LIKE(numbers)                                                                       \
     CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" numbers                                         \
                  "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|" SPACE_RUNS
-#define UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
-#define LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define UPPER "\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}"
+#define LOWER "\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}"
+#define CASED(upper, lower, tail)                                                                  \
+    "[^\\r\\n\\p{L}\\p{N}]?[" upper "]*[" lower "]+" tail                                          \
+    "|[^\\r\\n\\p{L}\\p{N}]?[" upper "]+[" lower "]*" tail
 #define O200K_LIKE(tail, numbers)                                                                  \
-    "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+" tail "|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER    \
-    "*" tail "|" numbers "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|" SPACE_RUNS
+    CASED(UPPER, LOWER, tail)                                                                      \
+    "|" numbers "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|" SPACE_RUNS
+#define NOT_HAN "&&[^\\p{Han}]"
 #define DEEPSEEK3                                                                                  \
     "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|"                                       \
     "[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|"                      \
@@ -39,7 +43,7 @@
     "\\x{1e900}-\\x{1e943}"                                                                        \
     "]+"
 #define BLOOM                                                                                      \
-    " ?[^(\\s|.,!?\\x{2026}\\x{3002}\\x{ff0c}\\x{3001}\\x{964}\\x{6d4}\\x{60c})]+"
+    " ?[^(\\s|[.,!?\\x{2026}\\x{3002}\\x{ff0c}\\x{3001}\\x{964}\\x{6d4}\\x{60c}])]+"
 #define CJK "[\\x{4e00}-\\x{9fa5}\\x{800}-\\x{4e00}\\x{ac00}-\\x{d7ff}]+"
 #define GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|" SPACE_RUNS
 
@@ -53,7 +57,7 @@ static const struct pre_recipe recipes[] = {
     {.names = "gpt-2 phi-2 jina-es jina-de jina-v2-es jina-v2-de jina-v1-en jina-v2-code "
               "roberta-bpe gigachat a.x-4.0 mellum exaone4 jais trillion granite-docling",
      .steps = {{GPT2}}},
-    {.names = "mpt olmo modern-bert", .nfc = true, .steps = {{GPT2}}},
+    {.names = "olmo mpt modern-bert", .nfc = true, .steps = {{GPT2}}},
     {.names = "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano",
      .ignore_merges = true,
      .add_bos = true,
@@ -79,17 +83,19 @@ static const struct pre_recipe recipes[] = {
     {.names = "deepseek-coder",
      .steps = {{"[\\r\\n]"}, {"\\s?\\p{L}+"}, {"\\s?\\p{P}+"}, {CJK}, DIGITS}},
     {.names = "deepseek-v3 hunyuan-dense joyai-llm",
-     .steps = {{"\\p{N}{1,3}"}, {"[\\x{4e00}-\\x{9fa5}\\x{3040}-\\x{30ff}]+"}, {DEEPSEEK3}}},
+     .steps = {{"\\p{N}{1,3}"},
+               {"[\\x{4e00}-\\x{9fa5}\\x{3040}-\\x{309f}\\x{30a0}-\\x{30ff}]+"},
+               {DEEPSEEK3}}},
     {.names = "falcon",
      .steps = {{"", SPLIT_CONTIGUOUS, CLASS_PUNCTUATION},
                {GPT2},
                BYTES,
                {"", SPLIT_CONTIGUOUS, CLASS_NUMBER},
                {"[0-9][0-9][0-9]"}}},
-    {.names = "starcoder refact smollm codeshell exaone minerva-7b mellum2",
+    {.names = "smollm starcoder refact codeshell exaone minerva-7b mellum2",
      .steps = {DIGITS, {GPT2}}},
     {.names = "command-r", .nfc = true, .steps = {DIGITS, {GPT2}}},
-    {.names = "poro-chat bloom gpt3-finnish", .steps = {{BLOOM}}},
+    {.names = "bloom poro-chat gpt3-finnish", .steps = {{BLOOM}}},
     {.names = "viking", .steps = {{BLOOM}, DIGITS}},
     {.names = "tekken",
      .ignore_merges = true,
@@ -97,11 +103,14 @@ static const struct pre_recipe recipes[] = {
      .steps = {{O200K_LIKE("", "\\p{N}")}}},
     {.names = "gpt-4o llama4 kanana2 minimax-m2",
      .steps = {{O200K_LIKE(CONTRACTIONS "?", "\\p{N}{1,3}")}}},
+    {.names = "kimi-k2",
+     .steps = {{"[\\p{Han}]+|" CASED(UPPER NOT_HAN, LOWER NOT_HAN, CONTRACTIONS "?")
+                "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|" SPACE_RUNS}}},
     {.names = "tiny_aya cohere2moe",
      .nfc = true,
      .steps = {{"\\d{1,3}(?=(?:\\d{3})*\\b)"}, {O200K_LIKE(CONTRACTIONS "?", "\\p{N}{1,3}")}}},
     {.names = "seed-coder",
-     .steps = {{CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
+     .steps = {{CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1}| "
                              "?[^\\s\\p{L}\\p{N}\\r\\n]+|\\s*[\\r\\n]+|" SPACE_RUNS}}},
     {.names = "bailingmoe bailingmoe2 llada-moe",
      .steps = {{"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}| "
@@ -118,6 +127,20 @@ static const struct pre_recipe recipes[] = {
                {"\\p{N}"},
                {"[\\p{P}!-/:-@\\[-`{-~]"},
                {GPT2}}},
+    {.names = "jais-2",
+     .steps = {{CONTRACTIONS
+                "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
+                "\\s*[\\r\\n]+|\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)|"
+                "\\s{32}(?!\\S)|\\s{16}(?!\\S)|\\s{8}(?!\\S)|\\s{4}(?!\\S)|\\s{1,2}(?!\\S)|"
+                "\\s{1}"}}},
+    {.names = "exaone-moe",
+     .steps = {{CONTRACTIONS
+                "|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}| "
+                "?[^\\s\\p{L}\\p{N}]+[\\r\\n/]?|\\s*[\\r\\n]|" SPACE_RUNS}}},
+    {.names = "ufakzeka",
+     .steps = {{"[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
+                "\\s*[\\r\\n]+|" SPACE_RUNS}}},
+    {.names = "laguna", .steps = {{"[^\\n]+|[\\n]+"}, {LLAMA3_LIKE("\\p{N}")}}},
     {.names = "default",
      .steps = {{"[\\p{P}$+<=>^~|]+"}, {GPT2}, {"\\p{N}+"}, {"[0-9][0-9][0-9]"}}},
 };
@@ -139,6 +162,64 @@ const struct pre_recipe *pre_recipe_find(struct str name)
         if (name.len && lists(recipes[i].names, name))
             return &recipes[i];
     return NULL;
+}
+
+/* A pattern with literal control and non-ASCII characters as escapes, as the table has them. */
+static void escape_pattern(struct str s, struct buf *out)
+{
+    for (size_t i = 0; i < s.len;) {
+        uint32_t c;
+        int n = utf8_decode(s.ptr + i, s.len - i, &c);
+        if (n > 1)
+            buf_printf(out, "\\x{%x}", c);
+        else if (s.ptr[i] == '\r' || s.ptr[i] == '\n')
+            buf_str(out, s.ptr[i] == '\r' ? "\\r" : "\\n");
+        else
+            buf_char(out, s.ptr[i]);
+        i += n > 1 ? (size_t)n : 1;
+    }
+}
+
+static bool same_pattern(struct str a, const char *b)
+{
+    struct buf escaped;
+    buf_init(&escaped, 1 << 20);
+    escape_pattern(a, &escaped);
+    bool same = !escaped.failed && str_is((struct str){escaped.bytes, escaped.n_bytes}, b);
+    buf_release(&escaped);
+    return same;
+}
+
+/* Whether the steps of t are those of a recipe, byte map included. */
+static bool is_recipe(const struct pre_recipe *r, const struct tokenizer *t)
+{
+    size_t k = 0;
+    bool mapped = false;
+    if (t->n_norm != r->nfc || (r->nfc && t->norm[0].kind != NORM_NFC) ||
+        t->bpe.ignore_merges != r->ignore_merges)
+        return false;
+    for (int i = 0; i < PRE_RECIPE_STEPS && r->steps[i].pattern; i++, k++) {
+        if (k == t->n_pre)
+            return false;
+        const struct pre_step *step = &t->pre[k];
+        bool bytes = !r->steps[i].pattern[0] && !r->steps[i].char_class;
+        if (bytes ? step->kind != PRE_BYTE_MAP : step->kind != PRE_SPLIT)
+            return false;
+        mapped = mapped || bytes;
+        if (!bytes && (step->invert || step->behaviour != r->steps[i].behaviour ||
+                       step->char_class != r->steps[i].char_class ||
+                       !same_pattern(step->text, r->steps[i].pattern)))
+            return false;
+    }
+    return mapped ? k == t->n_pre : k + 1 == t->n_pre && t->pre[k].kind == PRE_BYTE_MAP;
+}
+
+struct str pre_recipe_name(const struct tokenizer *t)
+{
+    for (size_t i = 0; i < COUNT_OF(recipes); i++)
+        if (is_recipe(&recipes[i], t))
+            return (struct str){recipes[i].names, strcspn(recipes[i].names, " ")};
+    return STR("");
 }
 
 enum err pre_recipe_apply(const struct pre_recipe *r, struct tokenizer *t, struct err_note *note)

@@ -18,6 +18,8 @@ struct pre_recipe {
 };
 
 const struct pre_recipe *pre_recipe_find(struct str name); /* NULL: unknown */
+/* The name of the recipe that a tokenizer's steps are, empty where no name means them. */
+struct str pre_recipe_name(const struct tokenizer *t);
 enum err pre_recipe_apply(const struct pre_recipe *r, struct tokenizer *t, struct err_note *note);
 
 #endif

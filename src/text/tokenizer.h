@@ -5,7 +5,8 @@
  * the same vocabulary. Text in is any bytes: ill-formed UTF-8 becomes U+FFFD first (text/utf8.h).
  * Text is cut at added tokens, normalised, cut by the pre-tokenizer, then each piece goes to the
  * model (BPE, unigram, WordPiece). As in `tokenizers`, a character that a vocabulary without an
- * unknown token cannot spell gives no token. */
+ * unknown token cannot spell gives no token. In one thing this differs: a special token never
+ * comes from plain text, whatever the model's vocabulary says. */
 #ifndef TEXT_TOKENIZER_H
 #define TEXT_TOKENIZER_H
 
@@ -46,7 +47,8 @@ struct token_list {
 };
 void token_list_release(struct token_list *l);
 
-/* From tokenizer.ggml.* of an opened model. ERR_NOT_FOUND: the file carries no tokenizer.
+/* From tokenizer.ggml.* of an opened model, or the tokenizer.json of an opened folder.
+ * ERR_NOT_FOUND: there is none.
  * ERR_FORMAT, ERR_UNSUPPORTED name the key, token or pre-tokenizer. Nothing of t is kept. */
 enum err tokenizer_from_table(const struct table *t, struct tokenizer **out, struct err_note *note);
 

@@ -118,6 +118,8 @@ static enum err read_one_added(const struct hf *f, const json_t *o)
     if (rc == ERR_OK) {
         a->id = (int32_t)id;
         a->text = t->vocab.texts[id];
+        if (a->special) /* plain text never becomes a special token */
+            t->vocab.in_model[id] = false;
         t->n_added++;
     }
     return rc;
@@ -188,7 +190,7 @@ static enum err read_merge(const struct hf *f, const json_t *merge, size_t rank)
     int32_t ids[3];
     enum err rc = ERR_OK;
     for (int i = 0; rc == ERR_OK && i < 3; i++) {
-        ids[i] = vocab_find_model(&t->vocab, parts[i]);
+        ids[i] = vocab_find(&t->vocab, parts[i]);
         if (b.failed || ids[i] == TOKEN_NONE)
             rc = err_set(f->note, ERR_FORMAT, "merge %zu needs \"%.*s\", not in the vocabulary",
                          rank, STR_ARG(parts[i]));

@@ -70,6 +70,7 @@ struct bpe {
 enum err bpe_init(struct bpe *b, size_t n_pairs_max, struct err_note *note);
 /* The first rank of a pair counts; a repeated pair keeps it. */
 void bpe_add(struct bpe *b, int32_t left, int32_t right, uint32_t rank, int32_t merged);
+const struct bpe_pair *bpe_find(const struct bpe *b, int32_t left, int32_t right); /* or NULL */
 void bpe_release(struct bpe *b);
 enum err bpe_encode(const struct tokenizer *t, struct str piece, struct token_list *out);
 

@@ -20,16 +20,25 @@ void tokenizer_meta_init(struct tokenizer_meta *m)
                                  .strip_accents = META_ABSENT};
 }
 
+void tokenizer_meta_release(struct tokenizer_meta *m)
+{
+    if (m->storage)
+        arena_release(m->storage);
+    mem_free(m->storage);
+    tokenizer_meta_init(m);
+}
+
 static bool meta_flag_or(enum meta_flag flag, bool fallback)
 {
     return flag == META_ABSENT ? fallback : flag == META_TRUE;
 }
 
-/* Whether plain text may become a token of this type. SentencePiece keeps control tokens out of
- * its lattice; added tokens are matched before. */
-static bool type_in_model(enum token_type type)
+/* Whether plain text may become a token of this type. Added tokens are matched before; only
+ * SentencePiece also builds them from their letters (runs of spaces). */
+static bool type_in_model(const struct tokenizer_meta *m, enum token_type type)
 {
-    return type != TOKEN_CONTROL;
+    return type != TOKEN_CONTROL && type != TOKEN_UNUSED &&
+           (type != TOKEN_USER || !str_is(m->model, "gpt2"));
 }
 
 /* Texts, types, scores. An id without a text keeps an empty one that nothing finds. */
@@ -58,7 +67,7 @@ static enum err read_vocab(const struct tokenizer_meta *m, struct tokenizer *t,
             v->scores[i] = m->scores[i];
         v->texts[i] = tokenizer_keep(t, text, &failed);
         v->types[i] = (uint8_t)type;
-        v->in_model[i] = type_in_model((enum token_type)type);
+        v->in_model[i] = type_in_model(m, (enum token_type)type);
     }
     if (rc == ERR_OK && failed)
         rc = err_set(note, ERR_MEMORY, "no memory for %zu tokens", m->n_tokens);
@@ -76,29 +85,55 @@ static enum err special_id(const struct tokenizer_meta *m, int32_t id, const cha
     return ERR_OK;
 }
 
-/* Added tokens are those of type control and user-defined; phi3's files lose the rule that
- * whitespace after them vanishes, so the reader states it. */
+static bool is_added(const struct vocab *v, size_t id)
+{
+    enum token_type type = (enum token_type)v->types[id];
+    return v->texts[id].len &&
+           (type == TOKEN_CONTROL || type == TOKEN_USER || type == TOKEN_UNKNOWN);
+}
+
+static enum err read_flags(const struct tokenizer_meta *m, struct tokenizer *t,
+                           struct err_note *note)
+{
+    for (size_t i = 0; i < m->n_flagged; i++) {
+        uint64_t id = m->flagged[i] >> 8, flags = m->flagged[i] & 255;
+        size_t k = 0;
+        while (k < t->n_added && (uint64_t)t->added[k].id != id)
+            k++;
+        if (k == t->n_added)
+            return err_set(note, ERR_FORMAT, "isobit.tokenizer.token_flags: %llu is no added token",
+                           (unsigned long long)id);
+        t->added[k].lstrip = flags & ADDED_LSTRIP;
+        t->added[k].rstrip = flags & ADDED_RSTRIP;
+        t->added[k].single_word = flags & ADDED_SINGLE_WORD;
+        t->added[k].normalized = flags & ADDED_NORMALIZED;
+    }
+    return ERR_OK;
+}
+
+/* Added tokens are those of type control, unknown and user-defined; phi3's files lose the rule
+ * that whitespace after them vanishes, so the reader states it. */
 static enum err read_added(const struct tokenizer_meta *m, struct tokenizer *t,
                            struct err_note *note)
 {
     const struct vocab *v = &t->vocab;
     size_t n = 0;
     for (size_t i = 0; i < v->n_tokens; i++)
-        n += v->texts[i].len && (v->types[i] == TOKEN_CONTROL || v->types[i] == TOKEN_USER);
+        n += is_added(v, i);
     t->added = mem_array(n, sizeof *t->added);
     if (!t->added)
         return err_set(note, ERR_MEMORY, "no memory for %zu added tokens", n);
     for (size_t i = 0; i < v->n_tokens; i++) {
         struct str text = v->texts[i];
-        bool special = v->types[i] == TOKEN_CONTROL;
-        if (text.len == 0 || (!special && v->types[i] != TOKEN_USER))
+        bool special = v->types[i] != TOKEN_USER;
+        if (!is_added(v, i))
             continue;
-        bool strip = special && m->strip_after_special && !str_is(text, "<s>") &&
-                     !str_is(text, "<unk>") && !str_is(text, "<|endoftext|>");
+        bool strip = m->strip_after_special && !str_is(text, "<s>") && !str_is(text, "<unk>") &&
+                     !str_is(text, "<|endoftext|>");
         t->added[t->n_added++] = (struct added_token){
             .text = text, .id = (int32_t)i, .special = special, .rstrip = strip};
     }
-    return ERR_OK;
+    return read_flags(m, t, note);
 }
 
 /* "left right" by the first space after the first byte; the merged token is their concatenation. */
@@ -126,6 +161,7 @@ static enum err read_merge(struct tokenizer *t, struct str merge, uint32_t rank,
                                        : r == TOKEN_NONE ? "its right part"
                                                          : "the merged token");
     bpe_add(&t->bpe, l, r, rank, both);
+    t->vocab.in_model[l] = t->vocab.in_model[r] = t->vocab.in_model[both] = true;
     return ERR_OK;
 }
 
@@ -136,6 +172,15 @@ static enum err read_merges(const struct tokenizer_meta *m, struct tokenizer *t,
     for (size_t i = 0; rc == ERR_OK && i < m->n_merges; i++)
         rc = read_merge(t, m->merges[i], (uint32_t)i, note);
     return rc;
+}
+
+/* What the model adds around a text, by the file's word or its model's custom. */
+static void add_around(const struct tokenizer_meta *m, struct tokenizer *t, bool bos, bool eos)
+{
+    if (t->bos != TOKEN_NONE && meta_flag_or(m->add_bos, bos))
+        t->before[t->n_before++] = t->bos;
+    if (t->eos != TOKEN_NONE && meta_flag_or(m->add_eos, eos))
+        t->after[t->n_after++] = t->eos;
 }
 
 static enum err read_byte_level(const struct tokenizer_meta *m, struct tokenizer *t,
@@ -156,10 +201,7 @@ static enum err read_byte_level(const struct tokenizer_meta *m, struct tokenizer
             : tokenizer_add_decode(
                   t, (struct decode_step){.kind = DECODE_BYTE_LEVEL, .a = STR(""), .b = STR("")},
                   note);
-    if (rc == ERR_OK && meta_flag_or(m->add_bos, recipe->add_bos) && t->bos != TOKEN_NONE)
-        t->before[t->n_before++] = t->bos;
-    if (rc == ERR_OK && meta_flag_or(m->add_eos, false) && t->eos != TOKEN_NONE)
-        t->after[t->n_after++] = t->eos;
+    add_around(m, t, recipe->add_bos, false);
     return rc;
 }
 
@@ -235,18 +277,111 @@ static enum err read_sentencepiece(const struct tokenizer_meta *m, struct tokeni
                                    struct err_note *note)
 {
     bool prefix = meta_flag_or(m->add_space_prefix, true);
+    struct pre_step first = {
+        .kind = PRE_METASPACE, .text = STR(SPACE_MARK), .scheme = METASPACE_FIRST};
     enum err rc = ERR_OK;
     snprintf(t->name, sizeof t->name, "SentencePiece BPE");
-    if (prefix)
+    if (prefix && m->space_prefix_first)
+        rc = tokenizer_add_pre(t, first, note);
+    else if (prefix)
         rc = tokenizer_add_norm(t, NORM_PREPEND, STR(SPACE_MARK), STR(""), note);
-    rc = rc ? rc : tokenizer_add_norm(t, NORM_REPLACE, STR(" "), STR(SPACE_MARK), note);
+    if (rc == ERR_OK && !m->space_prefix_first)
+        rc = tokenizer_add_norm(t, NORM_REPLACE, STR(" "), STR(SPACE_MARK), note);
     rc = rc ? rc : m->n_merges ? read_merges(m, t, note) : merges_from_scores(t, note);
     rc = rc ? rc : add_sentencepiece_decode(t, prefix, note);
     t->bpe.byte_fallback = true;
     t->bpe.fuse_unk = true;
-    if (rc == ERR_OK && meta_flag_or(m->add_bos, true) && t->bos != TOKEN_NONE)
+    add_around(m, t, true, false);
+    return rc;
+}
+
+/* T5's pieces: whitespace only separates words, every word begins with the mark. Without
+ * remove_extra_whitespaces each space is a mark. */
+static enum err read_unigram(const struct tokenizer_meta *m, struct tokenizer *t,
+                             struct err_note *note)
+{
+    bool words = meta_flag_or(m->remove_extra_spaces, true);
+    bool prefix = meta_flag_or(m->add_space_prefix, true);
+    struct pre_step mark = {.kind = PRE_METASPACE,
+                            .text = STR(SPACE_MARK),
+                            .scheme = prefix ? METASPACE_ALWAYS : METASPACE_NEVER};
+    struct decode_step decode = {
+        .kind = DECODE_METASPACE, .a = STR(SPACE_MARK), .b = STR(" "), .flag = prefix};
+    snprintf(t->name, sizeof t->name, "unigram");
+    if (!t->vocab.scores)
+        return err_set(note, ERR_FORMAT, "tokenizer.ggml.scores is missing");
+    if (t->unk == TOKEN_NONE)
+        return err_set(note, ERR_FORMAT, "tokenizer.ggml.unknown_token_id is missing");
+    enum err rc = m->charsmap.len ? charsmap_check(m->charsmap, note) : ERR_OK;
+    if (rc == ERR_OK && m->charsmap.len)
+        rc = tokenizer_add_norm(t, NORM_CHARSMAP, m->charsmap, STR(""), note);
+    if (rc == ERR_OK && words)
+        rc = tokenizer_add_class(t, CLASS_SPACE, SPLIT_REMOVED, note);
+    rc = rc ? rc : tokenizer_add_pre(t, mark, note);
+    rc = rc ? rc : tokenizer_add_split(t, STR(SPACE_MARK), SPLIT_MERGED_NEXT, false, note);
+    rc = rc ? rc : unigram_init(&t->unigram, &t->vocab, note);
+    rc = rc ? rc : tokenizer_add_decode(t, decode, note);
+    add_around(m, t, false, true);
+    return rc;
+}
+
+/* GGUF writes a word's start as "▁word" and its continuation bare; we keep BERT's own spelling,
+ * "word" and "##ation". */
+static enum err respell_wordpieces(struct tokenizer *t, struct err_note *note)
+{
+    struct vocab *v = &t->vocab;
+    bool failed = false;
+    struct buf b;
+    buf_init(&b, TOKEN_BYTES_MAX + 2);
+    for (size_t i = 0; i < v->n_tokens; i++) {
+        struct str s = v->texts[i];
+        bool bracketed = str_starts(s, STR("[")) && str_ends(s, STR("]"));
+        if (v->types[i] != TOKEN_NORMAL || bracketed || s.len == 0)
+            continue;
+        if (str_starts(s, STR(SPACE_MARK))) {
+            v->texts[i] = str_sub(s, strlen(SPACE_MARK), s.len);
+            continue;
+        }
+        buf_clear(&b);
+        buf_str(&b, "##");
+        buf_add(&b, s.ptr, s.len);
+        v->texts[i] = tokenizer_keep(t, (struct str){b.bytes, b.n_bytes}, &failed);
+    }
+    buf_release(&b);
+    return failed ? err_set(note, ERR_MEMORY, "no memory for %zu tokens", v->n_tokens) : ERR_OK;
+}
+
+static enum err read_wordpiece(const struct tokenizer_meta *m, struct tokenizer *t,
+                               struct err_note *note)
+{
+    bool lowercase = meta_flag_or(m->lowercase, true);
+    bool accents = meta_flag_or(m->strip_accents, lowercase);
+    const struct {
+        bool wanted;
+        enum norm_kind kind;
+    } steps[] = {{true, NORM_CLEAN},
+                 {true, NORM_CHINESE},
+                 {accents, NORM_NFD},
+                 {accents, NORM_STRIP_NONSPACING},
+                 {lowercase, NORM_LOWERCASE}};
+    struct decode_step decode = {
+        .kind = DECODE_WORDPIECE, .a = STR("##"), .b = STR(""), .flag = true};
+    int32_t cls = m->cls != TOKEN_NONE ? m->cls : m->bos;
+    enum err rc = special_id(m, cls, "[CLS]", &t->bos, note);
+    rc = rc ? rc : special_id(m, m->sep != TOKEN_NONE ? m->sep : m->eos, "[SEP]", &t->eos, note);
+    if (rc == ERR_OK && t->unk == TOKEN_NONE)
+        rc = err_set(note, ERR_FORMAT, "tokenizer.ggml.unknown_token_id is missing");
+    for (size_t i = 0; rc == ERR_OK && i < COUNT_OF(steps); i++)
+        if (steps[i].wanted)
+            rc = tokenizer_add_norm(t, steps[i].kind, STR(""), STR(""), note);
+    rc = rc ? rc : tokenizer_add_class(t, CLASS_SPACE, SPLIT_REMOVED, note);
+    rc = rc ? rc : tokenizer_add_class(t, CLASS_PUNCTUATION, SPLIT_ISOLATED, note);
+    rc = rc ? rc : tokenizer_add_decode(t, decode, note);
+    snprintf(t->name, sizeof t->name, "WordPiece");
+    t->wordpiece = (struct wordpiece){STR("##"), 100};
+    if (rc == ERR_OK && t->bos != TOKEN_NONE && meta_flag_or(m->add_bos, true))
         t->before[t->n_before++] = t->bos;
-    if (rc == ERR_OK && meta_flag_or(m->add_eos, false) && t->eos != TOKEN_NONE)
+    if (rc == ERR_OK && t->eos != TOKEN_NONE && meta_flag_or(m->add_sep, true))
         t->after[t->n_after++] = t->eos;
     return rc;
 }
@@ -278,8 +413,16 @@ static enum err read_model(const struct tokenizer_meta *m, struct tokenizer *t,
     t->model = MODEL_BPE;
     if (str_is(m->model, "gpt2"))
         return read_byte_level(m, t, note);
-    if (str_is(m->model, "llama"))
+    if (str_is(m->model, "llama") || str_is(m->model, "gemma4"))
         return read_sentencepiece(m, t, note);
+    if (str_is(m->model, "t5")) {
+        t->model = MODEL_UNIGRAM;
+        return read_unigram(m, t, note);
+    }
+    if (str_is(m->model, "bert")) {
+        t->model = MODEL_WORDPIECE;
+        return read_wordpiece(m, t, note);
+    }
     return err_set(note, ERR_UNSUPPORTED, "tokenizer model \"%.*s\" is not supported",
                    STR_ARG(m->model));
 }
@@ -292,6 +435,8 @@ enum err tokenizer_from_meta(const struct tokenizer_meta *m, struct tokenizer **
     if (!t)
         return err_set(note, ERR_MEMORY, "no memory for a tokenizer");
     enum err rc = read_vocab(m, t, note);
+    if (rc == ERR_OK && str_is(m->model, "bert"))
+        rc = respell_wordpieces(t, note);
     rc = rc ? rc : vocab_index(&t->vocab, note);
     rc = rc ? rc : read_specials(m, t, note);
     rc = rc ? rc : read_model(m, t, note);

@@ -2,10 +2,12 @@
 #include "text/tokenizer_meta.h"
 
 #include "base/check.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "format/table.h"
 
 #define KEY "tokenizer.ggml."
+#define OWN "isobit.tokenizer."
 
 static enum err read_id(const struct table *t, const char *key, int32_t *out, struct err_note *note)
 {
@@ -73,6 +75,7 @@ static enum err token_array(const struct table *t, const char *key, enum meta_ty
 static enum err read_arrays(const struct table *t, struct tokenizer_meta *m, struct err_note *note)
 {
     const struct meta_array *tokens, *types = NULL, *scores = NULL, *merges = NULL;
+    const struct meta_array *flagged = NULL;
     enum err rc = table_array(t, KEY "tokens", META_STRING, &tokens, note);
     if (rc == ERR_OK && !tokens)
         return err_set(note, ERR_NOT_FOUND, "%s: no tokenizer (tokenizer.ggml.tokens is missing)",
@@ -84,11 +87,34 @@ static enum err read_arrays(const struct table *t, struct tokenizer_meta *m, str
     }
     rc = rc ? rc : token_array(t, KEY "scores", META_FLOAT, m->n_tokens, &scores, note);
     rc = rc ? rc : table_array(t, KEY "merges", META_STRING, &merges, note);
+    rc = rc ? rc : table_array(t, OWN "token_flags", META_UINT, &flagged, note);
+    rc = rc ? rc : table_bool(t, OWN "space_prefix_first", false, &m->space_prefix_first, note);
+    m->flagged = flagged ? flagged->uints : NULL;
+    m->n_flagged = flagged ? flagged->n_items : 0;
     m->types = types ? types->ints : NULL;
     m->scores = scores ? scores->floats : NULL;
     m->merges = merges ? merges->strings : NULL;
     m->n_merges = merges ? merges->n_items : 0;
     return rc;
+}
+
+/* An array of signed or unsigned bytes, widened in the table. */
+static enum err read_charsmap(const struct table *t, struct str *out, char **bytes,
+                              struct err_note *note)
+{
+    const struct meta_value *v = table_meta(t, KEY "precompiled_charsmap");
+    if (!v)
+        return ERR_OK;
+    bool ints = v->type == META_ARRAY && v->array.item == META_INT;
+    if (!ints && (v->type != META_ARRAY || v->array.item != META_UINT))
+        return err_set(note, ERR_FORMAT, "precompiled_charsmap is not an array of bytes");
+    *bytes = mem_alloc(v->array.n_items);
+    if (!*bytes)
+        return err_set(note, ERR_MEMORY, "no memory for a character map");
+    for (size_t i = 0; i < v->array.n_items; i++)
+        (*bytes)[i] = (char)(ints ? (uint64_t)v->array.ints[i] : v->array.uints[i]);
+    *out = (struct str){*bytes, v->array.n_items};
+    return ERR_OK;
 }
 
 enum err tokenizer_from_table(const struct table *t, struct tokenizer **out, struct err_note *note)
@@ -97,12 +123,17 @@ enum err tokenizer_from_table(const struct table *t, struct tokenizer **out, str
     struct str architecture = {"", 0};
     *out = NULL;
     tokenizer_meta_init(&m);
+    if (!table_meta(t, KEY "tokens") && file_is_dir(t->path))
+        return tokenizer_from_folder(t->path, out, note);
     enum err rc = read_arrays(t, &m, note);
     rc = rc ? rc : read_scalars(t, &m, note);
     rc = rc ? rc : table_str(t, "general.architecture", architecture, &architecture, note);
     if (rc != ERR_OK)
         return rc;
     m.strip_after_special = str_is(architecture, "phi3") && str_is(m.model, "llama");
-    rc = tokenizer_from_meta(&m, out, note);
+    char *charsmap = NULL;
+    rc = read_charsmap(t, &m.charsmap, &charsmap, note);
+    rc = rc ? rc : tokenizer_from_meta(&m, out, note);
+    mem_free(charsmap);
     return rc ? err_wrap(note, rc, "%s", t->path) : ERR_OK;
 }

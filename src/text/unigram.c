@@ -80,11 +80,8 @@ static enum err emit(const struct tokenizer *t, struct str s, const struct node 
         if (id == t->unk) {
             while (end < s.len && nodes[end].id == t->unk)
                 end = nodes[end].start;
-            struct str run = str_sub(s, at, end);
-            id = vocab_find_model(&t->vocab, run); /* "<unk>" itself is in the vocabulary */
-            if (id == TOKEN_NONE && t->unigram.byte_fallback && add_byte_tokens(t, run, out, &rc))
+            if (t->unigram.byte_fallback && add_byte_tokens(t, str_sub(s, at, end), out, &rc))
                 continue;
-            id = id == TOKEN_NONE ? t->unk : id;
         }
         if (!token_list_add(out, id))
             rc = ERR_LIMIT;

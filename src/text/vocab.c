@@ -72,7 +72,7 @@ int32_t vocab_find_byte(const struct vocab *v, unsigned char byte)
 {
     static const char digits[] = "0123456789ABCDEF";
     char text[] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
-    return vocab_find_model(v, (struct str){text, sizeof text});
+    return vocab_find(v, (struct str){text, sizeof text});
 }
 
 void vocab_release(struct vocab *v)
