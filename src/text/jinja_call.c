@@ -143,6 +143,8 @@ static bool call_dict(struct jrun *r, struct jcall *call, struct jval *out)
         if (!add_entries(r, d, call->args[0].d))
             return false;
     } else if (call->n_args == 1) {
+        if (call->args[0].kind == J_UNDEFINED)
+            return jrun_fail_undefined(r, call->args[0]);
         if (!jiter_init(r, &it, call->args[0]))
             return false;
         while ((more = jiter_next(r, &it, &pair)) > 0)

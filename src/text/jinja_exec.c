@@ -397,6 +397,13 @@ static bool new_macro(struct jrun *r, const struct jnode *node, struct jval *out
     return true;
 }
 
+/* What a call or filter block gives must be text already; only {{ }} makes it text. */
+static bool print_text(struct jrun *r, struct jval v)
+{
+    return v.kind == J_STR ? jval_print(r, v)
+                           : jrun_fail(r, "a block gives a %s instead of text", jval_type(v));
+}
+
 static bool exec_call_block(struct jrun *r, const struct jnode *node)
 {
     struct jval callee, caller, v;
@@ -407,7 +414,7 @@ static bool exec_call_block(struct jrun *r, const struct jnode *node)
     if (!call.kwargs && !(call.kwargs = jdict_new(r)))
         return false;
     return jdict_set_text(r, call.kwargs, "caller", caller) &&
-           jrun_call(r, callee, &call, &v) && jval_print(r, v);
+           jrun_call(r, callee, &call, &v) && print_text(r, v);
 }
 
 /* A filter or set block: the body's text, filtered, is printed or assigned. */
@@ -432,7 +439,7 @@ static enum jflow exec_capture(struct jrun *r, const struct jnode *node)
     r->captured = saved;
     r->env = outer;
     if (node->kind == JN_FILTERBLOCK)
-        return jval_print(r, text) ? JFLOW_NEXT : JFLOW_ERROR;
+        return print_text(r, text) ? JFLOW_NEXT : JFLOW_ERROR;
     bool ok = assign(r, node->a, text) && (!node->flag || export_target(r, node->a));
     return ok ? JFLOW_NEXT : JFLOW_ERROR;
 }

@@ -156,11 +156,11 @@ static bool filter_indent(struct jrun *r, struct jval v, struct jcall *call, str
 static bool filter_truncate(struct jrun *r, struct jval v, struct jcall *call, struct jval *out)
 {
     struct jval end = call->bound[2], cut, pieces;
-    int64_t length, leeway;
+    int64_t length, leeway, n;
     bool kill = call->bound[1].kind != J_MISSING && jval_truth(call->bound[1]);
     if (end.kind == J_MISSING && !jtext_literal(r, "...", &end))
         return false;
-    if (v.kind != J_STR || end.kind != J_STR)
+    if (end.kind != J_STR)
         return jrun_fail(r, "truncate() takes a str");
     if (call->bound[3].kind == J_NONE)
         call->bound[3] = jval_missing();
@@ -170,8 +170,12 @@ static bool filter_truncate(struct jrun *r, struct jval v, struct jcall *call, s
     if (length < n_end || leeway < 0)
         return jrun_fail(r, "truncate() needs a length of at least %lld", (long long)n_end);
     *out = v;
-    if (leeway > INT64_MAX - length || (int64_t)v.s->n_chars <= length + leeway)
+    if (!jval_length(r, v, &n))
+        return false;
+    if (leeway > INT64_MAX - length || n <= length + leeway)
         return true;
+    if (v.kind != J_STR)
+        return jrun_fail(r, "truncate() takes a str");
     if (!jtext_sub(r, v, 0, (size_t)(length - n_end), &cut))
         return false;
     cut.markup = v.markup;
@@ -327,13 +331,13 @@ static bool filter_int(struct jrun *r, struct jval v, struct jcall *call, struct
     int64_t base, i;
     double f;
     struct jval otherwise = call->bound[0].kind == J_MISSING ? jval_int(0) : call->bound[0];
-    if (!jcall_int(r, call->bound[1], 10, &base))
-        return false;
     if (v.kind == J_UNDEFINED)
         return jrun_fail_undefined(r, v);
     *out = otherwise;
     if (v.kind == J_STR) {
-        bool valid = base == 0 || (base >= 2 && base <= 36);
+        base = 10;
+        bool valid = (call->bound[1].kind == J_MISSING || jval_as_int(call->bound[1], &base)) &&
+                     (base == 0 || (base >= 2 && base <= 36));
         int parsed = valid ? parse_int(r, v, base, &i) : 0;
         if (parsed > 0)
             *out = jval_int(i);
@@ -443,7 +447,8 @@ static bool filter_round(struct jrun *r, struct jval v, struct jcall *call, stru
     double scale = pow(10, (double)n), scaled = f * scale;
     if (!isfinite(scaled))
         return jrun_fail(r, "cannot round what is not finite");
-    *out = jval_float((jval_is_text(method, "ceil") ? ceil(scaled) : floor(scaled)) / scale);
+    double whole = jval_is_text(method, "ceil") ? ceil(scaled) : floor(scaled);
+    *out = jval_float((whole + 0.0) / scale); /* Python's is an integer: no negative zero */
     return true;
 }
 

@@ -11,7 +11,7 @@ enum { WIDTH_MAX = 100000 };
 struct spec {
     struct str fill;
     char align, sign, group, type;
-    bool alternative, upper;
+    bool alternative, is_zero; /* is_zero: numbers are filled between sign and digits */
     int64_t width, precision; /* precision -1: none */
 };
 
@@ -217,9 +217,9 @@ static bool parse_spec(struct jrun *r, struct str s, struct spec *spec)
     }
     take_char(&s, "+- ", &spec->sign);
     spec->alternative = take_char(&s, "#", &mark);
-    if (take_char(&s, "0", &mark) && !spec->align) {
+    if (!spec->fill.len && take_char(&s, "0", &mark)) {
         spec->fill = STR("0");
-        spec->align = '=';
+        spec->is_zero = !spec->align;
     }
     if (!take_number(&s, &spec->width))
         return jrun_limit(r, "a width beyond %d characters", WIDTH_MAX);
@@ -255,6 +255,7 @@ static bool format_value(struct jrun *r, struct jval v, struct str text)
             return jrun_fail(r, "a format specifier that strings do not have");
         return format_text(r, v, &spec);
     }
+    spec.align = spec.is_zero ? '=' : spec.align;
     bool is_int = jval_as_int(v, &i);
     if (!jval_as_double(v, &f))
         return jrun_fail(r, "unsupported format string passed to %s.__format__", jval_type(v));
@@ -321,8 +322,10 @@ static bool percent_number(struct jrun *r, char type, struct jval v, struct spec
         return jrun_fail(r, "%%%c format: a number is required, not %s", type, jval_type(v));
     if (strchr("eEfFgG", type))
         return format_float(r, f, spec);
-    if (!is_int && (strchr("xXo", type) || !(f > -0x1p63 && f < 0x1p63)))
+    if (!is_int && strchr("xXo", type))
         return jrun_fail(r, "%%%c format: an integer is required, not %s", type, jval_type(v));
+    if (!is_int && !(f > -0x1p63 && f < 0x1p63))
+        return jrun_fail(r, "%%%c format: an integer goes beyond 64 bits", type);
     spec->type = strchr("diu", type) ? 'd' : type;
     return format_int(r, is_int ? i : (int64_t)f, spec);
 }
@@ -455,10 +458,13 @@ static bool is_number_text(struct str s)
     return s.len > 0;
 }
 
-static bool braces_first(struct jrun *r, struct braces *b, struct str name, struct jval *out)
+/* The argument that a field begins with. As in string.Formatter, only a field that is a number and
+ * nothing else counts as numbered by hand. */
+static bool braces_first(struct jrun *r, struct braces *b, struct str name, bool is_whole,
+                         struct jval *out)
 {
     int64_t i = 0;
-    if (name.len > 0 && !is_number_text(name)) {
+    if ((name.len == 0 && !is_whole) || (name.len > 0 && !is_number_text(name))) {
         const struct jval *found =
             b->call->kwargs ? jdict_get_text(b->call->kwargs, name) : NULL;
         if (!found)
@@ -466,11 +472,11 @@ static bool braces_first(struct jrun *r, struct braces *b, struct str name, stru
         *out = *found;
         return true;
     }
-    if ((name.len == 0 && b->n_auto < 0) || (name.len > 0 && b->n_auto > 0))
+    if (is_whole && (name.len == 0 ? b->n_auto < 0 : b->n_auto > 0))
         return jrun_fail(r, "cannot mix automatic and manual field numbering");
     if (name.len == 0)
         i = b->n_auto++;
-    else
+    else if (is_whole)
         b->n_auto = -1;
     if ((name.len > 0 && !str_to_i64(name, &i)) || i >= (int64_t)b->call->n_args)
         return jrun_fail(r, "a format has more fields than arguments");
@@ -484,7 +490,7 @@ static bool braces_field(struct jrun *r, struct braces *b, struct str name, stru
     size_t n = 0;
     while (n < name.len && name.ptr[n] != '.' && name.ptr[n] != '[')
         n++;
-    if (!braces_first(r, b, str_sub(name, 0, n), out))
+    if (!braces_first(r, b, str_sub(name, 0, n), n == name.len, out))
         return false;
     while (n < name.len) {
         bool is_attribute = name.ptr[n] == '.';

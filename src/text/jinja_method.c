@@ -252,9 +252,9 @@ static bool method_splitlines(struct jrun *r, struct jval self, struct jcall *ca
 {
     struct str s = jval_text(self);
     struct jlist *l = jlist_new(r, 0);
-    bool keep = call->bound[0].kind != J_MISSING && jval_truth(call->bound[0]);
+    int64_t keep;
     size_t start = 0;
-    if (!l)
+    if (!l || !jcall_int(r, call->bound[0], 0, &keep))
         return false;
     *out = jval_of_list(l);
     for (size_t i = 0; i < s.len;) {

@@ -443,8 +443,9 @@ static struct jnode *parse_body(struct jparse *p, const char *const *ends)
         while (*tail)
             tail = &(*tail)->next;
     }
-    if (ends)
-        jparse_fail(p, "the template ends where %s is expected", ends[0]);
+    for (; ends && *ends; ends++)
+        if (!ends[1])
+            jparse_fail(p, "the template ends where %s is expected", *ends);
     jparse_leave(p);
     return p->err == ERR_OK ? first : NULL;
 }

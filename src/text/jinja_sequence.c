@@ -126,14 +126,16 @@ static bool filter_sort(struct jrun *r, struct jval v, struct jcall *call, struc
 {
     struct jlist *l;
     struct sorting *items, *spare;
-    if (!jval_copy_list(r, v, &l) || !(items = sorting_new(r, l->n, &spare)))
+    int64_t reverse;
+    if (!jcall_int(r, call->bound[0], 0, &reverse) || !jval_copy_list(r, v, &l) ||
+        !(items = sorting_new(r, l->n, &spare)))
         return false;
     for (size_t i = 0; i < l->n; i++) {
         items[i].value = l->items[i];
         if (!sort_key(r, l->items[i], call->bound[2], is_given(call->bound[1]), &items[i].key))
             return false;
     }
-    if (!merge_sort(r, items, spare, l->n, is_given(call->bound[0])) ||
+    if (!merge_sort(r, items, spare, l->n, reverse) ||
         !sorted_list(r, items, l->n, &l))
         return false;
     *out = jval_of_list(l);
@@ -145,6 +147,7 @@ static bool filter_dictsort(struct jrun *r, struct jval v, struct jcall *call, s
     struct jlist *l;
     struct sorting *items, *spare;
     struct jval by = call->bound[1], view;
+    int64_t reverse;
     bool by_value = by.kind != J_MISSING && jval_is_text(by, "value");
     if (by.kind != J_MISSING && !by_value && !jval_is_text(by, "key"))
         return jrun_fail(r, "you can only sort by either \"key\" or \"value\"");
@@ -152,6 +155,8 @@ static bool filter_dictsort(struct jrun *r, struct jval v, struct jcall *call, s
         return jrun_fail_undefined(r, v);
     if (v.kind != J_DICT)
         return jrun_fail(r, "dictsort() takes a mapping");
+    if (!jcall_int(r, call->bound[2], 0, &reverse))
+        return false;
     if (!jmethod_find(J_DICT, STR("items"))->apply(r, v, call, &view) ||
         !jval_copy_list(r, view, &l) || !(items = sorting_new(r, l->n, &spare)))
         return false;
@@ -160,7 +165,7 @@ static bool filter_dictsort(struct jrun *r, struct jval v, struct jcall *call, s
         if (!fold_case(r, &items[i].key, is_given(call->bound[0])))
             return false;
     }
-    if (!merge_sort(r, items, spare, l->n, is_given(call->bound[2])) ||
+    if (!merge_sort(r, items, spare, l->n, reverse) ||
         !sorted_list(r, items, l->n, &l))
         return false;
     *out = jval_of_list(l);
