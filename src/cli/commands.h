@@ -16,6 +16,7 @@ typedef int command_fn(int argc, char **argv);
     X(cmd_detokenize, "detokenize", "turn token ids into text")                                    \
     H("Make")                                                                                      \
     X(cmd_quantize, "quantize", "rewrite a model with smaller weights")                            \
+    X(cmd_convert, "convert", "write a Hugging Face folder as one GGUF file")                      \
     H("Check")                                                                                     \
     X(cmd_logits, "logits", "print a hash of the logits after each token")                         \
     X(cmd_perplexity, "perplexity", "measure how well a model predicts a text")                    \

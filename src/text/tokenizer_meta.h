@@ -50,6 +50,11 @@ void tokenizer_meta_release(struct tokenizer_meta *m);
 enum err tokenizer_to_meta(const struct tokenizer *t, size_t n_tokens_min,
                            struct tokenizer_meta *m, struct err_note *note);
 
+/* tokenizer_meta_write - m under its keys, in a list of metadata (copied). ERR_MEMORY. */
+struct metas;
+enum err tokenizer_meta_write(const struct tokenizer_meta *m, struct metas *out,
+                              struct err_note *note);
+
 /* Copies what it needs. Errors as tokenizer_from_table. */
 enum err tokenizer_from_meta(const struct tokenizer_meta *m, struct tokenizer **out,
                              struct err_note *note);
