@@ -21,7 +21,7 @@ static void fail(struct meta_reader *r, enum err code, const char *key, const ch
         r->rc = err_set(r->note, code, "%s: metadata %s.%s %s", r->t->path, r->prefix, key, what);
 }
 
-bool meta_has(const struct meta_reader *r, const char *key)
+static bool has(const struct meta_reader *r, const char *key)
 {
     char full[KEY_BYTES_MAX];
     key_of(r, key, full);
@@ -57,7 +57,7 @@ uint32_t meta_u32(struct meta_reader *r, const char *key, uint32_t fallback)
 
 uint32_t meta_need_u32(struct meta_reader *r, const char *key)
 {
-    if (!meta_has(r, key))
+    if (!has(r, key))
         fail(r, ERR_FORMAT, key, "is missing");
     return meta_u32(r, key, 1);
 }
@@ -181,9 +181,7 @@ static void read_common(struct hparams *h, struct meta_reader *r)
         h->n_ff_expert = meta_u32(r, "expert_feed_forward_length", h->n_ff);
         h->expert_weights_norm = meta_bool(r, "expert_weights_norm", true);
     }
-    char key[KEY_BYTES_MAX];
-    key_of(r, "attention.layer_norm_rms_epsilon", key);
-    if (!table_meta(r->t, key))
+    if (!has(r, "attention.layer_norm_rms_epsilon"))
         fail(r, ERR_FORMAT, "attention.layer_norm_rms_epsilon", "is missing");
     h->norm_eps = meta_f64(r, "attention.layer_norm_rms_epsilon", 1e-5);
     h->attn_scale = meta_f64(r, "attention.scale", 0.0);

@@ -72,10 +72,6 @@ struct hparams {
 /* hparams_read - the architecture's name, then its numbers. Errors name the key. */
 enum err hparams_read(const struct table *t, struct hparams *h, struct err_note *note);
 
-static inline const struct rope_params *hparams_rope(const struct hparams *h, uint32_t layer)
-{
-    return h->windowed[layer] ? &h->rope_windowed : &h->rope;
-}
 static inline uint32_t hparams_window(const struct hparams *h, uint32_t layer)
 {
     return h->windowed[layer] ? h->window : 0;
@@ -92,7 +88,6 @@ uint32_t meta_u32(struct meta_reader *r, const char *key, uint32_t fallback);
 uint32_t meta_need_u32(struct meta_reader *r, const char *key);
 double meta_f64(struct meta_reader *r, const char *key, double fallback);
 bool meta_bool(struct meta_reader *r, const char *key, bool fallback);
-bool meta_has(const struct meta_reader *r, const char *key);
 
 /* hparams_windows - which layers have the window: by the file's pattern, else all but each
  * period-th (period 0: all, 1: none). window_default stands where the file names none. */

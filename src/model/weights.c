@@ -32,12 +32,6 @@ static const struct slot_info layer_slots[LAYER_SLOT_COUNT] = {LAYER_SLOT_LIST(S
 #undef SLOT_INFO
 _Static_assert(LAYER_SLOT_COUNT <= 64, "a set of layer slots is 64 bits");
 
-const struct slot_info *global_slot_info(enum global_slot slot)
-{
-    CHECK((unsigned)slot < GLOBAL_SLOT_COUNT);
-    return &global_slots[slot];
-}
-
 const struct slot_info *layer_slot_info(enum layer_slot slot)
 {
     CHECK((unsigned)slot < LAYER_SLOT_COUNT);

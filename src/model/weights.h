@@ -14,7 +14,6 @@ struct slot_info {
     bool is_vector;
     uint8_t dim[3]; /* letters, see weights.c */
 };
-const struct slot_info *global_slot_info(enum global_slot slot);
 const struct slot_info *layer_slot_info(enum layer_slot slot);
 
 struct layer_weights {

@@ -12,7 +12,7 @@ struct patched {
     char *bytes;
 };
 
-/* Where `find` (its length up to the last non-zero byte of the literal) is; the first place. */
+/* The first place of some bytes. */
 static inline char *patch_find(char *bytes, size_t n_bytes, const char *find, size_t length)
 {
     char *at = memmem(bytes, n_bytes, find, length);

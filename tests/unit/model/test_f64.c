@@ -3,13 +3,10 @@
  * Vectors: tests/golden/model, made by tools/mktiny.py. */
 #include "lib/test.h"
 
-#include <dirent.h>
 #include <math.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/threads.h"
-#include "format/gguf.h"
 #include "model/model.h"
 #include "unit/model/tiny.h"
 

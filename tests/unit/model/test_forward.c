@@ -141,7 +141,7 @@ static struct distance distance_of(const double *want, const float *got, uint32_
 }
 
 /* These models are random with attention peaked far beyond real ones and expert choices that nearly
- * tie, so rounding shows. A wrong window, scale, bias or rotation gives a KL of 1 and more. */
+ * tie, so rounding shows. A wrong window, scale, bias or rotation shows far more. */
 static void the_exact_profile_is_near_f64(void **state)
 {
     (void)state;
@@ -157,8 +157,13 @@ static void the_exact_profile_is_near_f64(void **state)
         struct distance d = distance_of(want, got, n, v);
         printf("%-14s KL %.1e, logits off by %.1f %% (rms), at most %.2f\n", tiny_names[i], d.kl,
                100 * d.rms, d.worst);
-        assert_true(d.kl < 0.1);
-        assert_true(d.rms < 0.2);
+        /* Halves and bfloat16s meet float activations: only the cache rounds. */
+        enum dtype t = table_tensor(&r.tiny.table, "blk.0.attn_q.weight")
+                           ? table_tensor(&r.tiny.table, "blk.0.attn_q.weight")->dtype
+                           : DTYPE_Q8_0;
+        bool plain = t == DTYPE_F16 || t == DTYPE_BF16;
+        assert_true(d.kl < (plain ? 1e-3 : 0.1));
+        assert_true(d.rms < (plain ? 0.01 : 0.2));
         mem_free(want);
         mem_free(got);
         runner_close(&r);

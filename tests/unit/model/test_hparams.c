@@ -18,10 +18,10 @@ static void numbers_and_choices_are_read(void **state)
     assert_int_equal(h.window, 40);
     for (uint32_t i = 0; i < 7; i++)
         assert_int_equal(h.windowed[i], i != 5);
-    assert_int_equal(hparams_rope(&h, 5)->scaling, ROPE_SCALING_LINEAR);
-    assert_true(hparams_rope(&h, 5)->theta == 1e6);
-    assert_int_equal(hparams_rope(&h, 0)->scaling, ROPE_SCALING_NONE);
-    assert_true(hparams_rope(&h, 0)->theta == 1e4);
+    assert_int_equal(h.rope.scaling, ROPE_SCALING_LINEAR);
+    assert_true(h.rope.theta == 1e6);
+    assert_int_equal(h.rope_windowed.scaling, ROPE_SCALING_NONE);
+    assert_true(h.rope_windowed.theta == 1e4);
     patched_close(&p);
     patched_open(&p, "phi3-long", NULL, NULL, 0);
     assert_ok(hparams_read(&p.table, &h, NULL));
