@@ -7,7 +7,7 @@ For each architecture: a folder of a few kilobytes, and expected.txt: a line "KE
 metadata key of the architecture and a line "SHA256 TYPE SHAPE NAME" for each tensor of the GGUF file
 that llama.cpp's convert_hf_to_gguf.py makes, in the notation of docs/formats/identity.md. Two more
 folders are in bitsandbytes' 4-bit types; there the hash is of the values, in binary32, that
-bitsandbytes itself decodes.
+bitsandbytes itself decodes. llama64 is what they were quantised from.
 """
 import hashlib
 import json
@@ -74,7 +74,7 @@ def write_bnb(out, kind, nested, state):
         if not name.endswith("_proj.weight"):
             packed[name] = w
             continue
-        q, quant_state = quantize_4bit(w, blocksize=64, quant_type=kind, compress_statistics=nested)
+        q, quant_state = quantize_4bit(w.float(), blocksize=64, quant_type=kind, compress_statistics=nested)
         packed[name] = q
         for key, value in quant_state.as_dict(packed=True).items():
             packed[f"{name}.{key}"] = value
@@ -93,11 +93,13 @@ def write_bnb(out, kind, nested, state):
 
 def make_bnb(mkhf, tmp, out):
     from safetensors.torch import load_file
-    mkhf.MODELS["llama"][2]["dtype"] = "float32"
     mkhf.make(tmp, "llama", {**SMALL, "hidden_size": 64, "intermediate_size": 128, "head_dim": 32,
                              "num_hidden_layers": 1})
     state = load_file(tmp / "llama" / "model.safetensors")
     config = json.loads((tmp / "llama" / "config.json").read_text())
+    (out / "llama64").mkdir(parents=True, exist_ok=True)
+    for name in ("config.json", "model.safetensors"):
+        (out / "llama64" / name).write_bytes((tmp / "llama" / name).read_bytes())
     for kind, nested in [("nf4", True), ("fp4", False)]:
         target = out / ("bnb_" + kind)
         target.mkdir(parents=True, exist_ok=True)
