@@ -193,7 +193,7 @@ static bool call_raise(struct jrun *r, struct jcall *call, struct jval *out)
 {
     if (!jval_str(r, call->bound[0], out))
         return false;
-    struct str text = jval_text(*out);
+    struct str text = out->s->n_bytes ? jval_text(*out) : STR("the template refused");
     r->err = err_set(r->note, ERR_FORMAT, "%.*s", STR_ARG(text));
     return false;
 }
