@@ -47,6 +47,14 @@ static int next_of_text(struct jrun *r, struct jiter *it, struct jval *out)
     return jtext_str(r, (struct str){s->ptr + it->at - n, (size_t)n}, out) ? 1 : -1;
 }
 
+/* Generators stand on generators: each is a level of depth. */
+static int next_of_generator(struct jrun *r, struct jiter *it, struct jval *out)
+{
+    int more = jrun_enter(r) ? it->source.gen->next(r, it->source.gen, out) : -1;
+    jrun_leave(r);
+    return more;
+}
+
 int jiter_next(struct jrun *r, struct jiter *it, struct jval *out)
 {
     if (!jrun_step(r, 1))
@@ -73,7 +81,7 @@ int jiter_next(struct jrun *r, struct jiter *it, struct jval *out)
     case J_STR:
         return next_of_text(r, it, out);
     case J_ITER:
-        return it->source.gen->next(r, it->source.gen, out);
+        return next_of_generator(r, it, out);
     default:
         return 0;
     }

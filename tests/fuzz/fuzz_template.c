@@ -10,7 +10,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
 static const char conversation[] =
-    "[{\"role\": \"system\", \"content\": \"Sys\"}, {\"role\": \"user\", \"content\": \" \\u00e9 \"},"
+    "[{\"role\": \"system\", \"content\": \"Sys\"}, "
+    "{\"role\": \"user\", \"content\": \" \\u00e9 \"},"
     "{\"role\": \"assistant\", \"content\": null, \"tool_calls\": [{\"id\": \"1\", \"function\":"
     "{\"name\": \"f\", \"arguments\": {\"a\": [1, 2.5, true]}}}]}]";
 

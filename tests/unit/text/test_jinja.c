@@ -146,6 +146,10 @@ static void limits_hold(void **state)
         {"{% set ns = namespace() %}{% set ns.me = ns %}{{ ns }}", "nests deeper than"},
         {"{% set ns = namespace(l=[]) %}{% for a in range(9999) %}{% set ns.l = [ns.l] %}"
          "{% endfor %}{{ ns.l | tojson }}", "nests deeper than"},
+        {"{% set ns = namespace(g=[1]) %}{% for a in range(5000) %}"
+         "{% set ns.g = ns.g | map('string') %}{% endfor %}{{ ns.g | list }}", "nests deeper"},
+        {"{% set ns = namespace(l=()) %}{% for a in range(9999) %}{% set ns.l = (ns.l,) %}"
+         "{% endfor %}{{ {ns.l: 1} }}", "nests deeper"},
         {"{% for a in range(9999) %}{{ '                                ' * 9999 }}{% endfor %}",
          "takes more than"},
     };
