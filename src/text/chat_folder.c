@@ -81,7 +81,8 @@ static enum err add_config(struct chat_folder *f, const char *folder, struct err
     enum err rc = file_read(path, CONFIG_BYTES_MAX, &text, &n_bytes, note);
     if (rc)
         return rc;
-    json_t *config = json_loadb(text, n_bytes, 0, &error);
+    /* Numbers do not matter here, but integers of more than 64 bits do occur. */
+    json_t *config = json_loadb(text, n_bytes, JSON_DECODE_INT_AS_REAL, &error);
     mem_free(text);
     if (!config)
         return err_set(note, ERR_FORMAT, "%s: line %d: %s", path, error.line, error.text);

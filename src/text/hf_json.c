@@ -4,8 +4,12 @@
 enum err hf_parse(struct str bytes, const char *what, json_t **out, struct err_note *note)
 {
     json_error_t error;
-    *out = json_loadb(bytes.len ? bytes.ptr : "", bytes.len,
-                      JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    const char *text = bytes.len ? bytes.ptr : "";
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    *out = json_loadb(text, bytes.len, flags, &error);
+    /* Most tokenizer_config.json say "no limit" by an integer of 31 digits. */
+    if (!*out && json_error_code(&error) == json_error_numeric_overflow)
+        *out = json_loadb(text, bytes.len, flags | JSON_DECODE_INT_AS_REAL, &error);
     if (!*out)
         return err_set(note, ERR_FORMAT, "%s, line %d: %s", what, error.line, error.text);
     if (json_is_object(*out))
