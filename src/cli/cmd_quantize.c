@@ -7,6 +7,7 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/say.h"
+#include "format/bnb_write.h"
 #include "format/quantize.h"
 
 enum { REMARKS_SHOWN = 8 };
@@ -90,6 +91,33 @@ static int quantize(const char *in, const char *out, struct quantize_options *o,
     return EXIT_OK;
 }
 
+/* The types of bitsandbytes have no GGUF: they go from folder to folder. */
+static int quantize_folder(const char *in, const char *out, enum dtype type, bool json)
+{
+    struct err_note note = {""};
+    struct progress bar;
+    uint64_t start_ns = clock_ns();
+    const struct bnb_job job = {in, out, type, progress_show, &bar};
+    progress_begin(&bar, "quantising");
+    enum err rc = bnb_write_folder(&job, &note);
+    progress_end(&bar);
+    if (rc)
+        return say_error(rc, &note);
+    double seconds = (double)(clock_ns() - start_ns) * 1e-9;
+    if (!json) {
+        printf("%s: %s in the layout of bitsandbytes, in %.1f s\n", out, dtype_info(type)->name,
+               seconds);
+        return EXIT_OK;
+    }
+    json_t *all = json_pack("{s:o?,s:s,s:f}", "path", json_string(out), "type",
+                            dtype_info(type)->name, "seconds", seconds);
+    CHECK(all);
+    json_dumpf(all, stdout, JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(all);
+    return EXIT_OK;
+}
+
 int cmd_quantize(int argc, char **argv)
 {
     bool json = false;
@@ -107,11 +135,12 @@ int cmd_quantize(int argc, char **argv)
     const struct arg_command command = {
         .name = "quantize",
         .summary = "rewrite a model with smaller weights",
-        .usage = "quantize [options] IN OUT.gguf TYPE",
+        .usage = "quantize [options] IN OUT TYPE",
         .about = "TYPE is a mix: Q4_K_M and Q5_K_M are good choices, Q8_0 is nearly lossless.\n"
                  "Mixes: Q2_K Q3_K_S Q3_K_M Q3_K_L Q4_K_S Q4_K_M Q5_K_S Q5_K_M Q6_K IQ4_NL IQ4_XS\n"
                  "       Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 MXFP4 (experts; Q8_0 elsewhere) F16 BF16 F32\n"
-                 "Rows that a type's block does not divide take a type with blocks of 32, or F16.",
+                 "Rows that a type's block does not divide take a type with blocks of 32, or F16.\n"
+                 "NF4, FP4: IN is a Hugging Face folder, and so is OUT, as bitsandbytes has them.",
         .options = options,
         .n_options = COUNT_OF(options),
         .examples = "isobit quantize model-f16.gguf model-q4_k_m.gguf Q4_K_M",
@@ -127,6 +156,9 @@ int cmd_quantize(int argc, char **argv)
         args_help(&command, stdout);
         return EXIT_OK;
     }
+    enum dtype type;
+    if (dtype_from_name(args.positional[2], &type) && (type == DTYPE_NF4 || type == DTYPE_FP4))
+        return quantize_folder(args.positional[0], args.positional[1], type, json);
     o.mix = mix_find(args.positional[2]);
     if (!o.mix)
         return unknown_type(args.positional[2]);

@@ -58,7 +58,7 @@ static void files_come_before_the_config(void **state)
     const struct folder *f = *state;
     struct chat_folder c;
     char path[200];
-    put(f, "tokenizer_config.json", "{\"chat_template\": \"old\"}");
+    put(f, "tokenizer_config.json", "{\"chat_template\": \"old\", \"n\": 1000000000000000000000}");
     assert_ok(chat_folder_read(&c, f->path, NULL));
     assert_int_equal(c.n_choices, 1);
     assert_choice(&c, 0, "default", "old");
