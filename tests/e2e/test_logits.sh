@@ -5,6 +5,9 @@ source "$(dirname "$0")/lib.sh"
 ids=$(seq 1 7 764 | awk '{ printf "%s%d", (NR > 1 ? "," : ""), $1 % 53 }') # 110 of them
 isas=$("$isobit" selftest --json 2>/dev/null | sed -n 's/.*"isa": "\(.*\)".*/\1/p')
 [ -n "$isas" ] || fail "selftest names no instruction set"
+expect 0 "$isobit" selftest --vectors
+says out "exact-1 "
+grep -q DIFFERS "$tmp/out" && fail "this machine's arithmetic"
 
 for model in llama gpt-oss phi3-long; do
     file=tests/golden/model/$model.gguf
