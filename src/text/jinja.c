@@ -9,7 +9,7 @@
 #include "text/jinja_run.h"
 
 enum {
-    SOURCE_BYTES_MAX = 4 << 20,
+    SOURCE_BYTES_MAX = 1 << 20,
     TEMPLATE_BYTES_MAX = 256 << 20 /* of a parsed template */
 };
 

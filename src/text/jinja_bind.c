@@ -10,6 +10,8 @@
 #include "base/check.h"
 #include "text/jinja_run.h"
 
+enum { FRAME_NAMES_MAX = 4096 };
+
 struct jbind {
     struct jinja *t;
     enum err err;
@@ -67,6 +69,11 @@ static struct jdecl *frame_declare(struct jbind *b, struct jframe *frame, struct
 {
     int i = frame_find(frame, name);
     if (i < 0) {
+        if (frame->n_decls >= FRAME_NAMES_MAX && b->err == ERR_OK)
+            b->err = err_set(b->note, ERR_LIMIT, "a template uses more than %d names in one scope",
+                             FRAME_NAMES_MAX);
+        if (b->err != ERR_OK)
+            return NULL;
         if (frame->n_decls == frame->n_reserved) {
             int n = frame->n_reserved ? frame->n_reserved * 2 : 8;
             struct jdecl *decls = arena_alloc(&b->t->arena, (size_t)n * sizeof *decls);

@@ -22,7 +22,7 @@ static const struct jval *context_find(const struct jrun *r, struct str name)
 }
 
 /* What the frame's variables hold on entry. */
-static void fill_frame(struct jrun *r, const struct jframe *frame, struct jenv *env)
+static bool fill_frame(struct jrun *r, const struct jframe *frame, struct jenv *env)
 {
     for (int i = 0; i < frame->n_decls; i++) {
         const struct jdecl *decl = &frame->decls[i];
@@ -37,6 +37,7 @@ static void fill_frame(struct jrun *r, const struct jframe *frame, struct jenv *
         }
         env->slots[i] = found ? *found : jval_missing();
     }
+    return jrun_step(r, (size_t)frame->n_decls);
 }
 
 bool jrun_enter_frame(struct jrun *r, const struct jframe *frame, struct jenv *parent)
@@ -49,9 +50,8 @@ bool jrun_enter_frame(struct jrun *r, const struct jframe *frame, struct jenv *p
     if (!env)
         return false;
     env->parent = parent;
-    fill_frame(r, frame, env);
     r->env = env;
-    return true;
+    return fill_frame(r, frame, env);
 }
 
 static bool assign_namespace(struct jrun *r, const struct jnode *target, struct jval v)
@@ -262,7 +262,8 @@ static enum jflow loop_body(struct jrun *r, struct jloop *loop, struct jenv **en
         *env = r->env;
     } else {
         r->env = *env;
-        fill_frame(r, node->frame, r->env);
+        if (!fill_frame(r, node->frame, r->env))
+            return JFLOW_ERROR;
     }
     r->env->slots[node->slots_used[0]] = (struct jval){.kind = J_LOOP, .loop = loop};
     if (!assign(r, node->a, loop->current))

@@ -126,6 +126,12 @@ static size_t find_text(struct str s, struct str part, size_t from, bool is_last
     return SIZE_MAX;
 }
 
+/* Charges a search, which from the right may compare the part at every place. */
+static bool charge_search(struct jrun *r, struct str s, struct str part, bool is_last)
+{
+    return jrun_step(r, s.len / 64 * (1 + (is_last ? part.len / 64 : 0)));
+}
+
 static bool add_piece(struct jrun *r, struct jlist *l, struct jval self, size_t from, size_t to)
 {
     struct jval v;
@@ -220,6 +226,8 @@ static bool split_method(struct jrun *r, struct jval self, struct jcall *call, b
             return false;
         if (sep.len == 0)
             return jrun_fail(r, "empty separator");
+        if (!charge_search(r, jval_text(self), sep, is_last))
+            return false;
         ok = split_at(r, self, sep, n_max, is_last, l);
     }
     for (size_t i = 0; is_last && i < l->n / 2; i++) {
@@ -299,6 +307,8 @@ static bool find_method(struct jrun *r, struct jval self, struct jcall *call, bo
         !text_range(r, self, call->bound[1], call->bound[2], &from, &to, &in_range))
         return false;
     if (in_range) {
+        if (!charge_search(r, s, part, is_last))
+            return false;
         found = find_text(str_sub(s, from, to), part, is_last ? to - from : 0, is_last);
         found = found == SIZE_MAX ? found : from + found;
     }
@@ -399,7 +409,7 @@ static bool partition(struct jrun *r, struct jval self, struct jcall *call, bool
 {
     struct str sep, s = jval_text(self);
     struct jlist *l = jlist_new(r, 3);
-    if (!l || !need_str(r, call->bound[0], &sep) || !jrun_step(r, s.len / 64))
+    if (!l || !need_str(r, call->bound[0], &sep) || !charge_search(r, s, sep, is_last))
         return false;
     if (sep.len == 0)
         return jrun_fail(r, "empty separator");

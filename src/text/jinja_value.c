@@ -89,7 +89,7 @@ bool jtext_add(struct jrun *r, struct str text)
 {
     buf_add(r->out, text.ptr, text.len);
     if (!r->out->failed)
-        return jrun_step(r, text.len / 64);
+        return jrun_step(r, 1 + text.len / 64);
     if (text.len > r->out->n_bytes_max - r->out->n_bytes)
         return jrun_limit(r, "the text takes more than %zu bytes", r->out->n_bytes_max);
     r->err = r->err == ERR_OK ? err_set(r->note, ERR_MEMORY, "no memory for a template's text")

@@ -150,6 +150,8 @@ static void limits_hold(void **state)
          "{% set ns.g = ns.g | map('string') %}{% endfor %}{{ ns.g | list }}", "nests deeper"},
         {"{% set ns = namespace(l=()) %}{% for a in range(9999) %}{% set ns.l = (ns.l,) %}"
          "{% endfor %}{{ {ns.l: 1} }}", "nests deeper"},
+        {"{% set s = 'a' * 1000000 %}{% set p = 'b' ~ 'a' * 500000 %}{{ s.rfind(p) }}", "steps"},
+        {"{{ 'a\nb' | indent(999999999999) }}", "takes more"},
         {"{% for a in range(9999) %}{{ '                                ' * 9999 }}{% endfor %}",
          "takes more than"},
     };
@@ -197,6 +199,24 @@ static void sources_nest_only_so_deep(void **state)
         assert_null(t);
         buf_release(&source);
     }
+}
+
+static void sources_are_only_so_large(void **state)
+{
+    struct err_note note;
+    struct jinja *t;
+    struct buf source;
+    (void)state;
+    buf_init(&source, BYTES_MAX);
+    for (int i = 0; i < 5000; i++)
+        buf_printf(&source, "{%% set name_%d = 1 %%}", i);
+    assert_int_equal(jinja_new(&t, (struct str){source.bytes, source.n_bytes}, &note), ERR_LIMIT);
+    assert_string_equal(note.text, "a template uses more than 4096 names in one scope");
+    while (source.n_bytes <= 1 << 20)
+        buf_str(&source, "text");
+    assert_int_equal(jinja_new(&t, (struct str){source.bytes, source.n_bytes}, &note), ERR_LIMIT);
+    assert_non_null(strstr(note.text, "1048576 is the limit"));
+    buf_release(&source);
 }
 
 static void output_has_its_own_limit(void **state)
@@ -280,6 +300,7 @@ int main(void)
         cmocka_unit_test(errors_say_where_and_why),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(sources_nest_only_so_deep),
+        cmocka_unit_test(sources_are_only_so_large),
         cmocka_unit_test(output_has_its_own_limit),
         cmocka_unit_test(one_template_renders_on_many_threads),
         cmocka_unit_test(no_memory_is_an_error),
