@@ -20,9 +20,10 @@ enum { WEIGHT_BITS = 40, SURPRISE_BITS = 16 };
 enum err sampler_init(struct sampler *s, uint32_t n_vocab, struct err_note *note)
 {
     s->n_vocab = n_vocab;
+    s->logits = mem_array(n_vocab, sizeof s->logits[0]);
     s->candidates = mem_array(n_vocab, sizeof s->candidates[0]);
     s->count = mem_array(n_vocab, sizeof s->count[0]);
-    if (s->candidates && s->count)
+    if (s->logits && s->candidates && s->count)
         return ERR_OK;
     sampler_release(s);
     return err_set(note, ERR_MEMORY, "out of memory for sampling over %u tokens", n_vocab);
@@ -30,6 +31,7 @@ enum err sampler_init(struct sampler *s, uint32_t n_vocab, struct err_note *note
 
 void sampler_release(struct sampler *s)
 {
+    mem_free(s->logits);
     mem_free(s->candidates);
     mem_free(s->count);
     *s = (struct sampler){0};
@@ -145,12 +147,17 @@ static void pop_heap(struct candidate *c, uint32_t n)
     sift_down(c, n - 1, 0);
 }
 
+/* Ascending with the logit; -0 equals +0. */
+static uint32_t rank_of(float logit)
+{
+    uint32_t bits = num_bits(logit + 0.0f);
+    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
 static void rank_by_logit(struct candidate *c, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t bits = num_bits(c[i].logit + 0.0f);
-        c[i].rank = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-    }
+    for (uint32_t i = 0; i < n; i++)
+        c[i].rank = rank_of(c[i].logit);
 }
 
 /* Pops the k first into c[0..k), in order. The rest is lost. */
@@ -214,28 +221,34 @@ static float clamp_logit(float x)
     return num_min(num_max(x, -LOGIT_MAX), LOGIT_MAX);
 }
 
-/* Candidates are still the whole vocabulary when penalties come first, but need not be. */
-static void stage_penalties(struct sampler *s, const struct iso_sampling *p, uint32_t n,
-                            const int32_t *tokens, uint32_t n_tokens)
+static float penalised(float l, uint32_t times, const struct iso_sampling *p)
+{
+    l = l > 0 ? l * num_recip(p->repeat_penalty) : l * p->repeat_penalty;
+    l = l - (float)times * p->frequency_penalty;
+    return clamp_logit(l - p->presence_penalty);
+}
+
+/* On all logits, or on the n candidates that are left. */
+static void stage_penalties(struct sampler *s, const struct iso_sampling *p, bool is_whole,
+                            uint32_t n, const int32_t *tokens, uint32_t n_tokens)
 {
     uint32_t window = p->n_penalty_window < n_tokens ? p->n_penalty_window : n_tokens;
-    float repeat_recip = num_recip(p->repeat_penalty);
     if (p->repeat_penalty == 1 && p->frequency_penalty == 0 && p->presence_penalty == 0)
         return;
-    for (uint32_t i = n_tokens - window; i < n_tokens; i++)
+    tokens += n_tokens - window;
+    for (uint32_t i = 0; i < window; i++)
         s->count[tokens[i]]++;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t times = s->count[s->candidates[i].token];
-        if (times == 0)
-            continue;
-        float l = s->candidates[i].logit;
-        l = l > 0 ? l * repeat_recip : l * p->repeat_penalty;
-        l = l - (float)times * p->frequency_penalty;
-        l = l - p->presence_penalty;
-        s->candidates[i].logit = clamp_logit(l);
+    for (uint32_t i = 0; !is_whole && i < n; i++) {
+        struct candidate *c = &s->candidates[i];
+        if (s->count[c->token])
+            c->logit = penalised(c->logit, s->count[c->token], p);
     }
-    for (uint32_t i = n_tokens - window; i < n_tokens; i++)
+    for (uint32_t i = 0; i < window; i++) {
+        uint32_t times = s->count[tokens[i]];
+        if (is_whole && times)
+            s->logits[tokens[i]] = penalised(s->logits[tokens[i]], times, p);
         s->count[tokens[i]] = 0;
+    }
 }
 
 static void stage_temperature(struct candidate *c, uint32_t n, float temperature)
@@ -251,6 +264,27 @@ static uint32_t stage_top_k(struct candidate *c, uint32_t n, uint32_t k)
         return n;
     rank_by_logit(c, n);
     return keep_first(c, n, k);
+}
+
+static struct candidate worst_first(float logit, uint32_t token)
+{
+    uint64_t rank = (uint64_t)~rank_of(logit) << 32 | token;
+    return (struct candidate){.logit = logit, .token = (int32_t)token, .rank = rank};
+}
+
+/* The same from all logits: a heap whose first is the worst of the k best so far. */
+static uint32_t top_k_of_all(const float *logits, uint32_t n, uint32_t k, struct candidate *c)
+{
+    for (uint32_t i = 0; i < k; i++)
+        c[i] = worst_first(logits[i], i);
+    make_heap(c, k);
+    for (uint32_t i = k; i < n; i++) {
+        if (!(logits[i] > c[0].logit)) /* of equal logits the lower id stays */
+            continue;
+        c[0] = worst_first(logits[i], i);
+        sift_down(c, k, 0);
+    }
+    return k;
 }
 
 static uint32_t stage_top_p(struct candidate *c, uint32_t n, float p)
@@ -297,13 +331,14 @@ static uint32_t stage_typical(struct candidate *c, uint32_t n, float p)
     return keep_mass(c, n, p, total);
 }
 
+/* A stage over the candidates that are left. */
 static uint32_t run_stage(struct sampler *s, const struct iso_sampling *p, enum iso_stage stage,
                           uint32_t n, const int32_t *tokens, uint32_t n_tokens)
 {
     struct candidate *c = s->candidates;
     switch (stage) {
     case ISO_STAGE_PENALTIES:
-        stage_penalties(s, p, n, tokens, n_tokens);
+        stage_penalties(s, p, false, n, tokens, n_tokens);
         return n;
     case ISO_STAGE_TOP_K:
         return stage_top_k(c, n, p->top_k);
@@ -328,13 +363,13 @@ static void load(struct sampler *s, const float *logits)
         s->candidates[i] = (struct candidate){.logit = logits[i], .token = (int32_t)i};
 }
 
-static int32_t best(const struct candidate *c, uint32_t n)
+static int32_t best(const float *logits, uint32_t n)
 {
     uint32_t best_i = 0;
     for (uint32_t i = 1; i < n; i++)
-        if (c[i].logit > c[best_i].logit)
+        if (logits[i] > logits[best_i])
             best_i = i;
-    return c[best_i].token;
+    return (int32_t)best_i;
 }
 
 static bool has_stage(const struct iso_sampling *p, enum iso_stage stage)
@@ -375,21 +410,32 @@ static int32_t draw(const struct iso_sampling *p, struct candidate *c, uint32_t 
 int32_t sampler_choose(struct sampler *s, const struct iso_sampling *p, const float *logits,
                        const int32_t *tokens, uint32_t n_tokens)
 {
-    struct candidate *c = s->candidates;
     uint32_t n = s->n_vocab;
-    load(s, logits);
-    for (size_t i = 0; i < p->n_bias; i++) {
-        struct candidate *biased = &c[p->bias[i].token];
-        biased->logit = clamp_logit(biased->logit + p->bias[i].bias);
+    int i = 0;
+    memcpy(s->logits, logits, n * sizeof logits[0]);
+    for (size_t k = 0; k < p->n_bias; k++) {
+        float *l = &s->logits[p->bias[k].token];
+        *l = clamp_logit(*l + p->bias[k].bias);
     }
     if (p->temperature == 0) {
         if (has_stage(p, ISO_STAGE_PENALTIES))
-            stage_penalties(s, p, n, tokens, n_tokens);
-        return best(c, n);
+            stage_penalties(s, p, true, n, tokens, n_tokens);
+        return best(s->logits, n);
     }
-    for (int i = 0; p->order[i] != ISO_STAGE_END; i++)
+    /* The usual first two stages do not need every token as a candidate. */
+    if (p->order[i] == ISO_STAGE_PENALTIES) {
+        stage_penalties(s, p, true, n, tokens, n_tokens);
+        i++;
+    }
+    if (p->order[i] == ISO_STAGE_TOP_K && p->top_k > 0 && p->top_k < n) {
+        n = top_k_of_all(s->logits, n, p->top_k, s->candidates);
+        i++;
+    } else {
+        load(s, s->logits);
+    }
+    for (; p->order[i] != ISO_STAGE_END; i++)
         n = run_stage(s, p, p->order[i], n, tokens, n_tokens);
-    return draw(p, c, n, n_tokens);
+    return draw(p, s->candidates, n, n_tokens);
 }
 
 /* ---- log-probabilities --------------------------------------------------------------------- */

@@ -35,7 +35,8 @@ struct candidate {
 
 struct sampler {
     uint32_t n_vocab;
-    struct candidate *candidates; /* [n_vocab] scratch */
+    float *logits; /* [n_vocab] scratch: all candidates, as long as none is dropped */
+    struct candidate *candidates; /* [n_vocab] scratch: those that are left */
     uint32_t *count;              /* [n_vocab] scratch, all 0 between calls */
 };
 
