@@ -13,7 +13,7 @@
 #define V VEC_BYTES
 
 /* Codes of 32 columns. Vector j / 2 of nibbles: j even below, odd above. */
-enum { NIBBLES = 4 * V, FIFTHS = V + 4 * V, SIXTHS = 6 * V, TWOS = 2 * V, THREES = 3 * V };
+enum { NIBBLES = 4 * V, FIFTHS = 5 * V, SIXTHS = 6 * V, TWOS = 2 * V, THREES = 3 * V };
 
 /* What the codes of IQ4_NL, IQ4_XS and MXFP4 stand for, as in tensor/quant/iq4.c. */
 static const int8_t iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
@@ -25,23 +25,38 @@ static inline VI weights_4(const uint8_t *p, int j)
     return vi_and(vi_srl(vi_load(p + j / 2 * V), j % 2 * 4), vi_set1_8(15));
 }
 
-static inline VI shifted(VI a, int left)
+static inline VI low_bits(VI a, int right, int mask)
 {
-    return left >= 0 ? vi_sll(a, left) : vi_srl(a, -left);
+    return vi_and(vi_srl(a, right), vi_set1_8(mask));
+}
+static inline VI or_bits(VI a, int left, int mask, VI b)
+{
+    return vi_and_or(left >= 0 ? vi_sll(a, left) : vi_srl(a, -left), vi_set1_8(mask), b);
 }
 
-/* One vector of fifth bits (bit j of a byte: vector j), then nibbles. */
+/* Five vectors whose low five bits are codes 0 to 4; their top bits hold the others: 5 in A (three
+ * bits) and B's upper two, 6 in C and D likewise, 7 in E, B's lowest and D's lowest. */
 static inline VI weights_5(const uint8_t *p, int j)
 {
-    return vi_and_or(shifted(vi_load(p), 4 - j), vi_set1_8(16), weights_4(p + V, j));
+    if (j < 5)
+        return vi_and(vi_load(p + j * V), vi_set1_8(31));
+    if (j < 7) {
+        const uint8_t *a = p + (j == 5 ? 0 : 2 * V);
+        return or_bits(vi_load(a + V), -3, 24, low_bits(vi_load(a), 5, 7));
+    }
+    VI e = low_bits(vi_load(p + 4 * V), 5, 7);
+    return or_bits(vi_load(p + 3 * V), -1, 16, or_bits(vi_load(p + V), -2, 8, e));
 }
 
-/* Twice, for 16 columns each: two vectors of nibbles, one of two-bit fields (vector j: bits 2j). */
+/* Twice, for 16 columns each: three vectors whose low six bits are codes 0 to 2 and whose top bits
+ * together are code 3, low bits first. */
 static inline VI weights_6(const uint8_t *p, int j)
 {
     const uint8_t *half = p + j / 4 * 3 * V;
-    return vi_and_or(shifted(vi_load(half + 2 * V), 4 - 2 * (j % 4)), vi_set1_8(48),
-                     weights_4(half, j % 4));
+    if (j % 4 < 3)
+        return vi_and(vi_load(half + j % 4 * V), vi_set1_8(63));
+    VI low = low_bits(vi_load(half), 6, 3);
+    return or_bits(vi_load(half + 2 * V), -2, 48, or_bits(vi_load(half + V), -4, 12, low));
 }
 
 /* Two vectors of two-bit fields, of 16 columns each. */
@@ -53,8 +68,7 @@ static inline VI weights_2(const uint8_t *p, int j)
 /* One vector of third bits, then two-bit fields; 28 is added so that the bias is 32. */
 static inline VI weights_3(const uint8_t *p, int j)
 {
-    VI w = vi_and_or(shifted(vi_load(p), 2 - j), vi_set1_8(4), weights_2(p + V, j));
-    return vi_add8(w, vi_set1_8(28));
+    return vi_add8(or_bits(vi_load(p), 2 - j, 4, weights_2(p + V, j)), vi_set1_8(28));
 }
 
 static inline VI weights_8(const uint8_t *p, int j)

@@ -154,6 +154,20 @@ static const struct pack_format *pack_format(enum dtype t)
     return formats[t].bits ? &formats[t] : NULL;
 }
 
+/* Bits of code j of 8 where weights_5 finds them. */
+static void put_five(uint8_t *at, int j, int v)
+{
+    static const uint8_t to[3][5][2] = {/* codes 5, 6, 7: vector and place of each bit */
+                                        {{0, 5}, {0, 6}, {0, 7}, {1, 6}, {1, 7}},
+                                        {{2, 5}, {2, 6}, {2, 7}, {3, 6}, {3, 7}},
+                                        {{4, 5}, {4, 6}, {4, 7}, {1, 5}, {3, 5}}};
+    for (int k = 0; k < 5; k++)
+        if (j < 5)
+            at[j * V] |= (uint8_t)(v & 1 << k);
+        else
+            at[to[j - 5][k][0] * V] |= (uint8_t)((v >> k & 1) << to[j - 5][k][1]);
+}
+
 /* 32 columns of codes from column `from` to one body. */
 static void body_write(const struct pack *p, int bits, int from, uint8_t *to, uint32_t n_bytes)
 {
@@ -174,12 +188,13 @@ static void body_write(const struct pack *p, int bits, int from, uint8_t *to, ui
                 at[j / 2 * V] |= (uint8_t)(v << j % 2 * 4);
                 break;
             case 5:
-                at[0] |= (uint8_t)(v >> 4 << j);
-                at[V + j / 2 * V] |= (uint8_t)((v & 15) << j % 2 * 4);
+                put_five(at, j, v);
                 break;
             case 6:
-                half[j % 4 / 2 * V] |= (uint8_t)((v & 15) << j % 2 * 4);
-                half[2 * V] |= (uint8_t)(v >> 4 << j % 4 * 2);
+                for (int k = 0; k < 3 && j % 4 == 3; k++)
+                    half[k * V] |= (uint8_t)((v >> 2 * k & 3) << 6);
+                if (j % 4 < 3)
+                    half[j % 4 * V] |= (uint8_t)v;
                 break;
             default:
                 at[j * V] = (uint8_t)v;
