@@ -5,6 +5,7 @@
 #include "format/quantize.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,7 +15,12 @@
 #include "format/gguf_write.h"
 #include "tensor/quant/quant.h"
 
-enum { TASK_ELEMENTS = 1 << 15, QUANTIZATION_VERSION = 2 };
+enum {
+    TASK_ELEMENTS = 1 << 15,
+    SAMPLE_ROWS = 256,
+    SAMPLE_ROWS_MIN = 16,
+    QUANTIZATION_VERSION = 2,
+};
 
 struct job {
     const struct table *table;
@@ -24,6 +30,8 @@ struct job {
     size_t tensor_i;           /* the one being written */
     float *scratch;            /* a row for each thread */
     size_t scratch_len;        /* the longest row */
+    float *importance;         /* of the columns of the tensor being written */
+    bool is_uneven;            /* importance is to be used */
 };
 
 /* Rows of one tensor, shared among threads. */
@@ -41,6 +49,36 @@ static uint64_t elements_of(const struct tensor_view *v)
     return v->dim[0] * tensor_rows(v);
 }
 
+/* Columns of much smaller weights than the others multiply much larger activations (outlier
+ * channels), so their errors count for more. Importance is the inverse of a column's mean square
+ * over a sample of rows, for columns below a quarter of the tensor's mean; true if there is one.
+ * docs/quantization.md has the measurement. */
+static bool columns_weigh(const struct tensor_view *v, float *row, float *importance)
+{
+    size_t k = v->dim[0];
+    uint64_t n_rows = tensor_rows(v), n_sampled = n_rows < SAMPLE_ROWS ? n_rows : SAMPLE_ROWS;
+    float mean = 0;
+    bool is_uneven = false;
+    if (n_rows < SAMPLE_ROWS_MIN)
+        return false;
+    memset(importance, 0, k * sizeof *importance);
+    for (uint64_t i = 0; i < n_sampled; i++) {
+        uint64_t from = i * n_rows / n_sampled;
+        quant_decode_row(v->dtype, (const uint8_t *)v->data + from * dtype_row_bytes(v->dtype, k),
+                         row, k);
+        for (size_t j = 0; j < k; j++)
+            importance[j] += row[j] * row[j];
+    }
+    for (size_t j = 0; j < k; j++)
+        mean += importance[j] / (float)k;
+    for (size_t j = 0; j < k; j++) {
+        bool is_small = importance[j] < mean * 0.25f;
+        is_uneven |= is_small;
+        importance[j] = is_small ? mean * 0.25f / fmaxf(importance[j], mean * 0x1p-16f) : 1;
+    }
+    return is_uneven && mean < INFINITY;
+}
+
 static void bad_note(struct batch *b, uint64_t element)
 {
     uint64_t seen = atomic_load(&b->bad);
@@ -54,12 +92,13 @@ static void rows_encode(void *context, size_t task_i, int worker)
     size_t k = b->from->dim[0], from_bytes = dtype_row_bytes(b->from->dtype, k);
     size_t to_bytes = dtype_row_bytes(b->to, k), bad;
     float *x = b->job->scratch + (size_t)worker * b->job->scratch_len;
+    const float *importance = b->job->is_uneven ? b->job->importance : NULL;
     uint64_t first = task_i * b->n_task_rows, end = first + b->n_task_rows;
     end = end < b->n_rows ? end : b->n_rows;
     for (uint64_t i = first; i < end; i++) {
         const uint8_t *in = (const uint8_t *)b->from->data + (b->row + i) * from_bytes;
         quant_decode_row(b->from->dtype, in, x, k);
-        if (!quant_encode_row(b->to, x, b->out + i * to_bytes, k, NULL, &bad))
+        if (!quant_encode_row(b->to, x, b->out + i * to_bytes, k, importance, &bad))
             bad_note(b, (b->row + i) * k + bad);
     }
 }
@@ -97,6 +136,8 @@ static enum err rows_make(void *context, const struct tensor_view *v, uint64_t r
             return err_wrap(note, rc, "%s", job->table->path);
         memcpy(out, (const uint8_t *)from->data + row * row_bytes, n_rows * row_bytes);
     } else {
+        if (row == 0)
+            job->is_uneven = columns_weigh(from, job->scratch, job->importance);
         struct batch b = {.job = job, .from = from, .to = v->dtype, .row = row, .n_rows = n_rows};
         b.out = out;
         b.n_task_rows = 1 + TASK_ELEMENTS / from->dim[0];
@@ -231,9 +272,13 @@ enum err table_quantize(const struct table *t, const char *path, const struct qu
     job.views = mem_array(t->n_tensors + 1, sizeof *job.views);
     enum err rc = job.views ? views_plan(&job, note) : ERR_MEMORY;
     if (!rc) {
-        job.scratch = mem_array((size_t)threads_count(o->threads) * (job.scratch_len + 16),
+        job.scratch = mem_array(((size_t)threads_count(o->threads) + 1) * (job.scratch_len + 16),
                                 sizeof *job.scratch);
-        rc = job.scratch ? file_write(&job, path, note) : ERR_MEMORY;
+        rc = job.scratch ? ERR_OK : ERR_MEMORY;
+    }
+    if (!rc) {
+        job.importance = job.scratch + (size_t)threads_count(o->threads) * (job.scratch_len + 16);
+        rc = file_write(&job, path, note);
     }
     if (rc == ERR_MEMORY)
         err_set(note, rc, "%s: out of memory while quantising", path);

@@ -228,6 +228,37 @@ static void quantised_sources_need_leave(void **state)
     assert_non_null(strstr(note.text, "blk.0.ffn_up.weight"));
 }
 
+static double small_columns_error(const float *x, const float *y)
+{
+    double sum = 0;
+    for (size_t i = 0; i < WIDTH * ROWS; i += 16)
+        sum += pow((double)x[i] - (double)y[i], 2);
+    return sqrt(sum);
+}
+
+/* Columns a hundred times smaller meet activations that much larger: their error is kept down. */
+static void small_columns_count_more(void **state)
+{
+    (void)state;
+    struct quantize_result result;
+    struct table out;
+    static float x[WIDTH * ROWS], plain[WIDTH * ROWS], got[WIDTH * ROWS];
+    static uint8_t blocks[144 * ROWS];
+    size_t bad;
+    for (size_t i = 0; i < WIDTH * ROWS; i++)
+        x[i] = weights[i] * (i % 16 == 0 ? 0.01f : 1.0f);
+    write_model(x, DTYPE_F32);
+    assert_true(quant_encode_row(DTYPE_Q4_K, x, blocks, WIDTH * ROWS, NULL, &bad));
+    quant_decode_row(DTYPE_Q4_K, blocks, plain, WIDTH * ROWS);
+    assert_ok(quantize(path_out, "Q4_K_S", false, 2, &result, NULL));
+    assert_ok(gguf_open(path_out, &out, NULL));
+    const struct tensor_view *v = table_tensor(&out, "blk.0.ffn_up.weight");
+    assert_int_equal(v->dtype, DTYPE_Q4_K);
+    quant_decode_row(DTYPE_Q4_K, v->data, got, WIDTH * ROWS);
+    assert_true(small_columns_error(x, got) < 0.25 * small_columns_error(x, plain));
+    table_close(&out);
+}
+
 static void full_disks_leave_nothing(void **state)
 {
     (void)state;
@@ -254,6 +285,7 @@ int main(void)
         cmocka_unit_test(every_mix),
         cmocka_unit_test(non_finite_values_are_named),
         cmocka_unit_test(quantised_sources_need_leave),
+        cmocka_unit_test(small_columns_count_more),
         cmocka_unit_test(full_disks_leave_nothing),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
