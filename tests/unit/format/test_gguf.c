@@ -372,6 +372,30 @@ static void scales_that_are_not_finite(void **state)
     }
 }
 
+/* Fails each allocation in turn; the sanitizers see what is left behind. */
+static void memory_may_run_out_anywhere(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {GOLDEN "split-00001-of-00003.gguf", GOLDEN "hf/bnb_nf4",
+                                        GOLDEN "hf/gptoss_mxfp4", GOLDEN "hf/qwen2"};
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        enum err rc = ERR_MEMORY;
+        uint64_t n = 0;
+        while (rc != ERR_OK && ++n < 10000) {
+            struct table t;
+            struct err_note note = {{0}};
+            mem_fault_after(n);
+            rc = table_open(paths[i], &t, &note);
+            mem_fault_after(0);
+            if (rc == ERR_OK)
+                table_close(&t);
+            else
+                one_line(&note);
+        }
+        assert_in_range(n, 5, 9999);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +407,7 @@ int main(void)
         cmocka_unit_test(corrupt_anywhere_never_escapes),
         cmocka_unit_test(damage_is_named),
         cmocka_unit_test(scales_that_are_not_finite),
+        cmocka_unit_test(memory_may_run_out_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
