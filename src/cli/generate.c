@@ -259,7 +259,7 @@ enum err answer_run(struct loaded *l, const struct sample_options *o,
     for (size_t n; !rc && (n = iso_engine_step(l->engine, &events)) > 0;) {
         for (size_t i = 0; i < n; i++)
             take_event(&k, &events[i], note);
-        if (interrupt_seen())
+        if (interrupt_seen() || ferror(stdout)) /* nobody reads on */
             iso_session_cancel(l->session, ISO_FINISH_CANCELLED);
     }
     talk_end(&k);

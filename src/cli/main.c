@@ -89,8 +89,7 @@ static int check_output(int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    say_failed("cannot write the result to standard output");
-    return status == EXIT_OK ? EXIT_FAILED : status;
+    return say_failed("cannot write the result to standard output");
 }
 
 int main(int argc, char **argv)

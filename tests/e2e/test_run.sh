@@ -60,6 +60,10 @@ refuses 1 run -p a --template "$tmp/bad.jinja" -q -- "$tmp/bad.jinja"
 printf '{%% for i in range(100000) %%}{%% for j in range(100000) %%}x{%% endfor %%}{%% endfor %%}' >"$tmp/endless.jinja"
 refuses 1 run -p a --template "$tmp/endless.jinja" -q -- "isobit: "
 
+# A reader that leaves ends the answer.
+expect 1 bash -c "set -o pipefail; '$isobit' run -m $m -p Hi --ignore-eos -c 4000000 -q | head -c 10 >/dev/null"
+says err "cannot write the result"
+
 # Ctrl-C ends the answer: status 130, the text so far on standard output.
 python3 - "$isobit" $m <<'END' || fail "Ctrl-C"
 import signal, subprocess, sys
