@@ -34,7 +34,7 @@ def oracle(source, context):
     """{"text"} or {"error"}; {"skip"} when Python takes longer than two seconds."""
     signal.setitimer(signal.ITIMER_REAL, 2)
     try:
-        template = utils._cached_compile_jinja_template(source)
+        template = utils._compile_jinja_template(source)
         return {"text": template.render(**json.loads(json.dumps(context)))}
     except TooLong:
         return {"skip": True}

@@ -1,8 +1,6 @@
 /* jinja_attr.c - object.name and object[index], in the sandbox's order and with its bans. */
 #include "text/jinja_run.h"
 
-#include <stdio.h>
-
 static bool undefined(struct jrun *r, struct jundef undef, struct jval *out)
 {
     struct jundef *u = jrun_alloc(r, sizeof *u);

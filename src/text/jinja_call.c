@@ -1,8 +1,6 @@
 /* jinja_call.c - calls, the binding of their arguments, and the global functions. */
 #include "text/jinja_run.h"
 
-#include <stdio.h>
-
 /* The next name of a list such as "old new count?": false at its end. */
 static bool next_parameter(const char **params, struct str *name, bool *is_optional)
 {

@@ -1,8 +1,6 @@
 /* jinja_eval.c - the value of an expression. */
 #include "text/jinja_run.h"
 
-#include <stdio.h>
-
 static bool eval_name(struct jrun *r, const struct jnode *node, struct jval *out)
 {
     struct jenv *env = r->env;

@@ -1,10 +1,7 @@
 /* jinja_expr.c - the parser of expressions, with Jinja2's precedences. */
 #include "text/jinja_parse.h"
 
-#include "base/check.h"
 #include "text/jinja_run.h"
-
-struct jnode *jparse_expression(struct jparse *p, bool with_cond);
 
 static struct jnode *binary(struct jparse *p, enum jnode_kind kind, struct jnode *a,
                             struct jnode *b)

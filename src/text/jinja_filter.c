@@ -67,7 +67,6 @@ static bool filter_title(struct jrun *r, struct jval v, struct jcall *call, stru
     (void)call;
     if (!jval_str(r, v, &s))
         return false;
-    mark = jtext_begin(r);
     struct str text = jval_text(s);
     while (i < text.len) {
         uint32_t c;
@@ -211,16 +210,15 @@ static bool filter_wordcount(struct jrun *r, struct jval v, struct jcall *call, 
 
 static bool filter_format(struct jrun *r, struct jval v, struct jcall *call, struct jval *out)
 {
-    struct jlist args = {.items = call->args, .n = call->n_args};
     bool named = call->kwargs && call->kwargs->n > 0;
-    struct jlist *kept = jrun_alloc(r, sizeof *kept);
-    if (!kept)
+    struct jlist *args = jrun_alloc(r, sizeof *args);
+    if (!args)
         return false;
-    *kept = args;
+    *args = (struct jlist){.items = call->args, .n = call->n_args};
     if (named && call->n_args > 0)
         return jrun_fail(r, "format takes arguments by position or by name, not both");
     return jval_soft_str(r, v, &v) &&
-           jformat_percent(r, v, named ? jval_of_dict(call->kwargs) : jval_of_tuple(kept), out);
+           jformat_percent(r, v, named ? jval_of_dict(call->kwargs) : jval_of_tuple(args), out);
 }
 
 /* ---- numbers ---- */
