@@ -74,6 +74,21 @@ def byte_level(regex=False, prefix=False):
     return pre_tokenizers.ByteLevel(add_prefix_space=prefix, use_regex=regex)
 
 
+def deepseek_llm():
+    return sequence(split("[\r\n]"), split(literal(DEEPSEEK_LETTERS)), split(r"\s?[!-/:-~！-／：-～‘-‟　-。]+"),
+                    split(r"\s+$"), split(CJK), pre_tokenizers.Digits(individual_digits=True), byte_level())
+
+
+def deepseek_coder():
+    return sequence(split("[\r\n]"), split(r"\s?\p{L}+"), split(r"\s?\p{P}+"), split(CJK),
+                    pre_tokenizers.Digits(individual_digits=True), byte_level())
+
+
+def falcon():
+    return sequence(pre_tokenizers.Punctuation("contiguous"), byte_level(regex=True), pre_tokenizers.Digits(False),
+                    split("[0-9][0-9][0-9]"))
+
+
 def template(before, after, tokenizer):
     special = [(t, tokenizer.token_to_id(t)) for t in before + after]
     return processors.TemplateProcessing(single=before + ["$A"] + after, special_tokens=sorted(set(special)))
@@ -194,16 +209,11 @@ def byte_families():
         "dbrx": (byte_bpe(sequence(split(LLAMA3), byte_level())), "dbrx"),
         "qwen2": (byte_bpe(sequence(split(QWEN2), byte_level()), nfc, extra=tool), "qwen2"),
         "qwen35": (byte_bpe(sequence(split(QWEN35), byte_level()), nfc), "qwen35"),
-        "deepseek-llm": (byte_bpe(sequence(
-            split("[\r\n]"), split(literal(DEEPSEEK_LETTERS)), split(r"\s?[!-/:-~！-／：-～‘-‟　-。]+"), split(r"\s+$"),
-            split(CJK), pre_tokenizers.Digits(individual_digits=True), byte_level()), before=bos), "deepseek-llm"),
-        "deepseek-coder": (byte_bpe(sequence(
-            split("[\r\n]"), split(r"\s?\p{L}+"), split(r"\s?\p{P}+"), split(CJK), digits, byte_level()), before=bos),
-            "deepseek-coder"),
+        "deepseek-llm": (byte_bpe(deepseek_llm(), before=bos), "deepseek-llm"),
+        "deepseek-coder": (byte_bpe(deepseek_coder(), before=bos), "deepseek-coder"),
         "deepseek-v3": (byte_bpe(sequence(split(r"\p{N}{1,3}"), split("[一-龥぀-ゟ゠-ヿ]+"), split(DEEPSEEK3), byte_level()),
                                  before=bos), "deepseek-v3"),
-        "falcon": (byte_bpe(sequence(pre_tokenizers.Punctuation("contiguous"), gpt2, pre_tokenizers.Digits(False),
-                                     split("[0-9][0-9][0-9]"))), "falcon"),
+        "falcon": (byte_bpe(falcon()), "falcon"),
         "smollm": (byte_bpe(sequence(digits, gpt2)), "smollm"),
         "command-r": (byte_bpe(sequence(digits, gpt2), nfc, before=bos), "command-r"),
         "tekken": (byte_bpe(sequence(split(TEKKEN), byte_level()), before=bos, ignore_merges=True), "tekken"),
