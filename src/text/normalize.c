@@ -117,7 +117,8 @@ static void compose(struct points *p)
     p->n = n_out;
 }
 
-static enum err normal_form(enum norm_kind kind, struct str text, struct buf *out)
+static enum err normal_form(enum norm_kind kind, struct str text, struct buf *out,
+                            struct err_note *note)
 {
     if (is_ascii(text)) {
         buf_add(out, text.ptr, text.len);
@@ -130,7 +131,7 @@ static enum err normal_form(enum norm_kind kind, struct str text, struct buf *ou
     for (size_t i = 0; ok && i < p.n; i++)
         add_point(out, (uint32_t)p.c[i]);
     mem_free(p.c);
-    return ok ? ERR_OK : ERR_MEMORY;
+    return ok ? ERR_OK : err_set(note, ERR_MEMORY, "no memory to normalise %zu bytes", text.len);
 }
 
 /* What one character becomes under the steps that look at single characters. */
@@ -268,7 +269,7 @@ static enum err run_step(const struct norm_step *step, struct str text, struct b
     case NORM_NFD:
     case NORM_NFKC:
     case NORM_NFKD:
-        return normal_form(step->kind, text, out);
+        return normal_form(step->kind, text, out, note);
     case NORM_STRIP_LEFT:
     case NORM_STRIP_RIGHT:
         strip_spaces(step->kind, text, out);
@@ -299,6 +300,8 @@ enum err normalize(const struct norm_step *steps, size_t n_steps, struct str tex
     enum err rc = ERR_OK;
     buf_init(&other, out->n_bytes_max);
     buf_add(out, text.ptr, text.len);
+    if (out->failed)
+        rc = err_set(note, ERR_MEMORY, "no memory to normalise %zu bytes", text.len);
     for (size_t i = 0; rc == ERR_OK && i < n_steps; i++) {
         struct buf in = *out;
         buf_clear(&other);

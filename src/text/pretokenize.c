@@ -73,7 +73,7 @@ static bool span(struct splitter *s, size_t from, size_t to, bool match)
         break;
     case SPLIT_MERGED_NEXT:
         ok = !match && s->last_match_waiting ? extend(s, to) : append(s, from, to);
-        s->last_match_waiting = match;
+        s->last_match_waiting = match && from < to;
         break;
     case SPLIT_CONTIGUOUS:
         ok = s->any && match == s->previous && has_last ? extend(s, to) : append(s, from, to);

@@ -9,21 +9,17 @@ void stream_init(struct stream *s, const struct tokenizer *t, unsigned flags)
     *s = (struct stream){.tokenizer = t, .flags = flags, .n_strip = decode_n_strip(t, flags)};
 }
 
-/* Whether s may still become one character: a lead byte and fewer continuations than it asks,
- * each allowed there. Trying every allowed end would be the same as the table; a repair that gives
- * one mark for the whole of s says it, because a maximal subpart is what is not yet refuted. */
+/* Whether s, at most 3 bytes, may still become one character: a lead byte and fewer continuations
+ * than it asks, the first of them in the range that the lead allows. */
 static bool unfinished(struct str s)
 {
-    unsigned char lead = (unsigned char)s.ptr[0];
-    size_t need = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || s.len >= need)
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    size_t need = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    unsigned char lo = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char hi = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || s.len >= need)
         return false;
-    struct buf b;
-    buf_init(&b, 16);
-    utf8_repair(s, &b);
-    bool one_mark = !b.failed && b.n_bytes == 3;
-    buf_release(&b);
-    return one_mark;
+    return (s.len < 2 || (p[1] >= lo && p[1] <= hi)) && (s.len < 3 || (p[2] & 0xc0) == 0x80);
 }
 
 /* How many bytes at the end of s begin a character that is not whole yet: 0..3. */

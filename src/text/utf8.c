@@ -27,6 +27,8 @@ static size_t bad_length(const unsigned char *p, size_t len)
 void utf8_repair(struct str s, struct buf *out)
 {
     size_t start = 0, i = 0;
+    if (s.len == 0) /* then ptr may be NULL */
+        return;
     while (i < s.len) {
         uint32_t c;
         int n = utf8_decode(s.ptr + i, s.len - i, &c);
