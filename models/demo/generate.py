@@ -24,7 +24,7 @@ from talk import MEMORY, NAMES, SMALL_TALK, UNKNOWN, VALUES
 from tasks import TASKS, WORDS, story
 
 END = "<|endoftext|>"
-WEIGHT_PROMPT, WEIGHT_ANSWER, WEIGHT_TEXT = 0.1, 1.0, 0.4
+WEIGHT_PROMPT, WEIGHT_ANSWER, WEIGHT_TEXT, WEIGHT_FACTS = 0.1, 1.0, 0.4, 0.7
 SYSTEMS = [
     "You are a helpful assistant.", "You are the isobit demo model.", "Answer in short sentences.",
     "You are a small and friendly model.", "You answer questions about isobit and plain facts.",
@@ -229,9 +229,11 @@ class Writer:
         if kind < 0.3:
             asks, answer = r.choice(SMALL_TALK)
             return self.pick(asks), answer, []
-        slot = r.choices(list(MEMORY), [4, 2, 1, 1])[0]
+        slot = r.choices(list(MEMORY), [3, 2, 2, 2])[0]
+        if memory and r.random() < 0.6:
+            slot = r.choice(list(memory))
         tell, reply, recall, told, lacking = MEMORY[slot]
-        if slot in memory or (kind > 0.88 and not self.test):
+        if slot in memory or (kind > 0.95 and not self.test):
             if slot in memory:
                 return self.pick(recall), told.format(memory[slot]), [memory[slot]]
             return self.pick(recall), lacking, ["not know"]
@@ -274,12 +276,12 @@ class Writer:
     def chat(self, n):
         """n question and answer pairs."""
         turns, memory = [], {}
-        if n > 3 and self.r.random() < 0.8:
+        if n > 1 and self.r.random() < 0.4:
             turns.append(self.social(memory))
         while len(turns) < n:
             if n - len(turns) > 1 and self.r.random() < 0.12:
                 turns.extend(self.follow())
-            elif memory and self.r.random() < 0.12:
+            elif memory and self.r.random() < 0.3:
                 turns.append(self.social(memory))
             elif turns and self.r.random() < 0.02:
                 turns.append((self.r.choice(["What did I just ask?", "What was my last question?"]),
@@ -344,12 +346,11 @@ class Writer:
 
     def document(self, long=False):
         kind = self.r.random()
-        if kind < 0.68 or long:
-            n = self.r.randint(10, 24) if long else self.r.choices([1, 2, 3, 4, 6],
-                                                                   [8, 5, 3, 2, 1])[0]
+        if kind < 0.66 or long:
+            n = self.r.randint(10, 24) if long else self.r.choices([1, 2, 3, 4, 6], [8, 6, 4, 2, 1])[0]
             system = self.r.choice(SYSTEMS) if self.r.random() < 0.35 else None
             return chat_text(self.chat(n), system)
-        if kind < 0.83:
+        if kind < 0.80:
             return sums.number_text(self, END)
         if kind < 0.86:
             return self.twice()
@@ -358,10 +359,10 @@ class Writer:
                               for q, a in self.chat(self.r.randint(1, 3))) + END, WEIGHT_TEXT)]
         if kind < 0.96:
             facts = []
-            for _ in range(self.r.randint(2, 6)):
+            for _ in range(self.r.randint(3, 10)):
                 rel = self.r.choices(RELATIONS, self.relation_weights)[0]
                 facts.append(capital(fill(rel.answers[0], *self.r.choice(rel.pairs))))
-            return [(" ".join(facts) + END, WEIGHT_TEXT)]
+            return [(" ".join(facts) + END, WEIGHT_FACTS)]
         if kind < 0.98:
             return [(" ".join(self.r.sample(TEXTS, self.r.randint(1, 4))) + END, WEIGHT_TEXT)]
         return [(story(self) + END, WEIGHT_TEXT)]

@@ -5,18 +5,18 @@ Added and subtracted numbers stay in 0..100, factors in 0..12. Writer.unseen_pai
 that are held out of training apart.
 """
 
-WEIGHT_SUM, WEIGHT_RESULT = 0.02, 1.0
+WEIGHT_GIVEN, WEIGHT_RESULT = 0.02, 1.0
 SIGNS = ((" plus ", " + "), (" minus ", " - "), (" times ", " * "), (" divided by ", " / "),
          (" is ", " = "))
 
 
 def any_sum(w):
     kind = w.r.random()
-    if kind < 0.32:
+    if kind < 0.26:
         return add(w)
-    if kind < 0.58:
+    if kind < 0.50:
         return subtract(w)
-    if kind < 0.70:
+    if kind < 0.62:
         return times(w)
     if kind < 0.86:
         return compare(w)
@@ -159,16 +159,33 @@ def word_problem(w):
     return ask.format(a=a, b=b, t=things, w=who), answer, [f"is {a - b}"]
 
 
+def number_line(w, sign):
+    """A line of number_text as (what is given, what follows from it)."""
+    x = w.r.random()
+    if x < 0.14:
+        a, b = w.r.sample(range(101), 2)
+        if w.r.random() < 0.5:
+            return f"{a} or {b}: ", f"{max(a, b)} is larger than {min(a, b)}."
+        return f"{a} or {b}: ", f"{min(a, b)} is smaller than {max(a, b)}."
+    if x < 0.2:
+        numbers = w.r.sample(range(100), 3)
+        return (f"Sort {', '.join(map(str, numbers))}: ", f"{', '.join(map(str, sorted(numbers)))}.")
+    if x < 0.26:
+        answer, sign = number_fact(w)[1], False
+    else:
+        answer = add(w)[1] if x < 0.56 else subtract(w)[1] if x < 0.9 else times(w)[1]
+    if sign:
+        for word, mark in SIGNS:
+            answer = answer.replace(word, mark)
+    left, mark, result = answer.rpartition(" = " if sign else " is ")
+    return left + mark, result
+
+
 def number_text(w, end):
-    """Many sums in a row, in words or signs; the loss counts the results."""
+    """Many lines about numbers, in words or signs; the loss counts what follows."""
     parts = []
     sign = w.r.random() < 0.4
     for _ in range(w.r.randint(8, 20)):
-        x = w.r.random()
-        answer = add(w)[1] if x < 0.45 else subtract(w)[1] if x < 0.85 else times(w)[1]
-        if sign:
-            for word, mark in SIGNS:
-                answer = answer.replace(word, mark)
-        left, mark, result = answer.rpartition(" = " if sign else " is ")
-        parts += [((" " if parts else "") + left + mark, WEIGHT_SUM), (result, WEIGHT_RESULT)]
-    return parts + [(end, WEIGHT_SUM)]
+        given, result = number_line(w, sign)
+        parts += [((" " if parts else "") + given, WEIGHT_GIVEN), (result, WEIGHT_RESULT)]
+    return parts + [(end, WEIGHT_GIVEN)]
