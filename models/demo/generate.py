@@ -347,7 +347,8 @@ class Writer:
     def document(self, long=False):
         kind = self.r.random()
         if kind < 0.66 or long:
-            n = self.r.randint(10, 24) if long else self.r.choices([1, 2, 3, 4, 6], [8, 6, 4, 2, 1])[0]
+            many = self.r.randint(10, 24) if long else 0
+            n = many or self.r.choices([1, 2, 3, 4, 6], [8, 6, 4, 2, 1])[0]
             system = self.r.choice(SYSTEMS) if self.r.random() < 0.35 else None
             return chat_text(self.chat(n), system)
         if kind < 0.80:

@@ -169,7 +169,8 @@ def number_line(w, sign):
         return f"{a} or {b}: ", f"{min(a, b)} is smaller than {max(a, b)}."
     if x < 0.2:
         numbers = w.r.sample(range(100), 3)
-        return (f"Sort {', '.join(map(str, numbers))}: ", f"{', '.join(map(str, sorted(numbers)))}.")
+        given, result = (", ".join(map(str, n)) for n in (numbers, sorted(numbers)))
+        return f"Sort {given}: ", f"{result}."
     if x < 0.26:
         answer, sign = number_fact(w)[1], False
     else:
