@@ -1,4 +1,4 @@
-/* quant.c - rows of blocks: decoding by way of the opened block, the check of scales. */
+/* quant.c - rows of blocks: decoding by way of the opened block, encoding by way of it. */
 #include "tensor/quant/quant.h"
 
 #include <math.h>
@@ -88,29 +88,6 @@ void quant_decode_row_f64(enum dtype t, const void *row, double *out, size_t n)
                 *out++ = dl * (b.levels ? (double)b.levels[q[i]] : q[i]) - ml;
         }
     }
-}
-
-bool quant_scale_check(enum dtype t, const void *row, size_t n, size_t *block)
-{
-    const struct quant_format *f = quant_format(t);
-    const uint8_t *bytes = row;
-    size_t len = f ? (size_t)f->len : 1, block_bytes = (size_t)dtype_info(t)->block_bytes;
-    struct quant_block b;
-    for (size_t i = 0; i < n / len; i++, bytes += block_bytes) {
-        bool ok;
-        if (f) {
-            f->open(bytes, &b);
-            float q_max = b.levels ? 1 : fmaxf((float)f->q_hi, (float)-f->q_lo);
-            ok = f32_is_finite(b.d * q_max) && f32_is_finite(b.dmin);
-        } else {
-            ok = f32_is_finite(plain_load(t, bytes, 0));
-        }
-        if (!ok) {
-            *block = i;
-            return false;
-        }
-    }
-    return true;
 }
 
 static void plain_store(enum dtype t, uint8_t *bytes, size_t i, float x)

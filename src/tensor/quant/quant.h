@@ -59,7 +59,8 @@ bool quant_encode_row(enum dtype t, const float *in, void *row, size_t n, const 
                       size_t *bad);
 
 /* quant_scale_check - true if every scale (or every plain float) of n elements is finite and small
- * enough that every value of its block is; otherwise false and *block is the first that is not. */
+ * enough that every value of its block is; otherwise false and *block is the first that is not.
+ * Integer types pass. Reads the scales only. */
 bool quant_scale_check(enum dtype t, const void *row, size_t n, size_t *block);
 
 /* The levels of the bitsandbytes 4-bit types, code 0 to 15. */
