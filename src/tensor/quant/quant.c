@@ -128,10 +128,10 @@ static void weights_of(const struct quant_format *f, const float *importance, co
     if (importance) {
         for (int i = 0; i < n; i++)
             sum += importance[i];
-        if (sum > 0) {
-            memcpy(w, importance, (size_t)n * sizeof *w);
+        for (int i = 0; sum > 0 && i < n; i++) /* no group's weights are all zero */
+            w[i] = fmaxf(importance[i], sum * 0x1p-30f);
+        if (sum > 0)
             return;
-        }
     }
     sum = 0;
     for (int i = 0; i < n; i++)

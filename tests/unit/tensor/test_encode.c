@@ -164,6 +164,13 @@ static void importance_moves_the_error(void **state)
         assert_true(error_of(scratch.x, scratch.z, scratch.w) <
                     0.97 * error_of(scratch.x, scratch.y, scratch.w));
     }
+    memset(scratch.w, 0, 64 * sizeof *scratch.w); /* groups of no importance are still encoded */
+    for (int t = 0; t < DTYPE_COUNT; t++)
+        if (quant_format((enum dtype)t)) {
+            encode((enum dtype)t, scratch.x, scratch.bytes, scratch.w);
+            quant_decode_row((enum dtype)t, scratch.bytes, scratch.y, ROW);
+            assert_true(error_of(scratch.x, scratch.y, NULL) < 0.05);
+        }
     memset(scratch.w, 0, sizeof scratch.w); /* no information: as without */
     encode(DTYPE_Q4_K, scratch.x, scratch.bytes, scratch.w);
     encode(DTYPE_Q4_K, scratch.x, scratch.again, NULL);
