@@ -9,19 +9,16 @@
 #include "base/file.h"
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/folder_text.h"
 #include "cli/load.h"
 #include "cli/say.h"
 #include "format/convert.h"
-#include "text/chat_folder.h"
-#include "text/tokenizer_meta.h"
 
 struct convert {
     const char *type;
     bool json;
     struct convert_job job;
     struct loaded loaded;
-    struct tokenizer_meta tokenizer;
-    struct chat_folder chat;
     struct metas extra;
 };
 
@@ -38,45 +35,6 @@ static enum err parse_type(struct convert *c, struct err_note *note)
             return ERR_OK;
         }
     return err_set(note, ERR_USAGE, "--type is \"%s\"; it must be keep, F32, F16 or BF16", c->type);
-}
-
-/* "default" is tokenizer.chat_template; the others carry their names. */
-static void add_templates(struct convert *c)
-{
-    struct str names[CHAT_FOLDER_MAX];
-    size_t n_names = 0;
-    for (size_t i = 0; i < c->chat.n_choices; i++) {
-        const struct chat_choice *choice = &c->chat.choices[i];
-        char key[200];
-        if (str_is(choice->name, "default")) {
-            metas_str(&c->extra, "tokenizer.chat_template", choice->source);
-            continue;
-        }
-        snprintf(key, sizeof key, "tokenizer.chat_template.%.*s", STR_ARG(choice->name));
-        metas_str(&c->extra, key, choice->source);
-        names[n_names++] = choice->name;
-    }
-    if (n_names)
-        metas_strs(&c->extra, "tokenizer.chat_templates", names, n_names);
-}
-
-/* What the file says about text, from the folder's tokenizer and templates. */
-static enum err collect_text(struct convert *c, struct err_note *note)
-{
-    const struct tensor_view *embd = table_tensor(&c->loaded.table, "token_embd.weight");
-    enum err rc =
-        tokenizer_to_meta(c->loaded.tokenizer, embd ? embd->dim[1] : 0, &c->tokenizer, note);
-    if (!rc)
-        rc = tokenizer_meta_write(&c->tokenizer, &c->extra, note);
-    if (rc)
-        return err_wrap(note, rc, "%s: tokenizer", c->job.folder);
-    rc = chat_folder_read(&c->chat, c->job.folder, note);
-    if (rc)
-        return rc;
-    add_templates(c);
-    if (c->chat.n_choices == 0)
-        say("the folder has no chat template");
-    return metas_status(&c->extra, note);
 }
 
 static void print_result(const struct convert *c, double seconds)
@@ -112,7 +70,7 @@ static enum err work(struct convert *c, struct err_note *note)
     if (!rc)
         rc = load_tokenizer(&c->loaded, c->job.folder, note);
     if (!rc)
-        rc = collect_text(c, note);
+        rc = folder_text_metas(c->job.folder, &c->loaded, &c->extra, note);
     if (rc)
         return rc;
     c->job.extra = &c->extra;
@@ -156,7 +114,6 @@ int cmd_convert(int argc, char **argv)
         args_help(&command, stdout);
         return EXIT_OK;
     }
-    tokenizer_meta_init(&c.tokenizer);
     metas_init(&c.extra);
     if (!rc) {
         c.job.folder = args.positional[0];
@@ -164,8 +121,6 @@ int cmd_convert(int argc, char **argv)
         rc = work(&c, &note);
     }
     metas_release(&c.extra);
-    tokenizer_meta_release(&c.tokenizer);
-    chat_folder_release(&c.chat);
     load_close(&c.loaded);
     return rc ? say_error(rc, &note) : EXIT_OK;
 }

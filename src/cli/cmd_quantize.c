@@ -4,8 +4,10 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/folder_text.h"
 #include "cli/say.h"
 #include "format/bnb_write.h"
 #include "format/quantize.h"
@@ -63,25 +65,38 @@ static void print_result(const struct quantize_result *r, const char *path, doub
                seconds);
 }
 
+/* A folder's tokenizer and templates lie beside the weights; a GGUF file's are in its metadata. */
+static enum err open_source(const char *in, struct loaded *l, struct metas *text,
+                            struct err_note *note)
+{
+    if (!file_is_dir(in))
+        return load_file(l, in, note);
+    enum err rc = load_tokenizer(l, in, note);
+    return rc ? rc : folder_text_metas(in, l, text, note);
+}
+
 static int quantize(const char *in, const char *out, struct quantize_options *o, bool json)
 {
     struct err_note note = {""};
-    struct table table;
+    struct loaded source = {0};
+    struct metas text;
     struct quantize_result result;
     struct progress bar;
     size_t n_remarks = 0;
     uint64_t start_ns = clock_ns();
-    enum err rc = table_open(in, &table, &note);
-    if (rc)
-        return say_error(rc, &note);
+    metas_init(&text);
+    enum err rc = open_source(in, &source, &text, &note);
+    o->extra = &text;
     o->progress = progress_show;
     o->progress_context = &bar;
     o->remark = say_remark;
     o->remark_context = &n_remarks;
     progress_begin(&bar, "quantising");
-    rc = table_quantize(&table, out, o, &result, &note);
+    if (!rc)
+        rc = table_quantize(&source.table, out, o, &result, &note);
     progress_end(&bar);
-    table_close(&table);
+    load_close(&source);
+    metas_release(&text);
     if (rc)
         return say_error(rc, &note);
     if (n_remarks > REMARKS_SHOWN)
