@@ -36,14 +36,6 @@ sed -n '/"identity"/,$p' "$tmp/out" >"$tmp/wanted"
 expect 0 "$isobit" inspect --json "$tmp/model.gguf"
 sed -n '/"identity"/,$p' "$tmp/out" | cmp -s - "$tmp/wanted" || fail "another identity"
 
-refuses 2 "$isobit" convert "$folder" "$tmp/x.gguf" --type Q4_K -- "--type"
-refuses 2 "$isobit" convert tests/golden/engine/talker.gguf "$tmp/x.gguf" -- "is no folder"
-refuses 1 "$isobit" convert "$tmp/none" "$tmp/x.gguf" -- "$tmp/none"
-refuses 1 "$isobit" convert "$folder" "$tmp/no/such.gguf" -- "no/such.gguf"
-rm "$folder/tokenizer.json"
-refuses 1 "$isobit" convert "$folder" "$tmp/x.gguf" -- "tokenizer.json"
-[ ! -e "$tmp/x.gguf" ] || fail "a file is left behind"
-
 # Quantising the folder is converting it and quantising the file: tokenizer and templates come along.
 expect 0 "$isobit" quantize "$folder" "$tmp/direct.gguf" Q8_0
 expect 0 "$isobit" quantize "$tmp/model.gguf" "$tmp/twice.gguf" Q8_0
@@ -53,3 +45,11 @@ expect 0 "$isobit" logits -m "$tmp/twice.gguf" -p abc
 cmp -s "$tmp/out" "$tmp/wanted" || fail "a quantised folder differs from its quantised file"
 expect 0 "$isobit" run -m "$tmp/direct.gguf" -p abc -n 1
 says err "the model's own chat template"
+
+refuses 2 "$isobit" convert "$folder" "$tmp/x.gguf" --type Q4_K -- "--type"
+refuses 2 "$isobit" convert tests/golden/engine/talker.gguf "$tmp/x.gguf" -- "is no folder"
+refuses 1 "$isobit" convert "$tmp/none" "$tmp/x.gguf" -- "$tmp/none"
+refuses 1 "$isobit" convert "$folder" "$tmp/no/such.gguf" -- "no/such.gguf"
+rm "$folder/tokenizer.json"
+refuses 1 "$isobit" convert "$folder" "$tmp/x.gguf" -- "tokenizer.json"
+[ ! -e "$tmp/x.gguf" ] || fail "a file is left behind"
