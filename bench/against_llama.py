@@ -39,13 +39,16 @@ def llama(args, n_prompt, n_gen):
 
 
 def prompt_of(args):
-    """Words until the prompt has exactly args.prompt tokens, or just over."""
-    text = ""
-    for i in range(args.prompt * 2):
-        text += WORDS[i * 7 % len(WORDS)] + " "
-        if i >= args.prompt // 2 and i % 8 == 0 and isobit_tokens(args, text) >= args.prompt:
-            break
-    return text
+    """As many words as make args.prompt tokens, or just over."""
+    text = lambda n: " ".join(WORDS[i * 7 % len(WORDS)] for i in range(n))
+    low, high = 1, args.prompt
+    while low < high:
+        middle = (low + high) // 2
+        if isobit_tokens(args, text(middle)) >= args.prompt:
+            high = middle
+        else:
+            low = middle + 1
+    return text(low)
 
 
 def isobit_tokens(args, text):
