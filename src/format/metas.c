@@ -92,17 +92,6 @@ void metas_u32(struct metas *m, const char *key, uint32_t value)
     put_uint(m, key, GGUF_UINT32, value);
 }
 
-void metas_u64(struct metas *m, const char *key, uint64_t value)
-{
-    put_uint(m, key, GGUF_UINT64, value);
-}
-
-void metas_i32(struct metas *m, const char *key, int32_t value)
-{
-    put(m, str_from(key),
-        (struct meta_value){.type = META_INT, .gguf_type = GGUF_INT32, .int_ = value});
-}
-
 void metas_f32(struct metas *m, const char *key, double value)
 {
     put(m, str_from(key), (struct meta_value){.type = META_FLOAT,

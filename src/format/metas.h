@@ -22,8 +22,6 @@ enum err metas_status(const struct metas *m, struct err_note *note);
 
 /* The type in a GGUF file is the one in the function's name. */
 void metas_u32(struct metas *m, const char *key, uint32_t value);
-void metas_i32(struct metas *m, const char *key, int32_t value);
-void metas_u64(struct metas *m, const char *key, uint64_t value);
 void metas_f32(struct metas *m, const char *key, double value); /* rounded to binary32 */
 void metas_f64(struct metas *m, const char *key, double value);
 void metas_bool(struct metas *m, const char *key, bool value);

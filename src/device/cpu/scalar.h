@@ -3,6 +3,7 @@
 #define DEVICE_CPU_SCALAR_H
 
 #include "device/cpu/isa.h"
+#include "numeric/func.h"
 
 /* 256 activations: value = q * 2^shift[i / 32] * d; sum[i / 16] of the q, for weights' minima. */
 struct act256 {
@@ -48,6 +49,15 @@ enum { P_BITS = 24, W_MAX = 16383 };
 typedef void page_fn(const struct head_query *h, const uint8_t *part, uint32_t lo, uint32_t hi,
                      struct gathered *g);
 page_fn scalar_page;
+/* page_weights - from the integer scores of positions [lo, hi], and the page's scales, to m and l
+ * of g and the softmax weights w [KV_PAGE] in 14 bits, zero elsewhere. */
+void page_weights(const struct head_query *h, const int32_t *isum, const float *scales, uint32_t lo,
+                  uint32_t hi, int16_t *w, struct gathered *g);
+/* 2^(m - to), or 0 once that is below 2^-40 and could change nothing. */
+static inline float softmax_rescale(float m, float to)
+{
+    return m - to < -40.0f ? 0.0f : num_pow2((int)(m - to));
+}
 /* attention_by_page - the ordered combine around an instruction set's page_fn. */
 void attention_by_page(const struct attention_args *a, uint32_t t, uint32_t kv_head,
                        page_fn *gather);

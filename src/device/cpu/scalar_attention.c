@@ -87,34 +87,39 @@ float attention_scale(const struct attention_args *a)
     return fx_to_f32(a->softcap != 0 ? s : fx_mul(s, log2_e));
 }
 
-/* 2^(m - to), or 0 once that is below 2^-40 and could change nothing. */
-static float rescale(float m, float to)
-{
-    return m - to < -40.0f ? 0.0f : num_pow2((int)(m - to));
-}
-
 static void combine(struct gathered *sum, const struct gathered *part, uint32_t e)
 {
     float m = num_max(sum->m, part->m);
-    float a = rescale(sum->m, m), b = rescale(part->m, m);
+    float a = softmax_rescale(sum->m, m), b = softmax_rescale(part->m, m);
     sum->l = sum->l * a + part->l * b;
     for (uint32_t d = 0; d < e; d++)
         sum->o[d] = sum->o[d] * a + part->o[d] * b;
     sum->m = m;
 }
 
-static float score(const struct head_query *h, const uint8_t *part, uint32_t slot)
+void page_weights(const struct head_query *h, const int32_t *isum, const float *scales, uint32_t lo,
+                  uint32_t hi, int16_t *w, struct gathered *g)
 {
-    uint32_t e = h->args->shape.head_size;
-    int32_t sum = 0;
-    for (uint32_t d = 0; d < e; d++)
-        sum += (int32_t)kv_load(part, kv_key_at(e, slot, d)) * h->q[d];
-    float s =
-        (float)sum * ((const float *)(part + KV_PAGE * 2 * (e + kv_round16(e))))[slot] * h->scale;
-    float cap = h->args->softcap;
-    if (cap != 0)
-        return num_tanh(s * num_recip(cap)) * (cap * 0x1.715476p+0f);
-    return num_min(num_max(s, -SCORE_MAX), SCORE_MAX);
+    const float *v_scale = scales + KV_PAGE;
+    float v_max = scales[2 * KV_PAGE + hi], cap = h->args->softcap, s[KV_PAGE];
+    float w_unit = v_max < NUM_TINY ? 0.0f : num_recip(v_max) * (float)W_MAX;
+    float per_cap = cap != 0 ? num_recip(cap) : 0.0f, top = -SCORE_MAX;
+    int32_t l = 0;
+    for (uint32_t i = lo; i <= hi; i++) {
+        s[i] = (float)isum[i] * scales[i] * h->scale;
+        s[i] = cap != 0 ? num_tanh(s[i] * per_cap) * (cap * 0x1.715476p+0f)
+                        : num_min(num_max(s[i], -SCORE_MAX), SCORE_MAX);
+        top = i == lo ? s[i] : num_max(s[i], top);
+    }
+    float m = num_round(top);
+    g->m = m < top ? m + 1.0f : m;
+    memset(w, 0, KV_PAGE * sizeof *w);
+    for (uint32_t i = lo; i <= hi; i++) {
+        float p = num_exp2(s[i] - g->m);
+        l += num_to_int(p * (float)(1 << P_BITS));
+        w[i] = (int16_t)num_to_int(p * (v_scale[i] * w_unit));
+    }
+    g->l = (float)l * 0x1p-24f;
 }
 
 /* Positions [lo, hi] of one page. */
@@ -122,26 +127,17 @@ void scalar_page(const struct head_query *h, const uint8_t *part, uint32_t lo, u
                  struct gathered *g)
 {
     uint32_t e = h->args->shape.head_size;
-    const float *v_scale = (const float *)(part + KV_PAGE * 2 * (e + kv_round16(e))) + KV_PAGE;
-    float v_max = v_scale[KV_PAGE + hi], s[KV_PAGE];
-    float w_unit = v_max < NUM_TINY ? 0.0f : num_recip(v_max) * (float)W_MAX;
-    int32_t l = 0, w[KV_PAGE], o[HEAD_SIZE_MAX] = {0};
+    const float *scales = (const float *)(part + KV_PAGE * 2 * (e + kv_round16(e)));
+    int32_t isum[KV_PAGE] = {0}, o[HEAD_SIZE_MAX] = {0};
+    int16_t w[KV_PAGE];
     for (uint32_t i = lo; i <= hi; i++)
-        s[i] = score(h, part, i);
-    float top = s[lo];
-    for (uint32_t i = lo + 1; i <= hi; i++)
-        top = num_max(s[i], top);
-    float m = num_round(top);
-    g->m = m < top ? m + 1.0f : m;
-    for (uint32_t i = lo; i <= hi; i++) {
-        float p = num_exp2(s[i] - g->m);
-        l += num_to_int(p * (float)(1 << P_BITS));
-        w[i] = num_to_int(p * (v_scale[i] * w_unit));
+        for (uint32_t d = 0; d < e; d++)
+            isum[i] += (int32_t)kv_load(part, kv_key_at(e, i, d)) * h->q[d];
+    page_weights(h, isum, scales, lo, hi, w, g);
+    for (uint32_t i = lo; i <= hi; i++)
         for (uint32_t d = 0; d < e; d++)
             o[d] += w[i] * kv_load(part, kv_value_at(e, i, d));
-    }
-    g->l = (float)l * 0x1p-24f;
-    float unit = v_max * W_UNIT;
+    float unit = scales[2 * KV_PAGE + hi] * W_UNIT;
     for (uint32_t d = 0; d < e; d++)
         g->o[d] = (float)o[d] * unit;
 }

@@ -1,7 +1,6 @@
 /* scalar_rows.c - the definition of operations on one row of floats. */
 #include "device/cpu/scalar.h"
 #include "numeric/func.h"
-#include "numeric/fixed.h"
 #include "numeric/reduce.h"
 
 void scalar_rmsnorm(const float *x, const float *w, float eps, uint32_t n, float *y)

@@ -37,8 +37,9 @@ static const uint8_t iq4_cells[31] = {0, 0, 1, 1,  1,  2,  2,  3,  3,  4,  4,  5
 
 static struct grid grid_of(const struct quant_format *f)
 {
-    bool table = f->q_hi == iq4_levels[15];
-    return (struct grid){f->q_lo, f->q_hi, table ? iq4_levels : NULL, table ? iq4_cells : NULL};
+    bool table = f->q_hi == quant_iq4_levels[15];
+    return (struct grid){f->q_lo, f->q_hi, table ? quant_iq4_levels : NULL,
+                         table ? iq4_cells : NULL};
 }
 
 static void codes_round(const struct grid *g, const float *x, int n, float s, int8_t *q)

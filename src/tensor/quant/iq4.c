@@ -6,11 +6,11 @@
 #include "tensor/quant/layout.h"
 
 /* A 17th entry, never chosen, ends the search in grid_round. */
-const int8_t iq4_levels[17] = {-127, -104, -83, -65, -49, -35, -22, -10, 1,
-                               13,   25,   38,  53,  69,  89,  113, 127};
+const int8_t quant_iq4_levels[17] = {-127, -104, -83, -65, -49, -35, -22, -10, 1,
+                                     13,   25,   38,  53,  69,  89,  113, 127};
 
 /* E2M1 doubled, so that they are integers: the scale is halved for it. */
-static const int8_t mxfp4_levels[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+const int8_t quant_mxfp4_levels[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 static void codes_open(const uint8_t *codes, const int8_t levels[16], int8_t *q)
 {
@@ -37,13 +37,13 @@ static void codes_pack(const int8_t *q, const int8_t levels[16], uint8_t *codes)
 void iq4_nl_open(const uint8_t *bytes, struct quant_block *b)
 {
     block_flat(b, f16_widen(load_u16(bytes)));
-    codes_open(bytes + 2, iq4_levels, b->q);
+    codes_open(bytes + 2, quant_iq4_levels, b->q);
 }
 
 void iq4_nl_pack(const struct quant_block *b, uint8_t *bytes)
 {
     store_u16(bytes, f16_round(b->d));
-    codes_pack(b->q, iq4_levels, bytes + 2);
+    codes_pack(b->q, quant_iq4_levels, bytes + 2);
 }
 
 /* Bytes: d, 16 bits with two high bits of each of 8 sub-scales, 4 bytes of their low four bits, 128
@@ -56,7 +56,7 @@ void iq4_xs_open(const uint8_t *bytes, struct quant_block *b)
         int low = bytes[4 + g / 2] >> 4 * (g % 2) & 15;
         b->sc[g] = (int8_t)((low | (int)(high >> 2 * g & 3) << 4) - 32);
         b->m[g] = 0;
-        codes_open(bytes + 8 + 16 * g, iq4_levels, b->q + 32 * g);
+        codes_open(bytes + 8 + 16 * g, quant_iq4_levels, b->q + 32 * g);
     }
 }
 
@@ -68,7 +68,7 @@ void iq4_xs_pack(const struct quant_block *b, uint8_t *bytes)
         int sc = b->sc[g] + 32;
         bytes[2 + g / 4] |= (uint8_t)((sc >> 4) << 2 * (g % 4));
         bytes[4 + g / 2] |= (uint8_t)((sc & 15) << 4 * (g % 2));
-        codes_pack(b->q + 32 * g, iq4_levels, bytes + 8 + 16 * g);
+        codes_pack(b->q + 32 * g, quant_iq4_levels, bytes + 8 + 16 * g);
     }
 }
 
@@ -79,13 +79,13 @@ void mxfp4_open(const uint8_t *bytes, struct quant_block *b)
 {
     uint32_t e = bytes[0];
     block_flat(b, e < 2 ? 0.0f : f32_from_bits((e == 255 ? e : e - 1) << 23));
-    codes_open(bytes + 1, mxfp4_levels, b->q);
+    codes_open(bytes + 1, quant_mxfp4_levels, b->q);
 }
 
 void mxfp4_pack(const struct quant_block *b, uint8_t *bytes)
 {
     bytes[0] = b->d == 0 ? 0 : (uint8_t)((f32_bits(b->d) >> 23) + 1);
-    codes_pack(b->q, mxfp4_levels, bytes + 1);
+    codes_pack(b->q, quant_mxfp4_levels, bytes + 1);
 }
 
 /* The levels are 1 apart up to 4, then 2 up to 8, then 4 up to 12: adding 1.5 2^22 times the power

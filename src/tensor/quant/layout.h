@@ -51,8 +51,6 @@ void encode_nf4(const struct quant_format *f, const float *x, const float *w,
 void encode_fp4(const struct quant_format *f, const float *x, const float *w,
                 struct quant_block *b);
 
-extern const int8_t iq4_levels[17];
-
 static inline uint16_t load_u16(const uint8_t *p)
 {
     return (uint16_t)(p[0] | p[1] << 8);

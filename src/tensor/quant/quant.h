@@ -67,4 +67,8 @@ bool quant_scale_check(enum dtype t, const void *row, size_t n, size_t *block);
 extern const float quant_nf4_levels[16];
 extern const float quant_fp4_levels[16];
 
+/* The integers that codes 0 to 15 of IQ4_NL and IQ4_XS, and of MXFP4, stand for. */
+extern const int8_t quant_iq4_levels[17];
+extern const int8_t quant_mxfp4_levels[16];
+
 #endif

@@ -30,32 +30,6 @@ static void quarter_scores(const uint8_t *keys, const int16_t *q, uint32_t e, in
         vst1q_s32(out + 4 * i, sum[i]);
 }
 
-/* Softmax weights of positions [lo, hi] in 14 bits; zero elsewhere. */
-static void page_weights(const struct head_query *h, const int32_t *isum, const float *scales,
-                         uint32_t lo, uint32_t hi, int16_t w[KV_PAGE], struct gathered *g)
-{
-    const float *v_scale = scales + KV_PAGE;
-    float v_max = scales[2 * KV_PAGE + hi], cap = h->args->softcap, s[KV_PAGE];
-    float w_unit = v_max < NUM_TINY ? 0.0f : num_recip(v_max) * (float)W_MAX;
-    float per_cap = cap != 0 ? num_recip(cap) : 0.0f, top = -SCORE_MAX;
-    int32_t l = 0;
-    for (uint32_t i = lo; i <= hi; i++) {
-        s[i] = (float)isum[i] * scales[i] * h->scale;
-        s[i] = cap != 0 ? num_tanh(s[i] * per_cap) * (cap * 0x1.715476p+0f)
-                        : num_min(num_max(s[i], -SCORE_MAX), SCORE_MAX);
-        top = i == lo ? s[i] : num_max(s[i], top);
-    }
-    float m = num_round(top);
-    g->m = m < top ? m + 1.0f : m;
-    memset(w, 0, KV_PAGE * sizeof *w);
-    for (uint32_t i = lo; i <= hi; i++) {
-        float p = num_exp2(s[i] - g->m);
-        l += num_to_int(p * (float)(1 << P_BITS));
-        w[i] = (int16_t)num_to_int(p * (v_scale[i] * w_unit));
-    }
-    g->l = (float)l * 0x1p-24f;
-}
-
 static void neon_page(const struct head_query *h, const uint8_t *part, uint32_t lo, uint32_t hi,
                       struct gathered *g)
 {

@@ -8,7 +8,6 @@
 
 #include "device/cpu/panel/each.h"
 #include "device/cpu/panel/heads.h"
-#include "numeric/fixed.h"
 
 enum { HEADS = 8, VALUE_RUN = 4, N_SCORES = KV_PAGE / LANES };
 
@@ -113,7 +112,7 @@ static values_fn *values_of(uint32_t n, bool wide)
 }
 
 /* From the sums of head h to m, l and w of the page's positions [lo, hi]. */
-static void page_weights(struct heads *g, uint32_t h, const float *k_scale, uint32_t lo,
+static void head_weights(struct heads *g, uint32_t h, const float *k_scale, uint32_t lo,
                          uint32_t hi)
 {
     const float *v_scale = k_scale + KV_PAGE;
@@ -146,18 +145,12 @@ static void page_weights(struct heads *g, uint32_t h, const float *k_scale, uint
     g->l[h] = (float)vi_sum(l) * 0x1p-24f;
 }
 
-/* 2^(m - to), or 0 once that is below 2^-40 and could change nothing. */
-static float rescale(float m, float to)
-{
-    return m - to < -40.0f ? 0.0f : num_pow2((int)(m - to));
-}
-
 /* Adds l * 2^m and makes room for its vector: factors for what is there and what comes. */
 static void combine_scalars(struct gathered *sum, float m, float l, float *a, float *b)
 {
     float top = num_max(sum->m, m);
-    *a = rescale(sum->m, top);
-    *b = rescale(m, top);
+    *a = softmax_rescale(sum->m, top);
+    *b = softmax_rescale(m, top);
     sum->l = sum->l * *a + l * *b;
     sum->m = top;
 }
@@ -205,7 +198,7 @@ static void page_gather(struct heads *g, const uint8_t *part, uint32_t lo, uint3
         (n == 4 ? scores_4 : n == 2 ? scores_2 : scores_1)(g, h, part);
     }
     for (uint32_t h = 0; h < g->n; h++)
-        page_weights(g, h, scales, lo, hi);
+        head_weights(g, h, scales, lo, hi);
     for (uint32_t h = 0, n; h < g->n; h += n) {
         n = g->n - h >= VALUE_HEADS ? VALUE_HEADS : g->n - h >= 2 ? 2 : 1;
         page_values(g, h, n, part, scales[2 * KV_PAGE + hi], lo, hi, fresh);

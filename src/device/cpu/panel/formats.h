@@ -9,16 +9,12 @@
 #define DEVICE_CPU_PANEL_FORMATS_H
 
 #include "device/cpu/panel/panel.h"
+#include "tensor/quant/quant.h"
 
 #define V VEC_BYTES
 
 /* Codes of 32 columns. Vector j / 2 of nibbles: j even below, odd above. */
 enum { NIBBLES = 4 * V, FIFTHS = 5 * V, SIXTHS = 6 * V, TWOS = 2 * V, THREES = 3 * V };
-
-/* What the codes of IQ4_NL, IQ4_XS and MXFP4 stand for, as in tensor/quant/iq4.c. */
-static const int8_t iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                      1,    13,   25,  38,  53,  69,  89,  113};
-static const int8_t mxfp4_levels[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 static inline VI weights_4(const uint8_t *p, int j)
 {
@@ -239,7 +235,7 @@ static inline void iq4_xs_scales(const uint8_t *p, VI sc[8])
 #define iq4_xs_START   A256_START32
 #define iq4_xs_FLIPPED 1
 #define iq4_xs_TABLE   1
-#define iq4_xs_LEVELS  iq4_levels
+#define iq4_xs_LEVELS  quant_iq4_levels
 #define iq4_xs_weights weights_4
 #define iq4_xs_d       head45_d
 
@@ -307,7 +303,7 @@ static inline VF nf4_d(const uint8_t *head, uint32_t g)
 #define iq4_nl_START   A32_START128
 #define iq4_nl_FLIPPED 1
 #define iq4_nl_TABLE   1
-#define iq4_nl_LEVELS  iq4_levels
+#define iq4_nl_LEVELS  quant_iq4_levels
 #define iq4_nl_weights weights_4
 #define iq4_nl_d       half_d
 
@@ -316,7 +312,7 @@ static inline VF nf4_d(const uint8_t *head, uint32_t g)
 #define mxfp4_START   A32_START128
 #define mxfp4_FLIPPED 1
 #define mxfp4_TABLE   1
-#define mxfp4_LEVELS  mxfp4_levels
+#define mxfp4_LEVELS  quant_mxfp4_levels
 #define mxfp4_weights weights_4
 
 #define nf4_HEAD    (2 * LANES)

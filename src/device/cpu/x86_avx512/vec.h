@@ -33,7 +33,6 @@
 #define vi_or(a, b)         _mm512_or_si512(a, b)
 #define vi_xor(a, b)        _mm512_xor_si512(a, b)
 #define vi_srl(a, n)        _mm512_srli_epi32(a, n)
-#define vi_sra(a, n)        _mm512_srai_epi32(a, n)
 #define vi_sll(a, n)        _mm512_slli_epi32(a, n)
 #define vi_sllv(a, n)       _mm512_sllv_epi32(a, n)
 #define vi_and_or(a, m, b)  _mm512_ternarylogic_epi32(a, m, b, 0xea) /* (a & m) | b */
@@ -49,7 +48,6 @@
 #define vi_load_u16(p)      _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p)))
 #define vi_to_f(a)          _mm512_cvtepi32_ps(a)
 #define vi_as_f(a)          _mm512_castsi512_ps(a)
-#define vi_max(a, b)        _mm512_max_epi32(a, b)
 #define vi_sum(a)           _mm512_reduce_add_epi32(a)
 #define vi_sub(a, b)        _mm512_sub_epi32(a, b)
 /* The lowest byte of each lane, LANES bytes. */
