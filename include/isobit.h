@@ -143,6 +143,20 @@ struct iso_sampling {
     size_t n_bias;
 };
 
+/* What the answer's tokens may be, step by step: a grammar, for one answer. The engine asks before
+ * each choice and reports each choice; tokens that are not allowed are no candidates for any stage.
+ * The state begins where the answer begins. Called within a step: must not allocate. */
+struct iso_constraint {
+    void *context;
+    /* Sets exactly the bits of the tokens that may come next: token t is bit t % 32 of
+     * bits[t / 32], [(n_vocab + 31) / 32]. false: every token may, bits are as they were. With no
+     * bit set the request ends with ISO_ERR_UNSUPPORTED and the note's sentence. */
+    bool (*mask)(void *context, uint32_t *bits, struct iso_note *note);
+    void (*accept)(void *context, int32_t token);
+    /* Takes the last n accepted tokens back, as speculation does; n at most 256. */
+    void (*rollback)(void *context, uint32_t n_tokens);
+};
+
 struct iso_request {
     const int32_t *tokens; /* appended to the session; copied */
     uint32_t n_tokens;     /* 0: continue the session's last token */
@@ -150,6 +164,7 @@ struct iso_request {
     const int32_t *stops;  /* a chosen token of this set ends the answer; copied */
     uint32_t n_stops;      /* at most ISO_STOPS_MAX */
     struct iso_sampling sampling;
+    const struct iso_constraint *constraint; /* NULL: none; kept until the request finishes */
     uint32_t n_logprobs;     /* alternatives reported with each token, at most 20 */
     bool want_logprob;       /* of the chosen token */
     bool want_logits_prompt; /* an ISO_EVENT_LOGITS for each token that is read */

@@ -14,12 +14,13 @@ FLOORS = {
     "tensor": ["base", "numeric"],
     "format": ["base", "numeric", "tensor"],
     "text": ["base", "tensor", "format"],
+    "grammar": ["base"],
     "device": ["base", "numeric", "tensor"],
     "comm": ["base", "device"],
     "model": ["base", "numeric", "tensor", "format", "device", "comm"],
     "engine": ["base", "numeric", "tensor", "format", "device", "comm", "model"],
     "bench": ["base", "numeric", "tensor", "device", "engine"],
-    "cli": ["base", "numeric", "tensor", "format", "text", "device", "model", "engine", "bench"],
+    "cli": ["base", "numeric", "tensor", "format", "text", "grammar", "device", "model", "engine", "bench"],
 }
 FILE_LINES_MAX = 1000
 FUNCTION_LINES_MAX = 70

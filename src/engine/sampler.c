@@ -23,7 +23,8 @@ enum err sampler_init(struct sampler *s, uint32_t n_vocab, struct err_note *note
     s->logits = mem_array(n_vocab, sizeof s->logits[0]);
     s->candidates = mem_array(n_vocab, sizeof s->candidates[0]);
     s->count = mem_array(n_vocab, sizeof s->count[0]);
-    if (s->logits && s->candidates && s->count)
+    s->allowed = mem_array(((size_t)n_vocab + 31) / 32, sizeof s->allowed[0]);
+    if (s->logits && s->candidates && s->count && s->allowed)
         return ERR_OK;
     sampler_release(s);
     return err_set(note, ERR_MEMORY, "out of memory for sampling over %u tokens", n_vocab);
@@ -34,6 +35,7 @@ void sampler_release(struct sampler *s)
     mem_free(s->logits);
     mem_free(s->candidates);
     mem_free(s->count);
+    mem_free(s->allowed);
     *s = (struct sampler){0};
 }
 
@@ -272,19 +274,28 @@ static struct candidate worst_first(float logit, uint32_t token)
     return (struct candidate){.logit = logit, .token = (int32_t)token, .rank = rank};
 }
 
-/* The same from all logits: a heap whose first is the worst of the k best so far. */
-static uint32_t top_k_of_all(const float *logits, uint32_t n, uint32_t k, struct candidate *c)
+static bool is_allowed(const uint32_t *allowed, uint32_t token)
 {
-    for (uint32_t i = 0; i < k; i++)
-        c[i] = worst_first(logits[i], i);
-    make_heap(c, k);
-    for (uint32_t i = k; i < n; i++) {
-        if (!(logits[i] > c[0].logit)) /* of equal logits the lower id stays */
+    return !allowed || (allowed[token / 32] >> token % 32 & 1);
+}
+
+/* The same from all logits: a heap whose first is the worst of the k best so far. */
+static uint32_t top_k_of_all(const float *logits, const uint32_t *allowed, uint32_t n, uint32_t k,
+                             struct candidate *c)
+{
+    uint32_t i = 0, n_kept = 0;
+    for (; i < n && n_kept < k; i++)
+        if (is_allowed(allowed, i))
+            c[n_kept++] = worst_first(logits[i], i);
+    make_heap(c, n_kept);
+    for (; i < n; i++) {
+        /* Of equal logits the lower id stays. */
+        if (!(logits[i] > c[0].logit) || !is_allowed(allowed, i))
             continue;
         c[0] = worst_first(logits[i], i);
         sift_down(c, k, 0);
     }
-    return k;
+    return n_kept;
 }
 
 static uint32_t stage_top_p(struct candidate *c, uint32_t n, float p)
@@ -357,17 +368,22 @@ static uint32_t run_stage(struct sampler *s, const struct iso_sampling *p, enum 
     }
 }
 
-static void load(struct sampler *s, const float *logits)
+static uint32_t load(struct sampler *s, const float *logits, const uint32_t *allowed)
 {
+    uint32_t n = 0;
     for (uint32_t i = 0; i < s->n_vocab; i++)
-        s->candidates[i] = (struct candidate){.logit = logits[i], .token = (int32_t)i};
+        if (is_allowed(allowed, i))
+            s->candidates[n++] = (struct candidate){.logit = logits[i], .token = (int32_t)i};
+    return n;
 }
 
-static int32_t best(const float *logits, uint32_t n)
+static int32_t best(const float *logits, const uint32_t *allowed, uint32_t n)
 {
     uint32_t best_i = 0;
-    for (uint32_t i = 1; i < n; i++)
-        if (logits[i] > logits[best_i])
+    while (!is_allowed(allowed, best_i))
+        best_i++;
+    for (uint32_t i = best_i + 1; i < n; i++)
+        if (logits[i] > logits[best_i] && is_allowed(allowed, i))
             best_i = i;
     return (int32_t)best_i;
 }
@@ -408,7 +424,7 @@ static int32_t draw(const struct iso_sampling *p, struct candidate *c, uint32_t 
 }
 
 int32_t sampler_choose(struct sampler *s, const struct iso_sampling *p, const float *logits,
-                       const int32_t *tokens, uint32_t n_tokens)
+                       const uint32_t *allowed, const int32_t *tokens, uint32_t n_tokens)
 {
     uint32_t n = s->n_vocab;
     int i = 0;
@@ -420,7 +436,7 @@ int32_t sampler_choose(struct sampler *s, const struct iso_sampling *p, const fl
     if (p->temperature == 0) {
         if (has_stage(p, ISO_STAGE_PENALTIES))
             stage_penalties(s, p, true, n, tokens, n_tokens);
-        return best(s->logits, n);
+        return best(s->logits, allowed, n);
     }
     /* The usual first two stages do not need every token as a candidate. */
     if (p->order[i] == ISO_STAGE_PENALTIES) {
@@ -428,10 +444,10 @@ int32_t sampler_choose(struct sampler *s, const struct iso_sampling *p, const fl
         i++;
     }
     if (p->order[i] == ISO_STAGE_TOP_K && p->top_k > 0 && p->top_k < n) {
-        n = top_k_of_all(s->logits, n, p->top_k, s->candidates);
+        n = top_k_of_all(s->logits, allowed, n, p->top_k, s->candidates);
         i++;
     } else {
-        load(s, s->logits);
+        n = load(s, s->logits, allowed);
     }
     for (; p->order[i] != ISO_STAGE_END; i++)
         n = run_stage(s, p, p->order[i], n, tokens, n_tokens);
@@ -461,7 +477,7 @@ void sampler_logprobs(struct sampler *s, const float *logits, uint32_t n, struct
 {
     float max, sum = log2_of_sum(logits, s->n_vocab, &max);
     CHECK(n <= s->n_vocab);
-    load(s, logits);
+    load(s, logits, NULL);
     rank_by_logit(s->candidates, s->n_vocab);
     keep_first(s->candidates, s->n_vocab, n);
     for (uint32_t i = 0; i < n; i++) {

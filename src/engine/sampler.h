@@ -1,8 +1,8 @@
 /* sampler.h - from a row of logits to a token, exactly (docs/arithmetic.md, R5).
  *
  * The choice is a function of the parameters, the logits and the tokens before it; a sampler keeps
- * scratch memory only. Candidates start as the whole vocabulary in ascending token id; each stage
- * changes logits or drops candidates:
+ * scratch memory only. Candidates start as the whole vocabulary in ascending token id, or as those
+ * tokens that a constraint allows; each stage changes logits or drops candidates:
  *   bias         l += bias of the token; then, as after penalties, l is clamped to +-2^100
  *   penalties    over the last n_penalty_window tokens, for each token that occurs n > 0 times:
  *                l = l > 0 ? l * recip(r) : l * r;  l -= float(n) * frequency;  l -= presence
@@ -38,6 +38,7 @@ struct sampler {
     float *logits; /* [n_vocab] scratch: all candidates, as long as none is dropped */
     struct candidate *candidates; /* [n_vocab] scratch: those that are left */
     uint32_t *count;              /* [n_vocab] scratch, all 0 between calls */
+    uint32_t *allowed; /* [(n_vocab + 31) / 32] for a constraint to fill: bit t is token t */
 };
 
 enum err sampler_init(struct sampler *s, uint32_t n_vocab, struct err_note *note);
@@ -47,9 +48,10 @@ void sampler_release(struct sampler *s);
 enum err sampling_check(const struct iso_sampling *p, uint32_t n_vocab, struct err_note *note);
 
 /* sampler_choose - the token at position n_tokens, after tokens[0..n_tokens).
- * logits [n_vocab], finite; p has passed sampling_check. */
+ * logits [n_vocab], finite; p has passed sampling_check. allowed: bits of the tokens that may be
+ * chosen, at least one of them set; NULL: all. */
 int32_t sampler_choose(struct sampler *s, const struct iso_sampling *p, const float *logits,
-                       const int32_t *tokens, uint32_t n_tokens);
+                       const uint32_t *allowed, const int32_t *tokens, uint32_t n_tokens);
 
 /* sampler_logprobs - the n <= n_vocab most likely tokens of a row, before any stage. */
 void sampler_logprobs(struct sampler *s, const float *logits, uint32_t n, struct iso_logprob *out);

@@ -111,6 +111,24 @@ static bool is_stop(const struct iso_session *s, int32_t token)
     return false;
 }
 
+/* What the request's constraint allows next: *allowed, NULL for everything. false: nothing. */
+static bool allowed_tokens(struct iso_session *s, const uint32_t **allowed)
+{
+    const struct iso_constraint *c = s->request.constraint;
+    struct sampler *sampler = &s->engine->sampler;
+    size_t n_words = ((size_t)sampler->n_vocab + 31) / 32;
+    struct iso_note note = {"the constraint allows no token of the vocabulary"};
+    *allowed = NULL;
+    if (!c || !c->mask(c->context, sampler->allowed, &note))
+        return true;
+    *allowed = sampler->allowed;
+    for (size_t i = 0; i < n_words; i++)
+        if (sampler->allowed[i])
+            return true;
+    err_set(&s->note, ERR_UNSUPPORTED, "%s", note.text);
+    return false;
+}
+
 /* Chooses the token after the session's last and appends it; ends the request where it must. */
 static void choose(struct iso_session *s, uint32_t logits_i)
 {
@@ -122,8 +140,16 @@ static void choose(struct iso_session *s, uint32_t logits_i)
         finish(s, r->n_answer_max == 0 ? ISO_FINISH_LENGTH : ISO_FINISH_CONTEXT, ERR_OK);
         return;
     }
+    const uint32_t *allowed;
+    if (!allowed_tokens(s, &allowed)) {
+        finish(s, ISO_FINISH_ERROR, ERR_UNSUPPORTED);
+        return;
+    }
     struct iso_event *event = logits_event(s, ISO_EVENT_TOKEN, logits_i);
-    event->token = sampler_choose(&e->sampler, &r->sampling, event->logits, s->tokens, s->n_tokens);
+    event->token = sampler_choose(&e->sampler, &r->sampling, event->logits, allowed, s->tokens,
+                                  s->n_tokens);
+    if (r->constraint)
+        r->constraint->accept(r->constraint->context, event->token);
     event->position = s->n_tokens;
     event->is_stop = is_stop(s, event->token);
     if (r->want_logprob)

@@ -73,7 +73,7 @@ static void chooses_the_golden_tokens(void **state)
         assert_ok(sampling_check(&p, n_vocab, &note));
         for (uint32_t i = 0; i < STEPS; i++) {
             make_logits(n_cases * 1000 + i, n_vocab, spread, logits);
-            tokens[i] = sampler_choose(&s, &p, logits, tokens, i);
+            tokens[i] = sampler_choose(&s, &p, logits, NULL, tokens, i);
             int32_t wanted = (int32_t)next_number(&at);
             if (tokens[i] != wanted)
                 fail_msg("case %d token %u: %d, not %d", (int)n_cases, i, tokens[i], wanted);
@@ -101,7 +101,7 @@ static void draws_from_softmax(void **state)
         sum += weight[i] = exp((double)logits[i] / 0.7);
     static int32_t tokens[N];
     for (uint32_t i = 0; i < N; i++)
-        count[sampler_choose(&s, &p, logits, tokens, i)]++;
+        count[sampler_choose(&s, &p, logits, NULL, tokens, i)]++;
     for (int i = 0; i < V; i++) {
         double expected = N * weight[i] / sum;
         chi += (count[i] - expected) * (count[i] - expected) / expected;
@@ -119,13 +119,13 @@ static void ties_go_to_the_lower_token(void **state)
     struct iso_sampling p = plain();
     assert_ok(sampler_init(&s, 10, NULL));
     p.temperature = 0;
-    assert_int_equal(sampler_choose(&s, &p, logits, NULL, 0), 1);
+    assert_int_equal(sampler_choose(&s, &p, logits, NULL, NULL, 0), 1);
     p.temperature = 1;
     p.top_k = 4; /* 1, 3, 4 and the lowest of 2, 5, 6 */
     static int32_t tokens[4000];
     uint32_t seen = 0;
     for (uint32_t i = 0; i < 4000; i++)
-        seen |= 1u << sampler_choose(&s, &p, logits, tokens, i);
+        seen |= 1u << sampler_choose(&s, &p, logits, NULL, tokens, i);
     assert_int_equal(seen, 1u << 1 | 1u << 3 | 1u << 4 | 1u << 2);
     sampler_release(&s);
 }
@@ -140,9 +140,9 @@ static void bias_reaches_greedy_and_draws(void **state)
     p.bias = bias;
     p.n_bias = 2;
     assert_ok(sampler_init(&s, 4, NULL));
-    assert_int_equal(sampler_choose(&s, &p, logits, NULL, 0), 2);
+    assert_int_equal(sampler_choose(&s, &p, logits, NULL, NULL, 0), 2);
     p.temperature = 0;
-    assert_int_equal(sampler_choose(&s, &p, logits, NULL, 0), 2);
+    assert_int_equal(sampler_choose(&s, &p, logits, NULL, NULL, 0), 2);
     sampler_release(&s);
 }
 
@@ -166,6 +166,45 @@ static void logprobs_are_close_to_libm(void **state)
     for (int i = 0; i < 20; i++) {
         assert_true(top[i].logprob == iso_logprob(logits, V, top[i].token));
         assert_true(i == 0 || top[i].logprob <= top[i - 1].logprob);
+    }
+    sampler_release(&s);
+}
+
+/* With a mask, the choice is that over the allowed tokens alone. */
+static void masked_tokens_are_no_candidates(void **state)
+{
+    (void)state;
+    enum { V = 300, ROUNDS = 400 };
+    static float logits[V], few_logits[V];
+    uint64_t seed = 11;
+    struct sampler s, few;
+    assert_ok(sampler_init(&s, V, NULL));
+    for (int round = 0; round < ROUNDS; round++) {
+        uint32_t allowed[(V + 31) / 32] = {0}, n = 0;
+        int32_t old_id[V], tokens[8], few_tokens[8];
+        uint32_t one_in = 1 + (uint32_t)(test_rand(&seed) % 40);
+        make_logits(test_rand(&seed), V, 8, logits);
+        for (uint32_t t = 0; t < V; t++) {
+            if (t != 17 && test_rand(&seed) % one_in)
+                continue;
+            allowed[t / 32] |= 1u << t % 32;
+            few_logits[n] = logits[t];
+            old_id[n++] = (int32_t)t;
+        }
+        for (int i = 0; i < 8; i++) {
+            few_tokens[i] = (int32_t)(test_rand(&seed) % n);
+            tokens[i] = old_id[few_tokens[i]];
+        }
+        struct iso_sampling p = iso_request_default().sampling;
+        p.temperature = round % 5 == 0 ? 0 : 1.5f;
+        p.top_k = round % 3 ? (uint32_t)(test_rand(&seed) % 50) : 0;
+        p.repeat_penalty = round % 2 ? 1.3f : 1;
+        p.typical_p = round % 7 == 0 ? 0.9f : 1;
+        p.seed = test_rand(&seed);
+        assert_ok(sampler_init(&few, n, NULL));
+        int32_t wanted = old_id[sampler_choose(&few, &p, few_logits, NULL, few_tokens, 8)];
+        assert_int_equal(sampler_choose(&s, &p, logits, allowed, tokens, 8), wanted);
+        sampler_release(&few);
     }
     sampler_release(&s);
 }
@@ -220,6 +259,7 @@ int main(void)
         cmocka_unit_test(ties_go_to_the_lower_token),
         cmocka_unit_test(bias_reaches_greedy_and_draws),
         cmocka_unit_test(logprobs_are_close_to_libm),
+        cmocka_unit_test(masked_tokens_are_no_candidates),
         cmocka_unit_test(wrong_parameters_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,7 +121,7 @@ static uint32_t oracle(int32_t *tokens, uint32_t n_prompt, uint32_t n_answer,
     assert_ok(sampler_init(&s, V, NULL));
     for (uint32_t n = n_prompt; n < n_prompt + n_answer; n++) {
         oracle_logits(tokens, n, logits);
-        tokens[n] = sampler_choose(&s, p, logits, tokens, n);
+        tokens[n] = sampler_choose(&s, p, logits, NULL, tokens, n);
     }
     sampler_release(&s);
     return n_prompt + n_answer;
