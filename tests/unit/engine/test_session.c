@@ -1,131 +1,14 @@
-/* test_session.c - engine and sessions over a model whose cache is the tokens themselves.
- *
- * The model below writes each row's token into its page and makes logits from all tokens that it
- * finds in the pages up to the row's position. Whatever a session does (chunks, batches, forks,
- * cuts, copies), its logits must be those of its own timeline. */
+/* test_session.c - engine and sessions over a fake model whose cache is hashes of tokens: whatever
+ * a session does (chunks, batches, forks, cuts, copies), its logits must be those of its own
+ * timeline. */
 #include "lib/test.h"
 
 #include "base/hash.h"
 #include "base/mem.h"
 #include "engine/engine.h"
-#include "engine/sampler.h"
-#include "model/model.h"
+#include "lib/fake_model.h"
 
-enum { V = 50, CTX = 200, BAD_TOKEN = 49, FAR = 1000 };
-
-struct model {
-    struct model_info info;
-    uint32_t n_rows_max, n_calls, n_rows_largest;
-};
-static struct model fake;
-static uint32_t fake_rope_border; /* what the next engine's model has */
-
-static void device_nothing(struct device *d)
-{
-    (void)d;
-}
-static const struct device_ops fake_ops = {
-    .name = "fake", .close = device_nothing, .wait = device_nothing};
-static struct device fake_device = {&fake_ops};
-
-enum err cpu_device_open(int n_threads, const char *isa, struct device **d, struct err_note *note)
-{
-    (void)n_threads, (void)isa, (void)note;
-    *d = &fake_device;
-    return ERR_OK;
-}
-
-const char *const *cpu_isa_names(void)
-{
-    static const char *const names[] = {"fake", NULL};
-    return names;
-}
-
-enum err model_open(const struct table *t, struct device *d, struct model_limits limits,
-                    void (*progress)(void *, uint64_t, uint64_t), void *context, struct model **m,
-                    struct err_note *note)
-{
-    (void)t, (void)d, (void)progress, (void)context, (void)note;
-    fake = (struct model){.n_rows_max = limits.n_rows_max};
-    fake.info = (struct model_info){.arch = "fake",
-                                    .n_vocab = V,
-                                    .n_ctx = limits.n_ctx_max ? limits.n_ctx_max : CTX,
-                                    .rope_border = fake_rope_border,
-                                    .kv_page_bytes = KV_PAGE * sizeof(int32_t)};
-    *m = &fake;
-    return ERR_OK;
-}
-void model_close(struct model *m)
-{
-    (void)m;
-}
-const struct model_info *model_info(const struct model *m)
-{
-    return &m->info;
-}
-void model_set_tap(struct model *m, struct model_tap tap)
-{
-    (void)m, (void)tap;
-}
-
-static void logits_after(uint64_t hash, float *logits)
-{
-    for (int i = 0; i < V; i++)
-        logits[i] = test_randf(&hash) * 6;
-}
-
-static uint64_t mix(uint64_t hash, int32_t token)
-{
-    hash ^= (uint64_t)token + 1;
-    return test_rand(&hash);
-}
-
-void model_forward(struct model *m, const struct batch *b)
-{
-    uint32_t logits_i = 0;
-    assert_true(b->n_rows >= 1 && b->n_rows <= m->n_rows_max);
-    m->n_calls++;
-    m->n_rows_largest = b->n_rows > m->n_rows_largest ? b->n_rows : m->n_rows_largest;
-    for (uint32_t row = 0; row < b->n_rows; row++) {
-        struct kv_row r = b->rows[row];
-        int32_t far = b->rope_far[row] ? FAR : 0;
-        assert_true(far || !m->info.rope_border || r.position < m->info.rope_border);
-        ((int32_t *)r.pages[r.position / KV_PAGE])[r.position % KV_PAGE] = b->token[row] + far;
-        uint64_t hash = 0;
-        for (uint32_t i = 0; i <= r.position; i++)
-            hash = mix(hash, ((int32_t *)r.pages[i / KV_PAGE])[i % KV_PAGE]);
-        if (logits_i < b->n_logits && b->logit_rows[logits_i] == row)
-            logits_after(hash, b->logits + (size_t)V * logits_i++);
-        if (b->token[row] == BAD_TOKEN)
-            b->bad[row] = 3;
-    }
-    assert_int_equal(logits_i, b->n_logits);
-}
-
-/* Logits after tokens[0..n): beyond the border every token was computed with the far set. */
-static void oracle_logits(const int32_t *tokens, uint32_t n, float *logits)
-{
-    uint64_t hash = 0;
-    bool far = fake_rope_border && n > fake_rope_border;
-    for (uint32_t i = 0; i < n; i++)
-        hash = mix(hash, tokens[i] + (far ? FAR : 0));
-    logits_after(hash, logits);
-}
-
-/* What the timeline must be: the same choice without engine, pages or batches. */
-static uint32_t oracle(int32_t *tokens, uint32_t n_prompt, uint32_t n_answer,
-                       const struct iso_sampling *p)
-{
-    struct sampler s;
-    float logits[V];
-    assert_ok(sampler_init(&s, V, NULL));
-    for (uint32_t n = n_prompt; n < n_prompt + n_answer; n++) {
-        oracle_logits(tokens, n, logits);
-        tokens[n] = sampler_choose(&s, p, logits, NULL, tokens, n);
-    }
-    sampler_release(&s);
-    return n_prompt + n_answer;
-}
+enum { V = FAKE_VOCAB, CTX = FAKE_CTX, BAD_TOKEN = FAKE_BAD_TOKEN };
 
 static struct iso_engine *open_fake(struct iso_engine_options o)
 {
@@ -183,7 +66,7 @@ static void tokens_do_not_depend_on_chunks(void **state)
     make_prompt(1, prompt, 100);
     struct iso_request r = request_of(prompt, 100, 60);
     memcpy(wanted, prompt, sizeof prompt);
-    oracle(wanted, 100, 60, &r.sampling);
+    fake_oracle(wanted, 100, 60, &r.sampling);
     for (size_t i = 0; i < COUNT_OF(chunks); i++) {
         struct iso_session *s;
         struct iso_engine *e = open_fake((struct iso_engine_options){.n_chunk = chunks[i]});
@@ -251,7 +134,7 @@ static void sessions_do_not_disturb_each_other(void **state)
         struct iso_request r = request_of(prompts[i], 1 + 17 * i, 5 + 3 * i);
         r.sampling.choice = i;
         memcpy(wanted[i], prompts[i], sizeof wanted[i]);
-        oracle(wanted[i], r.n_tokens, r.n_answer_max, &r.sampling);
+        fake_oracle(wanted[i], r.n_tokens, r.n_answer_max, &r.sampling);
         assert_int_equal(iso_session_open(e, &s[i], NULL), ISO_OK);
         assert_int_equal(iso_session_submit(s[i], &r, NULL), ISO_OK);
     }
@@ -272,7 +155,7 @@ static void fork_and_cut(uint32_t rope_border)
     static int32_t line[N][CTX];
     uint32_t length[N] = {0};
     uint64_t seed = 77;
-    fake_rope_border = rope_border;
+    fake_options.rope_border = rope_border;
     struct iso_engine *e = open_fake((struct iso_engine_options){.n_chunk = 30, .n_sessions = N});
     for (int move = 0; move < MOVES; move++) {
         uint32_t i = test_rand(&seed) % N, k = test_rand(&seed) % N, kind = test_rand(&seed) % 8;
@@ -297,7 +180,7 @@ static void fork_and_cut(uint32_t rope_border)
         make_prompt(test_rand(&seed), line[i] + length[i], n_prompt);
         struct iso_request r = request_of(line[i] + length[i], n_prompt, n_answer);
         r.sampling.seed = (uint64_t)move;
-        length[i] = oracle(line[i], length[i] + n_prompt, n_answer, &r.sampling);
+        length[i] = fake_oracle(line[i], length[i] + n_prompt, n_answer, &r.sampling);
         assert_int_equal(iso_session_submit(s[i], &r, NULL), ISO_OK);
         run_to_end(e);
         assert_timeline(s[i], line[i], length[i]);
@@ -307,7 +190,7 @@ static void fork_and_cut(uint32_t rope_border)
     struct iso_engine_info info = iso_engine_info(e);
     assert_int_equal(info.n_kv_pages_free, info.n_kv_pages);
     iso_engine_close(e);
-    fake_rope_border = 0;
+    fake_options.rope_border = 0;
 }
 
 static void forks_and_cuts_keep_timelines_apart(void **state)
@@ -326,11 +209,11 @@ static void long_prompts_are_read_twice(void **state)
     float logits[V];
     struct iso_session *s;
     make_prompt(8, prompt, 90);
-    fake_rope_border = 70;
+    fake_options.rope_border = 70;
     struct iso_engine *e = open_fake((struct iso_engine_options){.n_chunk = 16, .n_logits = 16});
     struct iso_request r = request_of(prompt, 90, 5);
     memcpy(wanted, prompt, sizeof prompt);
-    oracle(wanted, 90, 5, &r.sampling);
+    fake_oracle(wanted, 90, 5, &r.sampling);
     r.want_logits_prompt = true;
     iso_session_open(e, &s, NULL);
     iso_session_submit(s, &r, NULL);
@@ -341,13 +224,13 @@ static void long_prompts_are_read_twice(void **state)
             if (events[i].kind != ISO_EVENT_LOGITS)
                 continue;
             assert_int_equal(events[i].position, position);
-            oracle_logits(prompt, ++position, logits);
+            fake_oracle_logits(prompt, ++position, logits);
             assert_memory_equal(events[i].logits, logits, sizeof logits);
         }
     assert_int_equal(position, 90);
     assert_timeline(s, wanted, 95);
     iso_engine_close(e);
-    fake_rope_border = 0;
+    fake_options.rope_border = 0;
 }
 
 static void requests_end_for_a_reason(void **state)
@@ -375,7 +258,7 @@ static void requests_end_for_a_reason(void **state)
     iso_session_cut(s, 0);
     r = request_of(prompt, 8, 50);
     memcpy(wanted, prompt, 8 * sizeof wanted[0]);
-    oracle(wanted, 8, 50, &r.sampling);
+    fake_oracle(wanted, 8, 50, &r.sampling);
     r.stops = &wanted[30];
     r.n_stops = 1;
     assert_int_equal(iso_session_submit(s, &r, NULL), ISO_OK);

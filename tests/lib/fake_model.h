@@ -1,0 +1,184 @@
+/* fake_model.h - a device and a model in place of the real ones, for tests of engine/: included by
+ * one file of a test program, whose definitions then stand before the library's.
+ *
+ * A page holds, for each position, a running hash of the tokens up to it, made from the hash that
+ * the page holds for the position before. The logits of a row hash what the pages hold: the row's
+ * own position and one position of every earlier page. So a wrong page, a stale page, a row left
+ * out, a page written by two sessions or a wrong position changes tokens, and cost is small.
+ * fake_oracle says what the tokens must be, without engine, pages or batches.
+ *
+ * A pass takes virtual time: fake.now_ns grows by fake_cost's function of the batch. */
+#ifndef LIB_FAKE_MODEL_H
+#define LIB_FAKE_MODEL_H
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "engine/sampler.h"
+#include "lib/test.h"
+#include "model/model.h"
+
+enum { FAKE_VOCAB = 50, FAKE_CTX = 200, FAKE_BAD_TOKEN = 49, FAKE_FAR = 1000 };
+
+/* What the next model to be opened is like. */
+static struct fake_options {
+    uint32_t n_vocab;     /* 0: FAKE_VOCAB */
+    uint32_t rope_border; /* LongRoPE's; 0: none */
+} fake_options;
+
+/* Nanoseconds of a pass: once, for each row, for each row and position before it. */
+static struct fake_cost {
+    double pass, row, depth;
+} fake_cost = {20e6, 1e6, 1e3};
+
+struct model {
+    struct model_info info;
+    uint32_t n_rows_max, n_calls, n_rows_largest;
+    uint64_t now_ns;
+};
+static struct model fake;
+
+static void fake_device_nothing(struct device *d)
+{
+    (void)d;
+}
+static const struct device_ops fake_ops = {
+    .name = "fake", .close = fake_device_nothing, .wait = fake_device_nothing};
+static struct device fake_device = {&fake_ops};
+
+enum err cpu_device_open(int n_threads, const char *isa, struct device **d, struct err_note *note)
+{
+    (void)n_threads, (void)isa, (void)note;
+    *d = &fake_device;
+    return ERR_OK;
+}
+
+const char *const *cpu_isa_names(void)
+{
+    static const char *const names[] = {"fake", NULL};
+    return names;
+}
+
+enum err model_open(const struct table *t, struct device *d, struct model_limits limits,
+                    void (*progress)(void *, uint64_t, uint64_t), void *context, struct model **m,
+                    struct err_note *note)
+{
+    (void)t, (void)d, (void)progress, (void)context, (void)note;
+    fake = (struct model){.n_rows_max = limits.n_rows_max};
+    fake.info =
+        (struct model_info){.arch = "fake",
+                            .n_vocab = fake_options.n_vocab ? fake_options.n_vocab : FAKE_VOCAB,
+                            .n_ctx = limits.n_ctx_max ? limits.n_ctx_max : FAKE_CTX,
+                            .rope_border = fake_options.rope_border,
+                            .kv_page_bytes = KV_PAGE * sizeof(uint64_t)};
+    *m = &fake;
+    return ERR_OK;
+}
+void model_close(struct model *m)
+{
+    (void)m;
+}
+const struct model_info *model_info(const struct model *m)
+{
+    return &m->info;
+}
+void model_set_tap(struct model *m, struct model_tap tap)
+{
+    (void)m, (void)tap;
+}
+
+static uint64_t fake_mix(uint64_t hash, uint64_t x)
+{
+    hash ^= x + 1;
+    return test_rand(&hash);
+}
+
+/* The position of an earlier page that the logits of a position look at. */
+static uint32_t fake_glance(uint32_t page, uint32_t position)
+{
+    return page * KV_PAGE + (position * 37 + page * 11) % KV_PAGE;
+}
+
+static void fake_logits(uint64_t hash, uint32_t n_vocab, float *logits)
+{
+    for (uint32_t i = 0; i < n_vocab; i++)
+        logits[i] = test_randf(&hash) * 6;
+}
+
+static uint64_t *fake_cell(struct kv_row r, uint32_t position)
+{
+    return (uint64_t *)r.pages[position / KV_PAGE] + position % KV_PAGE;
+}
+
+static void fake_row(const struct batch *b, uint32_t row, float *logits)
+{
+    struct kv_row r = b->rows[row];
+    uint32_t border = fake.info.rope_border;
+    bool far = b->rope_far && b->rope_far[row];
+    CHECK(far || !border || r.position < border);
+    CHECK(b->token[row] >= 0 && (uint32_t)b->token[row] < fake.info.n_vocab);
+    CHECK(r.position < fake.info.n_ctx);
+    uint64_t hash = r.position ? *fake_cell(r, r.position - 1) : 0;
+    hash = fake_mix(hash, (uint64_t)b->token[row] + (far ? FAKE_FAR : 0));
+    *fake_cell(r, r.position) = hash;
+    b->bad[row] = b->token[row] == FAKE_BAD_TOKEN ? 3 : 0; /* layer 2 is not finite */
+    if (!logits)
+        return;
+    for (uint32_t page = 0; page < r.position / KV_PAGE; page++)
+        hash = fake_mix(hash, *fake_cell(r, fake_glance(page, r.position)));
+    fake_logits(hash, fake.info.n_vocab, logits);
+}
+
+void model_forward(struct model *m, const struct batch *b)
+{
+    uint32_t logits_i = 0;
+    double ns = fake_cost.pass;
+    CHECK(b->n_rows >= 1 && b->n_rows <= m->n_rows_max);
+    m->n_calls++;
+    m->n_rows_largest = b->n_rows > m->n_rows_largest ? b->n_rows : m->n_rows_largest;
+    for (uint32_t row = 0; row < b->n_rows; row++) {
+        bool wanted = logits_i < b->n_logits && b->logit_rows[logits_i] == row;
+        fake_row(b, row, wanted ? b->logits + (size_t)m->info.n_vocab * logits_i : NULL);
+        logits_i += wanted;
+        ns += fake_cost.row + fake_cost.depth * b->rows[row].position;
+    }
+    CHECK(logits_i == b->n_logits);
+    m->now_ns += (uint64_t)ns;
+}
+
+/* Logits after tokens[0..n): beyond LongRoPE's border every token was computed with the far set. */
+static void fake_oracle_logits(const int32_t *tokens, uint32_t n, float *logits)
+{
+    uint64_t hash = 0, glances[(1 << 16) / KV_PAGE];
+    uint32_t n_pages = (n - 1) / KV_PAGE;
+    bool far = fake_options.rope_border && n > fake_options.rope_border;
+    CHECK(n > 0 && n_pages < COUNT_OF(glances));
+    for (uint32_t i = 0; i < n; i++) {
+        hash = fake_mix(hash, (uint64_t)tokens[i] + (far ? FAKE_FAR : 0));
+        if (i / KV_PAGE < n_pages && i == fake_glance(i / KV_PAGE, n - 1))
+            glances[i / KV_PAGE] = hash;
+    }
+    for (uint32_t page = 0; page < n_pages; page++)
+        hash = fake_mix(hash, glances[page]);
+    fake_logits(hash, fake_options.n_vocab ? fake_options.n_vocab : FAKE_VOCAB, logits);
+}
+
+/* What a timeline must be: n_answer tokens chosen after tokens[0..n_prompt). The new length. */
+static inline uint32_t fake_oracle(int32_t *tokens, uint32_t n_prompt, uint32_t n_answer,
+                                   const struct iso_sampling *p)
+{
+    struct sampler s;
+    uint32_t n_vocab = fake_options.n_vocab ? fake_options.n_vocab : FAKE_VOCAB;
+    float *logits = mem_array(n_vocab, sizeof *logits);
+    CHECK(logits && sampler_init(&s, n_vocab, NULL) == ERR_OK);
+    for (uint32_t n = n_prompt; n < n_prompt + n_answer; n++) {
+        fake_oracle_logits(tokens, n, logits);
+        tokens[n] = sampler_choose(&s, p, logits, NULL, tokens, n);
+    }
+    sampler_release(&s);
+    mem_free(logits);
+    return n_prompt + n_answer;
+}
+
+#endif
