@@ -3,20 +3,17 @@
  * usage: kernel_bench [-t THREADS] [-i ISA] [-r REPEATS] [-k K] [-n N] [TYPE[:T]...]
  *
  * Prompt products (T rows, default 512) are given as a share of the integer dot-product peak of the
- * instruction set, single rows (T up to 16) as a share of the read bandwidth over a buffer that no
- * cache holds. The limit is measured right before each repetition; the table shows the median of
- * the ratios, because clocks and memory of a shared machine drift. */
+ * instruction set, few rows (T up to 16) as a share of the read bandwidth over a buffer that no
+ * cache holds (bench/roof.h). The limit is measured right before each repetition; the table shows
+ * the median of the ratios, because clocks and memory of a shared machine drift. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
-#include "base/threads.h"
+#include "bench/roof.h"
 #include "device/cpu/isa.h"
 
 enum { REPEATS_MAX = 99 };
@@ -26,111 +23,14 @@ struct bench {
     int n_threads, n_repeats;
     const char *isa;
     uint32_t n_cols, n_rows;
-    struct threads *threads;
+    struct roof *roof; /* reads big */
     struct device *device;
     uint8_t *big; /* N_BYTES_MIN bytes */
-    size_t ahead; /* bytes to prefetch ahead when reading */
-    uint64_t sink;
 };
 
-/* With one thread the processor's time, which other programs disturb less. */
-static double seconds(const struct bench *b)
+static double seconds(void)
 {
-    struct timespec t;
-    clock_gettime(b->n_threads == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-/* Each loop: 2^22 rounds of 16 independent chains; returns operations (2 per product) per round. */
-#if defined(__x86_64__)
-enum { ROUNDS = 1 << 22 };
-#define CHAINS(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11)
-#define VNNI(i) __asm__ volatile("vpdpbusd %%zmm30, %%zmm31, %%zmm" #i : : : "xmm" #i);
-#define MADD(i)                                                                                    \
-    __asm__ volatile("vpmaddubsw %%ymm12, %%ymm13, %%ymm14\n\tvpmaddwd %%ymm14, %%ymm13, "         \
-                     "%%ymm14\n\tvpaddd %%ymm14, %%ymm" #i ", %%ymm" #i                            \
-                     :                                                                             \
-                     :                                                                             \
-                     : "xmm" #i, "xmm14");
-__attribute__((target("avx512f"))) static void peak_avx512(void)
-{
-    for (int i = 0; i < ROUNDS; i++) {
-        CHAINS(VNNI)
-    }
-}
-__attribute__((target("avx2"))) static void peak_avx2(void)
-{
-    for (int i = 0; i < ROUNDS; i++) {
-        CHAINS(MADD)
-    }
-}
-
-static void peak_task(void *context, size_t task, int worker)
-{
-    const struct bench *b = context;
-    (void)task;
-    (void)worker;
-    if (strcmp(b->isa, "avx512") == 0)
-        peak_avx512();
-    else
-        peak_avx2();
-}
-
-/* Integer operations per second, all threads; 0 where no loop is known. */
-static double peak(struct bench *b)
-{
-    double per_round = strcmp(b->isa, "avx512") == 0 ? 12.0 * 64 * 2 : 12.0 * 32 * 2;
-    if (strcmp(b->isa, "scalar") == 0)
-        return 0;
-    double start = seconds(b);
-    threads_run(b->threads, (size_t)b->n_threads, peak_task, b);
-    return per_round * ROUNDS * b->n_threads / (seconds(b) - start);
-}
-#else
-static double peak(struct bench *b)
-{
-    (void)b;
-    return 0;
-}
-#endif
-
-/* Eight vectors a round, with and without help for the prefetcher: the better one counts. */
-static uint64_t read_all(const uint8_t *p, size_t n_bytes, size_t ahead)
-{
-    struct lane {
-        uint64_t v __attribute__((vector_size(32)));
-    } sum[8] = {0};
-    for (size_t i = 0; i < n_bytes; i += 256) {
-        for (int k = 0; ahead && k < 4; k++)
-            __builtin_prefetch(p + i + 64 * k + ahead);
-        for (int k = 0; k < 8; k++)
-            sum[k].v += ((const struct lane *)(p + i))[k].v;
-    }
-    uint64_t all = 0;
-    for (int k = 0; k < 8; k++)
-        all += sum[k].v[0] + sum[k].v[1] + sum[k].v[2] + sum[k].v[3];
-    return all;
-}
-
-static void read_task(void *context, size_t task, int worker)
-{
-    struct bench *b = context;
-    size_t n = N_BYTES_MIN / (size_t)b->n_threads / 256 * 256;
-    (void)worker;
-    uint64_t sum = read_all(b->big + task * n, n, b->ahead);
-    __atomic_fetch_add(&b->sink, sum, __ATOMIC_RELAXED);
-}
-
-static double bandwidth(struct bench *b)
-{
-    double best = 0;
-    for (b->ahead = 0; b->ahead <= 6144; b->ahead += 6144) {
-        double start = seconds(b);
-        threads_run(b->threads, (size_t)b->n_threads, read_task, b);
-        double here = N_BYTES_MIN / (seconds(b) - start);
-        best = here > best ? here : best;
-    }
-    return best;
+    return (double)clock_ns() * 1e-9;
 }
 
 static int compare(const void *a, const void *b)
@@ -194,14 +94,15 @@ static void measure(struct bench *b, enum dtype t, uint32_t n_tokens)
     double share_peak[REPEATS_MAX], share_read[REPEATS_MAX], ops_s[REPEATS_MAX];
     ops->quantize(b->device, x, b->n_cols, &a, bad);
     for (int i = -1; i < b->n_repeats; i++) {
-        double limit_peak = peak(b), limit_read = n_tokens <= 16 ? bandwidth(b) : 0;
-        double start = seconds(b);
+        double limit_peak = roof_int8(b->roof);
+        double limit_read = n_tokens <= 16 ? roof_read(b->roof) : 0;
+        double start = seconds();
         ops->matmul(b->device, &w, &a, NULL, y, n_rows);
-        double took = seconds(b) - start;
+        double took = seconds() - start;
         if (i < 0)
             continue;
         ops_s[i] = 2.0 * n_rows * b->n_cols * n_tokens / took;
-        share_peak[i] = limit_peak > 0 ? ops_s[i] / limit_peak : 0;
+        share_peak[i] = ops_s[i] / limit_peak;
         share_read[i] = limit_read > 0 ? (double)n_packed / took / limit_read : 0;
     }
     printf("%-7s K=%-5u N=%-7u T=%-4u %7.0f GOP/s  %5.1f %% of peak", dtype_info(t)->name,
@@ -261,10 +162,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "kernel_bench: %s\n", note.text);
         return 1;
     }
-    b.threads = threads_new(b.n_threads);
     b.big = mem_pages(N_BYTES_MIN);
-    CHECK(b.threads && b.big);
+    CHECK(b.big);
     memset(b.big, 1, N_BYTES_MIN);
+    const struct roof_span span = {b.big, N_BYTES_MIN};
+    if (roof_open(b.n_threads, b.isa, &span, 1, &b.roof, &note) != ERR_OK) {
+        fprintf(stderr, "kernel_bench: %s\n", note.text);
+        return 1;
+    }
     for (char **arg = i < argc ? argv + i : defaults; *arg; arg++) {
         char name[16];
         uint32_t n_tokens = 512;
