@@ -36,6 +36,7 @@
 #define vi_xor(a, b)        _mm256_xor_si256(a, b)
 #define vi_srl(a, n)        _mm256_srli_epi32(a, n)
 #define vi_sll(a, n)        _mm256_slli_epi32(a, n)
+#define vi_sra(a, n)        _mm256_srai_epi32(a, n)
 #define vi_sllv(a, n)       _mm256_sllv_epi32(a, n)
 #define vi_and_or(a, m, b)  _mm256_or_si256(_mm256_and_si256(a, m), b)
 #define vi_lookup(table, a) _mm256_shuffle_epi8(table, a)
@@ -77,6 +78,24 @@ static inline void vi_store_i16(void *p, __m256i a)
 static inline void vi_store_i8(void *p, __m256i a)
 {
     _mm_storel_epi64((__m128i *)p, _mm_packs_epi16(vi_pack_i16(a), _mm_setzero_si128()));
+}
+
+/* 16 bytes at `at` of each row: word i of row r becomes lane r of out[i]. */
+static inline void vi_words(const uint8_t *const row[LANES], size_t at, __m256i out[4])
+{
+    __m256i z[4], pair[4];
+    for (int k = 0; k < 4; k++)
+        z[k] = _mm256_inserti128_si256(
+            _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(row[k] + at))),
+            _mm_loadu_si128((const __m128i *)(row[4 + k] + at)), 1);
+    for (int k = 0; k < 2; k++) {
+        pair[k] = _mm256_unpacklo_epi32(z[2 * k], z[2 * k + 1]);
+        pair[2 + k] = _mm256_unpackhi_epi32(z[2 * k], z[2 * k + 1]);
+    }
+    for (int i = 0; i < 4; i += 2) {
+        out[i] = _mm256_unpacklo_epi64(pair[i], pair[i + 1]);
+        out[i + 1] = _mm256_unpackhi_epi64(pair[i], pair[i + 1]);
+    }
 }
 
 #define vf_load(p)      _mm256_loadu_ps(p)

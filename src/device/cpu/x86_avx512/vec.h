@@ -34,6 +34,7 @@
 #define vi_xor(a, b)        _mm512_xor_si512(a, b)
 #define vi_srl(a, n)        _mm512_srli_epi32(a, n)
 #define vi_sll(a, n)        _mm512_slli_epi32(a, n)
+#define vi_sra(a, n)        _mm512_srai_epi32(a, n)
 #define vi_sllv(a, n)       _mm512_sllv_epi32(a, n)
 #define vi_and_or(a, m, b)  _mm512_ternarylogic_epi32(a, m, b, 0xea) /* (a & m) | b */
 #define vi_lookup(table, a) _mm512_shuffle_epi8(table, a)
@@ -53,6 +54,27 @@
 /* The lowest byte of each lane, LANES bytes. */
 #define vi_store_i8(p, a)  _mm_storeu_si128((__m128i *)(p), _mm512_cvtepi32_epi8(a))
 #define vi_store_i16(p, a) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtepi32_epi16(a))
+
+/* 16 bytes at `at` of each row: word i of row r becomes lane r of out[i]. */
+static inline void vi_words(const uint8_t *const row[LANES], size_t at, __m512i out[4])
+{
+    __m512i z[4], pair[4];
+    for (int k = 0; k < 4; k++) {
+#define VI_ROW(r) _mm_loadu_si128((const __m128i *)(row[r] + at))
+        z[k] = _mm512_inserti32x4(_mm512_castsi128_si512(VI_ROW(k)), VI_ROW(4 + k), 1);
+        z[k] = _mm512_inserti32x4(z[k], VI_ROW(8 + k), 2);
+        z[k] = _mm512_inserti32x4(z[k], VI_ROW(12 + k), 3);
+#undef VI_ROW
+    }
+    for (int k = 0; k < 2; k++) {
+        pair[k] = _mm512_unpacklo_epi32(z[2 * k], z[2 * k + 1]);
+        pair[2 + k] = _mm512_unpackhi_epi32(z[2 * k], z[2 * k + 1]);
+    }
+    for (int i = 0; i < 4; i += 2) {
+        out[i] = _mm512_unpacklo_epi64(pair[i], pair[i + 1]);
+        out[i + 1] = _mm512_unpackhi_epi64(pair[i], pair[i + 1]);
+    }
+}
 
 #define vf_load(p)      _mm512_loadu_ps(p)
 #define vf_store(p, a)  _mm512_storeu_ps(p, a)
