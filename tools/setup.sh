@@ -17,6 +17,8 @@ need_module jansson libjansson-dev
 need_module libpcre2-8 libpcre2-dev
 need_module libutf8proc libutf8proc-dev
 need_module libedit libedit-dev
+need_module libevent_openssl libevent-dev
+need_module openssl libssl-dev
 need_module cmocka libcmocka-dev
 
 if [ ${#packages[@]} -gt 0 ]; then

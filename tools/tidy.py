@@ -19,6 +19,7 @@ FLOORS = {
     "comm": ["base", "device"],
     "model": ["base", "numeric", "tensor", "format", "device", "comm"],
     "engine": ["base", "numeric", "tensor", "format", "device", "comm", "model"],
+    "net": ["base"],
     "bench": ["base", "numeric", "tensor", "device", "engine"],
     "cli": ["base", "numeric", "tensor", "format", "text", "grammar", "device", "model", "engine", "bench"],
 }
