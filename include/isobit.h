@@ -84,6 +84,13 @@ struct iso_engine_options {
     void *progress_context;
 };
 
+/* What became of work done before. Counters run from the engine's opening. */
+struct iso_cache_info {
+    uint64_t n_hits, n_misses;     /* requests that found remembered positions, or none */
+    uint64_t n_positions_recalled; /* positions that were not computed again */
+    uint64_t n_evicted;            /* remembered pages given up for others */
+};
+
 /* What is known of an open engine. Strings live as long as it. */
 struct iso_engine_info {
     const char *arch;       /* "llama", "qwen3", ... */
@@ -93,7 +100,10 @@ struct iso_engine_info {
     uint32_t n_vocab, n_layers, n_ctx, n_ctx_train, n_sessions, n_chunk;
     uint64_t n_params;
     size_t n_bytes_weights, n_bytes_kv_page;
-    uint32_t n_kv_pages, n_kv_pages_free;
+    uint32_t n_kv_pages;
+    uint32_t n_kv_pages_free;       /* what sessions may still take */
+    uint32_t n_kv_pages_remembered; /* those among them that hold what earlier requests read */
+    struct iso_cache_info cache;
 };
 
 /* iso_engine_open - load a model: a GGUF file, the first part of a split one, or a Hugging Face
@@ -169,6 +179,14 @@ struct iso_request {
     bool want_logprob;       /* of the chosen token */
     bool want_logits_prompt; /* an ISO_EVENT_LOGITS for each token that is read */
     bool want_digests;       /* SHA-256 of each row of logits */
+    /* Tokens that a session of the same tenant has read before are not computed again (but with
+     * want_logits_prompt). Another tenant's are never looked at: how fast an answer begins would
+     * tell what others asked. Requests that name the same pool share it, whoever sends them. A
+     * session keeps what it has read; where its requests differ in tenant or pool, nobody else
+     * gets it. */
+    uint64_t tenant;
+    uint64_t cache_pool; /* 0: the tenant's own */
+    bool no_cache;       /* neither use nor leave anything */
 };
 
 struct iso_request iso_request_default(void);

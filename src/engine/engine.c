@@ -60,7 +60,8 @@ static enum err open_sessions(struct iso_engine *e, uint32_t n_kv_pages, struct 
                            e->n_sessions, e->n_ctx);
         n_kv_pages = (uint32_t)n_all;
     }
-    return kv_pages_init(&e->pages, n_kv_pages, model_info(e->model)->kv_page_bytes, note);
+    enum err rc = kv_pages_init(&e->pages, n_kv_pages, model_info(e->model)->kv_page_bytes, note);
+    return rc ? rc : prefix_init(&e->prefix, &e->pages, note);
 }
 
 static enum err open_scratch(struct iso_engine *e, struct err_note *note)
@@ -147,6 +148,7 @@ void iso_engine_close(struct iso_engine *e)
     if (!e)
         return;
     close_sessions(e);
+    prefix_release(&e->prefix);
     kv_pages_release(&e->pages);
     sampler_release(&e->sampler);
     mem_free(e->token);
@@ -186,7 +188,9 @@ struct iso_engine_info iso_engine_info(const struct iso_engine *e)
         .n_bytes_weights = m->weight_bytes,
         .n_bytes_kv_page = m->kv_page_bytes,
         .n_kv_pages = e->pages.n_pages,
-        .n_kv_pages_free = e->pages.n_free,
+        .n_kv_pages_free = e->pages.n_free + e->pages.n_idle,
+        .n_kv_pages_remembered = e->pages.n_idle,
+        .cache = e->cache,
     };
 }
 

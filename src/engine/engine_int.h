@@ -10,6 +10,7 @@
 #include "device/device.h"
 #include "engine/engine.h"
 #include "engine/kv_pages.h"
+#include "engine/prefix.h"
 #include "engine/sampler.h"
 #include "engine/schedule.h"
 #include "model/model.h"
@@ -24,6 +25,10 @@ struct iso_session {
     uint32_t *pages; /* [n_ctx / KV_PAGE, rounded up] */
     void **bases;    /* the same pages' addresses, as kv_row wants them */
     uint32_t n_pages;
+    uint32_t n_shared; /* the first of them that are the prefix tree's too */
+    uint64_t tenant, cache_pool; /* whose prefix tree; one of them is 0 */
+    bool is_private;             /* the tree neither gives nor takes */
+    bool recall;                 /* remembered pages are looked for before the next pass */
     bool far; /* LongRoPE (model.h): its cache was computed with the far set */
 
     /* The request in force. */
@@ -42,6 +47,8 @@ struct iso_engine {
     struct device *device;
     struct model *model;
     struct kv_pages pages;
+    struct prefix prefix;
+    struct iso_cache_info cache;
     struct sampler sampler;
     uint32_t n_ctx, n_chunk, n_logits, n_sessions, n_step;
     int n_threads;

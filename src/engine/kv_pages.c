@@ -17,7 +17,8 @@ enum err kv_pages_init(struct kv_pages *p, uint32_t n_pages, size_t page_bytes,
     p->memory = mem_pages(n_bytes);
     p->free_stack = mem_array(n_pages, sizeof p->free_stack[0]);
     p->count = mem_array(n_pages, sizeof p->count[0]);
-    if (!p->memory || !p->free_stack || !p->count) {
+    p->remembered = mem_array(n_pages, sizeof p->remembered[0]);
+    if (!p->memory || !p->free_stack || !p->count || !p->remembered) {
         kv_pages_release(p);
         return err_set(note, ERR_MEMORY,
                        "cannot reserve %.1f MiB for %u key-value pages; ask for a smaller context",
@@ -33,6 +34,7 @@ void kv_pages_release(struct kv_pages *p)
     mem_pages_free(p->memory, p->n_pages * p->page_bytes);
     mem_free(p->free_stack);
     mem_free(p->count);
+    mem_free(p->remembered);
     *p = (struct kv_pages){0};
 }
 
@@ -49,14 +51,34 @@ uint32_t kv_pages_take(struct kv_pages *p)
 void kv_pages_share(struct kv_pages *p, uint32_t page)
 {
     CHECK(page < p->n_pages && p->count[page] > 0);
+    p->n_idle -= p->count[page] == 1 && p->remembered[page];
     p->count[page]++;
 }
 
 void kv_pages_drop(struct kv_pages *p, uint32_t page)
 {
     CHECK(page < p->n_pages && p->count[page] > 0);
-    if (--p->count[page] == 0)
+    p->count[page]--;
+    if (p->count[page] == 0) {
+        CHECK(!p->remembered[page]);
         p->free_stack[p->n_free++] = page;
+    }
+    p->n_idle += p->count[page] == 1 && p->remembered[page];
+}
+
+void kv_pages_remember(struct kv_pages *p, uint32_t page)
+{
+    CHECK(page < p->n_pages && p->count[page] > 0 && !p->remembered[page]);
+    p->remembered[page] = 1;
+    p->count[page]++;
+}
+
+void kv_pages_forget(struct kv_pages *p, uint32_t page)
+{
+    CHECK(page < p->n_pages && p->remembered[page]);
+    p->n_idle -= p->count[page] == 1;
+    p->remembered[page] = 0;
+    kv_pages_drop(p, page);
 }
 
 uint32_t kv_pages_own(struct kv_pages *p, uint32_t page)
@@ -68,6 +90,6 @@ uint32_t kv_pages_own(struct kv_pages *p, uint32_t page)
     if (copy == KV_PAGE_NONE)
         return KV_PAGE_NONE;
     memcpy(kv_pages_base(p, copy), kv_pages_base(p, page), p->page_bytes);
-    p->count[page]--;
+    kv_pages_drop(p, page);
     return copy;
 }

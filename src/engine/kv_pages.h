@@ -2,7 +2,9 @@
  *
  * A page holds KV_PAGE positions of every layer. Several sessions may refer to one page; only a
  * page with a single reference may be written. Invariants: a page is either free (count 0, on the
- * free stack once) or in use (count >= 1); n_free + pages in use = n_pages.
+ * free stack once) or in use (count >= 1); n_free + pages in use = n_pages. One of the references
+ * may be that of the prefix tree (prefix.h), which gives its page back when others need it: a page
+ * that only the tree holds is idle.
  * Thread: the owner of the engine. Nothing here allocates after kv_pages_init. */
 #ifndef ENGINE_KV_PAGES_H
 #define ENGINE_KV_PAGES_H
@@ -18,8 +20,10 @@ struct kv_pages {
     uint8_t *memory; /* n_pages * page_bytes; the system gives it when it is touched */
     size_t page_bytes;
     uint32_t n_pages, n_free;
+    uint32_t n_idle;      /* pages that only the prefix tree holds */
     uint32_t *free_stack; /* [n_free] the next page to take is the last */
     uint32_t *count;      /* [n_pages] references */
+    uint8_t *remembered;  /* [n_pages] whether one of them is the prefix tree's */
 };
 
 enum err kv_pages_init(struct kv_pages *p, uint32_t n_pages, size_t page_bytes,
@@ -29,6 +33,10 @@ void kv_pages_release(struct kv_pages *p);
 uint32_t kv_pages_take(struct kv_pages *p); /* a page with one reference; KV_PAGE_NONE: none free */
 void kv_pages_share(struct kv_pages *p, uint32_t page); /* one more reference */
 void kv_pages_drop(struct kv_pages *p, uint32_t page);  /* one fewer; free at 0 */
+
+/* The prefix tree's own reference: at most one to a page. */
+void kv_pages_remember(struct kv_pages *p, uint32_t page);
+void kv_pages_forget(struct kv_pages *p, uint32_t page);
 
 /* kv_pages_own - a page with page's bytes that only the caller refers to: the page itself if it is
  * already so, else a copy that replaces the caller's reference. KV_PAGE_NONE, and nothing changed,

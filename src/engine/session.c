@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "engine/engine_int.h"
+#include "engine/remember.h"
 
 void session_init(struct iso_session *s, struct iso_engine *e, int32_t *tokens, uint32_t *pages,
                   void **bases)
@@ -28,18 +29,12 @@ enum iso_err iso_session_open(struct iso_engine *e, struct iso_session **session
                                  e->n_sessions);
 }
 
-static void drop_pages_from(struct iso_session *s, uint32_t n_pages)
-{
-    while (s->n_pages > n_pages)
-        kv_pages_drop(&s->engine->pages, s->pages[--s->n_pages]);
-}
-
 void iso_session_close(struct iso_session *s)
 {
     if (!s)
         return;
     CHECK(s->state != SESSION_FREE);
-    drop_pages_from(s, 0);
+    session_drop_pages(s, 0);
     session_init(s, s->engine, s->tokens, s->pages, s->bases);
 }
 
@@ -58,14 +53,12 @@ static bool is_far(const struct iso_session *s, uint32_t i)
 void iso_session_cut(struct iso_session *s, uint32_t n_tokens)
 {
     CHECK(s->state == SESSION_IDLE && n_tokens <= s->n_tokens);
+    bool leaves_far = s->far && (n_tokens == 0 || !is_far(s, n_tokens - 1));
+    uint32_t n_kv = leaves_far ? 0 : s->n_kv < n_tokens ? s->n_kv : n_tokens;
+    session_drop_pages(s, pages_for(n_kv));
     s->n_tokens = n_tokens;
-    if (s->far && (n_tokens == 0 || !is_far(s, n_tokens - 1))) {
-        s->far = false;
-        s->n_kv = 0;
-    }
-    if (s->n_kv > n_tokens)
-        s->n_kv = n_tokens;
-    drop_pages_from(s, pages_for(s->n_kv));
+    s->n_kv = n_kv;
+    s->far &= !leaves_far;
 }
 
 enum iso_err iso_session_fork(struct iso_session *s, struct iso_session **copy,
@@ -85,7 +78,10 @@ enum iso_err iso_session_fork(struct iso_session *s, struct iso_session **copy,
     c->n_kv = s->n_kv;
     c->far = s->far;
     c->n_pages = s->n_pages;
-    c->far = s->far;
+    c->n_shared = s->n_shared;
+    c->tenant = s->tenant;
+    c->cache_pool = s->cache_pool;
+    c->is_private = s->is_private;
     return ISO_OK;
 }
 
@@ -93,8 +89,11 @@ enum err session_reserve(struct iso_session *s, uint32_t n_end, struct err_note 
 {
     struct kv_pages *pool = &s->engine->pages;
     CHECK(s->n_kv <= n_end && n_end <= s->engine->n_ctx);
+    if (s->n_shared > s->n_kv / KV_PAGE) /* the last of them is about to be written */
+        s->n_shared = s->n_kv / KV_PAGE;
     for (uint32_t i = s->n_kv / KV_PAGE; i < pages_for(n_end); i++) {
-        uint32_t page = i < s->n_pages ? kv_pages_own(pool, s->pages[i]) : kv_pages_take(pool);
+        uint32_t page = i < s->n_pages ? engine_own_page(s->engine, s->pages[i])
+                                       : engine_take_page(s->engine);
         if (page == KV_PAGE_NONE)
             return err_set(note, ERR_LIMIT,
                            "all %u key-value pages are in use; open the engine with more, or with "
@@ -174,6 +173,7 @@ enum iso_err iso_session_submit(struct iso_session *s, const struct iso_request 
     if (s->n_kv == s->n_tokens) /* the last position is computed again, for its logits */
         s->n_kv--;
     s->read_from = s->n_kv;
+    session_enter(s);
     s->state = SESSION_BUSY;
     return ISO_OK;
 }
@@ -201,26 +201,31 @@ uint32_t session_cached(const struct iso_session *s)
     return s->n_kv;
 }
 
+/* The last pending token lies beyond LongRoPE's border, but the cache before it. */
+static bool crosses(const struct iso_session *s)
+{
+    return !s->far && is_far(s, s->n_tokens - 1);
+}
+
 struct schedule_need session_need(struct iso_session *s)
 {
     if (s->state != SESSION_BUSY)
         return (struct schedule_need){0};
     struct schedule_need need = {
-        .n_pending = s->n_tokens - s->n_kv,
         .last_logits = s->request.n_answer_max > 0,
         .all_logits = s->request.want_logits_prompt && s->n_tokens == s->border,
     };
-    if (s->far || !is_far(s, s->n_tokens - 1))
-        return need;
-    /* The last pending token lies beyond LongRoPE's border. Logits before it come first. */
     uint32_t border = model_info(s->engine->model)->rope_border;
-    if (need.all_logits && s->n_kv < border) {
-        need.n_pending = border - s->n_kv;
-        return need;
+    bool near_first = need.all_logits && s->n_kv < border; /* their logits come first */
+    if (crosses(s) && !near_first) {
+        session_park(s);
+        s->far = true;
+        s->read_from = 0;
     }
-    drop_pages_from(s, 0);
-    s->far = true;
-    s->n_kv = s->read_from = 0;
-    need.n_pending = s->n_tokens;
+    if (s->recall) {
+        session_recall(s);
+        s->read_from = s->n_kv;
+    }
+    need.n_pending = (crosses(s) ? border : s->n_tokens) - s->n_kv;
     return need;
 }

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "engine/engine_int.h"
+#include "engine/remember.h"
 
 struct iso_event *engine_event(struct iso_session *s, enum iso_event_kind kind)
 {
@@ -227,6 +228,7 @@ static void run(struct iso_engine *e)
         if (n_rows == 0)
             continue;
         take_results(&e->sessions[i], &b, row, n_rows, logits_i);
+        session_remember(&e->sessions[i]);
         row += n_rows;
         logits_i += schedule_logits(e->need[i], n_rows);
     }

@@ -334,6 +334,7 @@ static void an_empty_pool_ends_one_request(void **state)
     struct iso_request r = request_of(prompt, 100, 4);
     iso_session_submit(a, &r, NULL);
     run_to_end(e);
+    prompt[0] ^= 1; /* nothing to share */
     iso_session_submit(b, &r, NULL);
     struct iso_event end = run_to_end(e);
     assert_int_equal(end.err, ISO_ERR_LIMIT);
