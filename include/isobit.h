@@ -44,7 +44,13 @@ extern "C" {
 /* The version of the arithmetic: equal strings, equal bits. */
 #define ISO_ARITHMETIC "exact-1"
 
-enum { ISO_PAGE_POSITIONS = 64, ISO_DIGEST_BYTES = 32, ISO_LOGPROBS_MAX = 20, ISO_STOPS_MAX = 64 };
+enum {
+    ISO_PAGE_POSITIONS = 64,
+    ISO_DIGEST_BYTES = 32,
+    ISO_LOGPROBS_MAX = 20,
+    ISO_STOPS_MAX = 64,
+    ISO_ORDER_MAX = 16,
+};
 
 /* Errors that a caller can act on. Bugs abort. */
 enum iso_err {
@@ -120,17 +126,26 @@ struct iso_engine_info iso_engine_info(const struct iso_engine *engine);
 enum iso_stage {
     ISO_STAGE_END, /* the order's terminator */
     ISO_STAGE_PENALTIES,
+    ISO_STAGE_DRY,
     ISO_STAGE_TOP_K,
     ISO_STAGE_TYPICAL,
     ISO_STAGE_TOP_P,
     ISO_STAGE_MIN_P,
+    ISO_STAGE_XTC,
     ISO_STAGE_TEMPERATURE,
     ISO_STAGE_COUNT,
 };
 
 struct iso_bias {
     int32_t token;
-    float bias; /* added to the token's logit before every stage; finite */
+    float bias; /* added to the token's logit before every stage; -INFINITY: never chosen */
+};
+
+/* A sequence of tokens that DRY sees no repetition across: head, then tail[0..n_tail). */
+struct iso_breaker {
+    int32_t head;
+    uint32_t n_tail;
+    const int32_t *tail;
 };
 
 /* How a token is chosen. The choice is a function of this, the logits and the session's tokens:
@@ -146,11 +161,23 @@ struct iso_sampling {
     float frequency_penalty;   /* subtracted once for each time a token occurred; 0: off */
     float presence_penalty;    /* subtracted once if it occurred; 0: off */
     uint32_t n_penalty_window; /* the last tokens that penalties look at */
+    float dry_multiplier;        /* of the penalty on going on with a repetition; 0: off */
+    float dry_base;              /* it grows by this factor with each token of the repetition */
+    uint32_t dry_allowed_length; /* repetitions shorter than this go free */
+    uint32_t n_dry_window;       /* the last tokens in which repetitions are sought */
+    float xtc_probability;       /* of leaving out all but the last of the top choices; 0: off */
+    float xtc_threshold;         /* a top choice has at least this probability */
+    uint32_t mirostat;           /* 1, 2: its version; replaces every stage that drops; 0: off */
+    float mirostat_tau;          /* the surprise aimed at, in bits */
+    float mirostat_eta;          /* how fast it gets there */
     uint64_t seed;
-    uint32_t choice;             /* tells answers to the same prompt apart */
-    uint8_t order[8];            /* enum iso_stage, ended by ISO_STAGE_END; each at most once */
-    const struct iso_bias *bias; /* ascending token ids; kept until the request finishes */
+    uint32_t choice;              /* tells answers to the same prompt apart */
+    uint8_t order[ISO_ORDER_MAX]; /* enum iso_stage, ended by ISO_STAGE_END; each at most once */
+    /* The caller keeps both until the request finishes. */
+    const struct iso_bias *bias; /* ascending token ids */
     size_t n_bias;
+    const struct iso_breaker *dry_breakers; /* ascending heads */
+    size_t n_dry_breakers;
 };
 
 /* What the answer's tokens may be, step by step: a grammar, for one answer. The engine asks before
@@ -171,8 +198,10 @@ struct iso_request {
     const int32_t *tokens; /* appended to the session; copied */
     uint32_t n_tokens;     /* 0: continue the session's last token */
     uint32_t n_answer_max; /* 0: only read; UINT32_MAX: to the context's end */
+    uint32_t n_answer_min; /* none of the stops is chosen before this many tokens are */
     const int32_t *stops;  /* a chosen token of this set ends the answer; copied */
     uint32_t n_stops;      /* at most ISO_STOPS_MAX */
+    bool ignore_stops;     /* none of the stops is ever chosen */
     struct iso_sampling sampling;
     const struct iso_constraint *constraint; /* NULL: none; kept until the request finishes */
     uint32_t n_logprobs;     /* alternatives reported with each token, at most 20 */

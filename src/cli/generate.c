@@ -33,21 +33,21 @@ void sample_defaults(struct sample_options *o)
     o->sampling.seed = random_seed();
 }
 
-static enum err parse_order(const char *text, uint8_t order[8], struct err_note *note)
+static enum err parse_order(const char *text, uint8_t order[ISO_ORDER_MAX], struct err_note *note)
 {
     static const char *const names[ISO_STAGE_COUNT] = {
-        NULL, "penalties", "top_k", "typical", "top_p", "min_p", "temperature"};
+        NULL, "penalties", "dry", "top_k", "typical", "top_p", "min_p", "xtc", "temperature"};
     int n = 0;
-    memset(order, 0, 8);
+    memset(order, 0, ISO_ORDER_MAX);
     for (const char *at = text; *at;) {
         struct str word = {at, strcspn(at, ",")};
         uint8_t stage = 1;
         while (stage < ISO_STAGE_COUNT && !str_is(word, names[stage]))
             stage++;
-        if (stage == ISO_STAGE_COUNT || n == 7 || memchr(order, stage, (size_t)n))
+        if (stage == ISO_STAGE_COUNT || n == ISO_ORDER_MAX - 1 || memchr(order, stage, (size_t)n))
             return err_set(note, ERR_USAGE,
-                           "--order has \"%.*s\"; it may name each of penalties, top_k, typical, "
-                           "top_p, min_p and temperature once",
+                           "--order has \"%.*s\"; it may name each of penalties, dry, top_k, "
+                           "typical, top_p, min_p, xtc and temperature once",
                            STR_ARG(word));
         order[n++] = stage;
         at += word.len + (at[word.len] == ',');

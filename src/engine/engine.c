@@ -83,7 +83,7 @@ static enum err open_scratch(struct iso_engine *e, struct err_note *note)
     if (!e->token || !e->rows || !e->bad || !e->rope_far || !e->logit_rows || !e->digests ||
         !e->need || !e->n_rows || !e->events || !e->logits)
         return out_of_memory(note, "a forward pass");
-    return sampler_init(&e->sampler, (uint32_t)n_vocab, note);
+    return sampler_init(&e->sampler, (uint32_t)n_vocab, e->n_ctx, note);
 }
 
 static const char *best_isa(void)

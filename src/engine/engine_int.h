@@ -35,6 +35,7 @@ struct iso_session {
     struct iso_request request; /* tokens and stops point into this session */
     int32_t stops[ISO_STOPS_MAX];
     uint32_t border;    /* tokens before it were read, those from it on chosen */
+    float mu;           /* mirostat's state after the tokens chosen so far */
     uint32_t read_from; /* what the request reads begins here */
     enum iso_finish cancel;
 

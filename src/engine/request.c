@@ -16,8 +16,14 @@ struct iso_request iso_request_default(void)
                 .typical_p = 1,
                 .repeat_penalty = 1,
                 .n_penalty_window = 64,
-                .order = {ISO_STAGE_PENALTIES, ISO_STAGE_TOP_K, ISO_STAGE_TYPICAL, ISO_STAGE_TOP_P,
-                          ISO_STAGE_MIN_P, ISO_STAGE_TEMPERATURE},
+                .dry_base = 1.75f,
+                .dry_allowed_length = 2,
+                .n_dry_window = UINT32_MAX,
+                .xtc_threshold = 0.1f,
+                .mirostat_tau = 5,
+                .mirostat_eta = 0.1f,
+                .order = {ISO_STAGE_PENALTIES, ISO_STAGE_DRY, ISO_STAGE_TOP_K, ISO_STAGE_TYPICAL,
+                          ISO_STAGE_TOP_P, ISO_STAGE_MIN_P, ISO_STAGE_XTC, ISO_STAGE_TEMPERATURE},
             },
     };
 }

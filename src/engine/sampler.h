@@ -1,22 +1,37 @@
 /* sampler.h - from a row of logits to a token, exactly (docs/arithmetic.md, R5).
  *
- * The choice is a function of the parameters, the logits and the tokens before it; a sampler keeps
- * scratch memory only. Candidates start as the whole vocabulary in ascending token id, or as those
- * tokens that a constraint allows; each stage changes logits or drops candidates:
- *   bias         l += bias of the token; then, as after penalties, l is clamped to +-2^100
+ * The choice is a function of the parameters, the logits, the tokens before it and, under mirostat,
+ * of mu; a sampler keeps scratch memory only. Candidates start as the whole vocabulary; each stage
+ * changes logits l or drops candidates. They stay in ascending token id throughout. "First" is by
+ * (l descending, id ascending) unless a stage says otherwise.
+ *   bias         l += bias of the token; then, as after penalties, l is clamped to +-2^100.
+ *                A bias of -infinity, a banned token and one that a mask does not allow are dropped
  *   penalties    over the last n_penalty_window tokens, for each token that occurs n > 0 times:
  *                l = l > 0 ? l * recip(r) : l * r;  l -= float(n) * frequency;  l -= presence
+ *   DRY          in the window of the last n_dry_window tokens: a place k > 0 tokens before the end
+ *                repeats r(k) tokens if the r(k) tokens before it equal the last r(k), at most
+ *                `limit`, what follows the last breaker. The token at that place would go on with
+ *                it. For each token, with R the largest such r(k) that is >= dry_allowed_length,
+ *                unless it is a breaker by itself:
+ *                l -= multiplier * power(base, R - dry_allowed_length)
+ *                power squares and multiplies by the bits of the exponent, the highest first, and
+ *                stays at 2^100 where it gets there
  *   temperature  l = (l - max l) * recip(t)
- *   top-k        the k first by (l descending, id ascending)
- *   top-p        the fewest first by (l descending, id ascending) whose weights reach p
+ *   top-k        the k first
+ *   top-p        the fewest first whose weights reach p
  *   min-p        w >= p * (the largest w), which is p * 2^40
  *   typical      the fewest first by (|s - H| ascending, id ascending) whose weights reach p, where
  *                s = the surprise -log2 of a weight, from the logit, and H its mean by weight
+ *   XTC          with the given probability: of the candidates whose weight is at least `threshold`
+ *                of the sum of weights, all but the last are dropped
  * A weight is w = floor(2^40 exp2((l - max l) * log2 e)), the maximum taken over the candidates
  * that are left. "Reach p": the sum of weights times 2^40 is at least floor(p 2^40) times the sum
- * of all weights. s is in units of 2^-16, rounded down; H too.
- * The choice: r = 64 random bits, target = floor(r * sum of w / 2^64), the first candidate by
- * ascending id at which the running sum exceeds target. Temperature 0: the largest l, lowest id. */
+ * of all weights. s is in units of 2^-16, rounded down; H too. XTC happens where the upper 40 of
+ * its 64 random bits are below floor(probability 2^40). The choice: r = 64 random bits, target =
+ * floor(r * sum of w / 2^64), the first candidate by ascending id at which the running sum exceeds
+ * target. Temperature 0: the largest l, lowest id. Mirostat (tau, eta; temperature above 0) skips
+ * the stages that drop candidates and cuts once before the choice; sampler_mirostat.c has its
+ * formulas. mu begins at 2 tau. */
 #ifndef ENGINE_SAMPLER_H
 #define ENGINE_SAMPLER_H
 
@@ -24,34 +39,43 @@
 #include "isobit.h"
 
 /* What a random number is for: a part of its key. */
-enum sampler_purpose { SAMPLER_PURPOSE_TOKEN = 0 };
+enum sampler_purpose { SAMPLER_PURPOSE_TOKEN = 0, SAMPLER_PURPOSE_XTC = 1 };
 
-struct candidate {
-    uint64_t weight; /* 40-bit fixed point, of the maximum */
-    uint64_t rank;   /* what selection sorts by, larger first */
-    float logit;
-    int32_t token;
-};
-
+/* Scratch; arrays of n_vocab unless told otherwise. */
 struct sampler {
-    uint32_t n_vocab;
-    float *logits; /* [n_vocab] scratch: all candidates, as long as none is dropped */
-    struct candidate *candidates; /* [n_vocab] scratch: those that are left */
-    uint32_t *count;              /* [n_vocab] scratch, all 0 between calls */
-    uint32_t *allowed; /* [(n_vocab + 31) / 32] for a constraint to fill: bit t is token t */
+    uint32_t n_vocab, n_ctx;
+    /* The n candidates that are left. */
+    uint32_t n;
+    float *logit;
+    int32_t *token;    /* ascending */
+    uint64_t *weight;  /* 40-bit fixed point, of the maximum */
+    uint32_t *rank;    /* what selection goes by, larger first */
+    uint32_t *index;   /* of selection */
+    uint32_t *count;   /* of tokens; all 0 between calls */
+    uint32_t *allowed; /* [(n_vocab + 31) / 32] for a constraint to fill */
+    uint32_t *repeat;  /* [n_ctx] of DRY */
 };
 
-enum err sampler_init(struct sampler *s, uint32_t n_vocab, struct err_note *note);
+/* What a token is chosen from and for. */
+struct sampler_row {
+    const struct iso_sampling *sampling; /* has passed sampling_check */
+    const float *logits;                 /* [n_vocab], finite */
+    const int32_t *tokens;               /* the timeline, n_tokens <= n_ctx of them */
+    uint32_t n_tokens;                   /* the position of the token to choose */
+    const uint32_t *allowed;             /* bit t % 32 of allowed[t / 32]: token t; NULL: all */
+    const int32_t *banned;               /* never chosen */
+    uint32_t n_banned;
+    float *mu; /* mirostat's state, moved on by the choice; else untouched */
+};
+
+enum err sampler_init(struct sampler *s, uint32_t n_vocab, uint32_t n_ctx, struct err_note *note);
 void sampler_release(struct sampler *s);
 
 /* sampling_check - ERR_USAGE names the parameter, its value and its range. */
 enum err sampling_check(const struct iso_sampling *p, uint32_t n_vocab, struct err_note *note);
 
-/* sampler_choose - the token at position n_tokens, after tokens[0..n_tokens).
- * logits [n_vocab], finite; p has passed sampling_check. allowed: bits of the tokens that may be
- * chosen, at least one of them set; NULL: all. */
-int32_t sampler_choose(struct sampler *s, const struct iso_sampling *p, const float *logits,
-                       const uint32_t *allowed, const int32_t *tokens, uint32_t n_tokens);
+/* sampler_choose - the token of a row. -1: every token is banned. Allocates nothing. */
+int32_t sampler_choose(struct sampler *s, const struct sampler_row *row);
 
 /* sampler_logprobs - the n <= n_vocab most likely tokens of a row, before any stage. */
 void sampler_logprobs(struct sampler *s, const float *logits, uint32_t n, struct iso_logprob *out);

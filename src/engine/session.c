@@ -169,6 +169,7 @@ enum iso_err iso_session_submit(struct iso_session *s, const struct iso_request 
     s->request.tokens = prompt;
     s->request.stops = s->stops;
     s->border = s->n_tokens;
+    s->mu = 2 * r->sampling.mirostat_tau;
     s->cancel = ISO_FINISH_NONE;
     if (s->n_kv == s->n_tokens) /* the last position is computed again, for its logits */
         s->n_kv--;

@@ -130,6 +130,30 @@ static bool allowed_tokens(struct iso_session *s, const uint32_t **allowed)
     return false;
 }
 
+/* The token after the session's last, by the sampler. -1, with a note: none may be chosen. */
+static int32_t choose_token(struct iso_session *s, const float *logits, const uint32_t *allowed)
+{
+    const struct iso_request *r = &s->request;
+    bool no_stop = r->ignore_stops || s->n_tokens - s->border < r->n_answer_min;
+    const struct sampler_row row = {
+        .sampling = &r->sampling,
+        .logits = logits,
+        .tokens = s->tokens,
+        .n_tokens = s->n_tokens,
+        .allowed = allowed,
+        .banned = s->stops,
+        .n_banned = no_stop ? r->n_stops : 0,
+        .mu = &s->mu,
+    };
+    int32_t token = sampler_choose(&s->engine->sampler, &row);
+    if (token < 0)
+        err_set(&s->note, ERR_UNSUPPORTED,
+                "no token may be chosen at position %u: biases, stops and the constraint together "
+                "ban all of them",
+                s->n_tokens);
+    return token;
+}
+
 /* Chooses the token after the session's last and appends it; ends the request where it must. */
 static void choose(struct iso_session *s, uint32_t logits_i)
 {
@@ -146,9 +170,14 @@ static void choose(struct iso_session *s, uint32_t logits_i)
         finish(s, ISO_FINISH_ERROR, ERR_UNSUPPORTED);
         return;
     }
+    const float *logits = e->logits + (size_t)logits_i * e->sampler.n_vocab;
+    int32_t token = choose_token(s, logits, allowed);
+    if (token < 0) {
+        finish(s, ISO_FINISH_ERROR, ERR_UNSUPPORTED);
+        return;
+    }
     struct iso_event *event = logits_event(s, ISO_EVENT_TOKEN, logits_i);
-    event->token = sampler_choose(&e->sampler, &r->sampling, event->logits, allowed, s->tokens,
-                                  s->n_tokens);
+    event->token = token;
     if (r->constraint)
         r->constraint->accept(r->constraint->context, event->token);
     event->position = s->n_tokens;

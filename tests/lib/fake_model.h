@@ -171,10 +171,15 @@ static inline uint32_t fake_oracle(int32_t *tokens, uint32_t n_prompt, uint32_t 
     struct sampler s;
     uint32_t n_vocab = fake_options.n_vocab ? fake_options.n_vocab : FAKE_VOCAB;
     float *logits = mem_array(n_vocab, sizeof *logits);
-    CHECK(logits && sampler_init(&s, n_vocab, NULL) == ERR_OK);
+    float mu = 2 * p->mirostat_tau;
+    CHECK(logits && sampler_init(&s, n_vocab, n_prompt + n_answer, NULL) == ERR_OK);
     for (uint32_t n = n_prompt; n < n_prompt + n_answer; n++) {
         fake_oracle_logits(tokens, n, logits);
-        tokens[n] = sampler_choose(&s, p, logits, NULL, tokens, n);
+        tokens[n] = sampler_choose(&s, &(struct sampler_row){.sampling = p,
+                                                             .logits = logits,
+                                                             .tokens = tokens,
+                                                             .n_tokens = n,
+                                                             .mu = &mu});
     }
     sampler_release(&s);
     mem_free(logits);

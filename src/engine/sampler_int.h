@@ -1,0 +1,77 @@
+/* sampler_int.h - the stages of the sampler and what they share, for engine/sampler*.c alone.
+ *
+ * Every stage works on the candidates s->token[0..n), s->logit[0..n): it changes logits or drops
+ * candidates, and leaves at least one, in ascending token id. weight and rank are scratch. */
+#ifndef ENGINE_SAMPLER_INT_H
+#define ENGINE_SAMPLER_INT_H
+
+#include "engine/sampler.h"
+#include "numeric/func.h"
+
+#define LOG2_E    0x1.715476p+0f
+#define LN_2      0x1.62e430p-1f
+#define LOGIT_MAX 0x1p100f
+#define BANNED    (-__builtin_inff()) /* as a bias, and as the logit of what is to be dropped */
+
+enum { WEIGHT_BITS = 40 };
+
+static inline float clamp_logit(float x)
+{
+    return num_min(num_max(x, -LOGIT_MAX), LOGIT_MAX);
+}
+
+/* A share of 1 as a fixed-point number: floor(p 2^40). */
+static inline uint64_t fixed_share(float p)
+{
+    return (uint64_t)(p * 0x1p40f);
+}
+
+static inline uint64_t weight_of(float below_max)
+{
+    return (uint64_t)(int64_t)(num_exp2(below_max * LOG2_E) * 0x1p40f);
+}
+
+/* Ascending with the logit; -0 equals +0. */
+static inline uint32_t rank_of(float logit)
+{
+    uint32_t bits = num_bits(logit + 0.0f);
+    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+/* ---- sampler_select.c ----------------------------------------------------------------------- */
+
+float max_logit(const float *logit, uint32_t n); /* n >= 1 */
+/* Fills s->weight; returns the sum: at most 2^40 * n, and at least 2^40. */
+uint64_t weigh(struct sampler *s);
+void rank_by_logit(struct sampler *s);
+
+/* Drops blocks of candidates with smaller logits than k others: quick, and none of the k first. */
+void keep_likely_blocks(struct sampler *s, uint32_t k);
+/* Keeps the k first by (rank descending, id ascending); 1 <= k. */
+void keep_first(struct sampler *s, uint32_t k);
+/* Keeps the fewest first whose weights sum to at least `least`, one at least. least <= the sum. */
+void keep_mass(struct sampler *s, uint64_t least);
+/* Keeps those that keep[i] != 0 says; keep may be s->rank. */
+void keep_marked(struct sampler *s, const uint32_t *keep);
+/* The candidate of a token, or -1 where it was dropped. */
+int64_t candidate_of(const struct sampler *s, int32_t token);
+/* The k <= n first in order into s->index; k is small. */
+void find_first(struct sampler *s, uint32_t k);
+
+/* ---- stages --------------------------------------------------------------------------------- */
+
+void stage_penalties(struct sampler *s, const struct sampler_row *row);
+void stage_dry(struct sampler *s, const struct sampler_row *row);
+void stage_top_k(struct sampler *s, const struct sampler_row *row);
+void stage_typical(struct sampler *s, const struct sampler_row *row);
+void stage_top_p(struct sampler *s, const struct sampler_row *row);
+void stage_min_p(struct sampler *s, const struct sampler_row *row);
+void stage_xtc(struct sampler *s, const struct sampler_row *row);
+void stage_temperature(struct sampler *s, const struct sampler_row *row);
+
+/* Mirostat's cut of the candidates, and its lesson from candidate `chosen` out of those left. */
+void mirostat_cut(struct sampler *s, const struct sampler_row *row);
+void mirostat_learn(const struct sampler *s, const struct sampler_row *row, uint32_t chosen,
+                    uint64_t total);
+
+#endif
