@@ -2,6 +2,7 @@
  *
  * Which worker runs a task, and how many there are, never changes a result: tasks write disjoint
  * memory, and no sum crosses a task. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,13 @@ struct cpu {
     struct threads *threads;
     struct cpu_isa isa;
     bool in_place; /* the set multiplies GGUF rows as they are: nothing to pack */
+    /* Attention of rows that are cut along their pages: what each group gave, and how many ranges
+     * of a row's kv head are done. Only what is used of it becomes memory. */
+    float *parts;        /* PART_FLOATS */
+    atomic_uint *n_done; /* [CELLS_MAX], all 0 between operations */
 };
+
+enum { RANGES_PER_THREAD = 4, CELLS_MAX = 4096, PART_FLOATS = 8 << 20 };
 
 static struct cpu *cpu_of(struct device *d)
 {
@@ -62,8 +69,11 @@ static void cpu_wait(struct device *d)
 
 static void cpu_close(struct device *d)
 {
-    threads_free(cpu_of(d)->threads);
-    mem_free(d);
+    struct cpu *c = cpu_of(d);
+    threads_free(c->threads);
+    mem_pages_free(c->parts, PART_FLOATS * sizeof c->parts[0]);
+    mem_free(c->n_done);
+    mem_free(c);
 }
 
 static size_t cpu_matrix_bytes(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols)
@@ -205,20 +215,96 @@ static void cpu_kv_write(struct device *d, const struct kv_write_args *a)
     run_split(cpu_of(d), a->shape.n_kv_heads, 1, kv_write_task, a);
 }
 
+/* How an attention operation is cut: blocks of rows times kv heads, and where those are few, each
+ * row's pages into n_ranges runs of whole groups as well. */
+struct attention_split {
+    const struct cpu *cpu;
+    struct attention_job job;
+    uint32_t n_rows; /* of a block */
+    uint32_t n_ranges;
+    size_t part_floats; /* of a kv head of a row */
+};
+
+/* Later rows see more: the longest come first, so that the last to be taken are short. */
 static void attention_task(void *context, size_t i, int worker)
 {
-    const struct split *s = context;
-    const struct attention_args *a = s->args;
+    const struct attention_split *s = context;
+    const struct attention_args *a = s->job.args;
+    uint32_t g = a->shape.n_kv_heads, n_blocks = (a->n_rows + s->n_rows - 1) / s->n_rows;
+    struct attention_unit u = {.job = &s->job, .kv_head = (uint32_t)(i % g)};
     (void)worker;
-    for (uint32_t k = split_begin(s, i); k < split_end(s, i); k++)
-        s->cpu->isa.attention(a, k / a->shape.n_kv_heads, k % a->shape.n_kv_heads);
+    u.row0 = (n_blocks - 1 - (uint32_t)(i / g)) * s->n_rows;
+    u.row1 = u.row0 + s->n_rows < a->n_rows ? u.row0 + s->n_rows : a->n_rows;
+    s->cpu->isa.attention(&u);
+}
+
+static uint32_t count_groups(const struct attention_args *a, const struct kv_row *row)
+{
+    uint32_t first = attention_first(a, row) / KV_PAGE / KV_PAGES_PER_GROUP;
+    return row->position / KV_PAGE / KV_PAGES_PER_GROUP - first + 1;
+}
+
+/* One range of the groups of one row and kv head; whoever is last to finish one joins them all. */
+static void attention_range_task(void *context, size_t i, int worker)
+{
+    const struct attention_split *s = context;
+    const struct attention_args *a = s->job.args;
+    size_t cell = i / s->n_ranges;
+    uint32_t range = (uint32_t)(i % s->n_ranges), t = (uint32_t)(cell / a->shape.n_kv_heads);
+    uint32_t n_groups = count_groups(a, &a->rows[t]);
+    struct attention_unit u = {.job = &s->job,
+                               .row0 = t,
+                               .row1 = t + 1,
+                               .kv_head = (uint32_t)(cell % a->shape.n_kv_heads),
+                               .group0 = n_groups * range / s->n_ranges,
+                               .group1 = n_groups * (range + 1) / s->n_ranges,
+                               .parts = s->cpu->parts + cell * s->part_floats};
+    (void)worker;
+    if (u.group0 < u.group1)
+        s->cpu->isa.attention_groups(&u);
+    if (atomic_fetch_add(&s->cpu->n_done[cell], 1) + 1 < s->n_ranges)
+        return;
+    atomic_store(&s->cpu->n_done[cell], 0);
+    u.group0 = 0;
+    u.group1 = n_groups;
+    s->cpu->isa.attention_join(&u);
+}
+
+/* Few rows over many pages: enough ranges that no thread waits for another's long row. */
+static uint32_t attention_ranges(const struct cpu *c, struct attention_split *s)
+{
+    const struct attention_args *a = s->job.args;
+    size_t n_cells = (size_t)a->n_rows * a->shape.n_kv_heads;
+    uint32_t n_groups = 0, n_tasks = RANGES_PER_THREAD * (uint32_t)threads_count(c->threads);
+    if (!c->isa.attention_groups || threads_count(c->threads) == 1 || n_cells >= n_tasks)
+        return 1;
+    for (uint32_t t = 0; t < a->n_rows; t++) {
+        uint32_t n = count_groups(a, &a->rows[t]);
+        n_groups = n > n_groups ? n : n_groups;
+    }
+    uint32_t n_ranges = (uint32_t)((n_tasks + n_cells - 1) / n_cells);
+    n_ranges = n_ranges < n_groups ? n_ranges : n_groups;
+    s->part_floats = (size_t)n_groups * (a->n_heads / a->shape.n_kv_heads) *
+                     attention_part_floats(a->shape.head_size);
+    bool fits = n_cells <= CELLS_MAX && n_cells * s->part_floats <= PART_FLOATS;
+    return fits ? n_ranges : 1;
 }
 
 static void cpu_attention(struct device *d, const struct attention_args *a)
 {
-    CHECK(a->n_heads % a->shape.n_kv_heads == 0);
-    CHECK(a->n_heads / a->shape.n_kv_heads <= GROUP_HEADS_MAX);
-    run_split(cpu_of(d), a->n_rows * a->shape.n_kv_heads, 1, attention_task, a);
+    struct cpu *c = cpu_of(d);
+    uint32_t g = a->shape.n_kv_heads, n_shared = a->n_heads / g;
+    CHECK(a->n_heads % g == 0 && n_shared <= GROUP_HEADS_MAX);
+    float per_cap = a->softcap != 0 ? num_recip(a->softcap) : 0.0f;
+    struct attention_split s = {.cpu = c, .job = {a, attention_scale(a), per_cap}};
+    s.n_ranges = attention_ranges(c, &s);
+    if (s.n_ranges > 1) {
+        threads_run(c->threads, (size_t)a->n_rows * g * s.n_ranges, attention_range_task, &s);
+        return;
+    }
+    s.n_rows = n_shared < ATTENTION_QUERIES ? ATTENTION_QUERIES / n_shared : 1;
+    threads_run(c->threads, (size_t)((a->n_rows + s.n_rows - 1) / s.n_rows) * g, attention_task,
+                &s);
 }
 
 struct glu_args {
@@ -344,9 +430,11 @@ enum err cpu_device_open(int n_threads, const char *isa, struct device **d, stru
     cpu_isa_scalar(&scalar);
     c->in_place = c->isa.matrix_pack == scalar.matrix_pack;
     c->threads = threads_new(n_threads);
-    if (!c->threads) {
-        mem_free(c);
-        return err_set(note, ERR_MEMORY, "cannot start %d threads", n_threads);
+    c->parts = mem_pages(PART_FLOATS * sizeof c->parts[0]);
+    c->n_done = mem_array(CELLS_MAX, sizeof c->n_done[0]);
+    if (!c->threads || !c->parts || !c->n_done) {
+        cpu_close(&c->base);
+        return err_set(note, ERR_MEMORY, "no memory to start %d threads", n_threads);
     }
     c->base.ops = &cpu_ops;
     *d = &c->base;

@@ -19,6 +19,22 @@ struct matmul_args {
     size_t stride;     /* floats between rows of y */
 };
 
+/* One attention operation, and what all of its units share. */
+struct attention_job {
+    const struct attention_args *args;
+    float score_scale, per_cap; /* attention_scale(args); 1/softcap, or 0 */
+};
+
+/* Part of one: the query heads of rows [row0, row1) that share kv_head. A single row may be cut
+ * along its pages too: groups [group0, group1), counted from the first that it sees, go to parts,
+ * [groups][heads that share][attention_part_floats]: m, l, and from 16 floats on the vector. */
+struct attention_unit {
+    const struct attention_job *job;
+    uint32_t row0, row1, kv_head;
+    uint32_t group0, group1;
+    float *parts;
+};
+
 struct cpu_isa {
     const char *name;
 
@@ -42,8 +58,11 @@ struct cpu_isa {
     bool (*quantize_head)(float *x, uint32_t n, int16_t *q, float *scale);
     /* Rows [0, T) of one kv head, in order. */
     void (*kv_write)(const struct kv_write_args *a, uint32_t kv_head);
-    /* The query heads of row t that share kv_head. */
-    void (*attention)(const struct attention_args *a, uint32_t t, uint32_t kv_head);
+    void (*attention)(const struct attention_unit *u);
+    /* A unit of row0 alone in two steps, or NULL: groups [group0, group1) into parts; then, when
+     * parts 0 to group1 - 1 are there, the row's output. */
+    void (*attention_groups)(const struct attention_unit *u);
+    void (*attention_join)(const struct attention_unit *u);
     void (*glu)(enum act_fn fn, const float *gate, const float *up, uint32_t n, float *y);
     void (*rope)(float *x, uint32_t n_rot, bool interleaved, const float *cos, const float *sin);
     void (*add)(float *x, const float *y, uint32_t n, float scale);
@@ -75,7 +94,7 @@ const struct level_table *level_table(enum dtype t); /* NULL for other types */
  * then 64 f32 each: key scales, value scales, running maximum of the value scales.
  * Offsets are in bytes. Integers are within +-HEAD_LEVELS, so that no sum over HEAD_SIZE_MAX
  * elements, or over a page with weights of 14 bits, leaves int32. */
-enum { HEAD_LEVELS = 2047 };
+enum { HEAD_LEVELS = 2047, ATTENTION_QUERIES = 32 /* of a block that shares keys and values */ };
 _Static_assert((int64_t)HEAD_SIZE_MAX *HEAD_LEVELS *HEAD_LEVELS <= INT32_MAX, "score overflows");
 static inline uint32_t kv_round16(uint32_t e)
 {
@@ -97,6 +116,21 @@ static inline size_t kv_value_at(uint32_t e, uint32_t slot, uint32_t d)
 static inline float *kv_scales(void *head_part, uint32_t e)
 {
     return (float *)((uint8_t *)head_part + (size_t)KV_PAGE * 2 * (e + kv_round16(e)));
+}
+/* The first position that a row sees. */
+static inline uint32_t attention_first(const struct attention_args *a, const struct kv_row *row)
+{
+    return a->window && row->position + 1 > a->window ? row->position + 1 - a->window : 0;
+}
+/* Where the group of page p ends: the page after its last, or after the last that is seen. */
+static inline uint32_t attention_group_end(uint32_t p, uint32_t last_page)
+{
+    uint32_t end = (p / KV_PAGES_PER_GROUP + 1) * KV_PAGES_PER_GROUP;
+    return end <= last_page ? end : last_page + 1;
+}
+static inline size_t attention_part_floats(uint32_t e)
+{
+    return 16 + kv_round16(e);
 }
 static inline int16_t kv_load(const uint8_t *head_part, size_t at)
 {

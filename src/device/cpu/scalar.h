@@ -25,11 +25,11 @@ void scalar_add(float *x, const float *y, uint32_t n, float scale);
 
 bool scalar_quantize_head(float *x, uint32_t n, int16_t *q, float *scale);
 void scalar_kv_write(const struct kv_write_args *a, uint32_t kv_head);
-void scalar_attention(const struct attention_args *a, uint32_t t, uint32_t kv_head);
+void scalar_attention(const struct attention_unit *u);
 
 /* One query head on its way over the pages. */
 struct head_query {
-    const struct attention_args *args;
+    const struct attention_job *job;
     int16_t q[HEAD_SIZE_MAX];
     float scale; /* of q, times the softmax scale */
 };
@@ -59,8 +59,7 @@ static inline float softmax_rescale(float m, float to)
     return m - to < -40.0f ? 0.0f : num_pow2((int)(m - to));
 }
 /* attention_by_page - the ordered combine around an instruction set's page_fn. */
-void attention_by_page(const struct attention_args *a, uint32_t t, uint32_t kv_head,
-                       page_fn *gather);
+void attention_by_page(const struct attention_unit *u, page_fn *gather);
 
 /* scalar_hadamard - butterflies in place, on each run of the largest power of two dividing n. */
 void scalar_hadamard(float *x, uint32_t n);

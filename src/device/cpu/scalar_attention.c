@@ -101,9 +101,9 @@ void page_weights(const struct head_query *h, const int32_t *isum, const float *
                   uint32_t hi, int16_t *w, struct gathered *g)
 {
     const float *v_scale = scales + KV_PAGE;
-    float v_max = scales[2 * KV_PAGE + hi], cap = h->args->softcap, s[KV_PAGE];
+    float v_max = scales[2 * KV_PAGE + hi], cap = h->job->args->softcap, s[KV_PAGE];
     float w_unit = v_max < NUM_TINY ? 0.0f : num_recip(v_max) * (float)W_MAX;
-    float per_cap = cap != 0 ? num_recip(cap) : 0.0f, top = -SCORE_MAX;
+    float per_cap = h->job->per_cap, top = -SCORE_MAX;
     int32_t l = 0;
     for (uint32_t i = lo; i <= hi; i++) {
         s[i] = (float)isum[i] * scales[i] * h->scale;
@@ -126,7 +126,7 @@ void page_weights(const struct head_query *h, const int32_t *isum, const float *
 void scalar_page(const struct head_query *h, const uint8_t *part, uint32_t lo, uint32_t hi,
                  struct gathered *g)
 {
-    uint32_t e = h->args->shape.head_size;
+    uint32_t e = h->job->args->shape.head_size;
     const float *scales = (const float *)(part + KV_PAGE * 2 * (e + kv_round16(e)));
     int32_t isum[KV_PAGE] = {0}, o[HEAD_SIZE_MAX] = {0};
     int16_t w[KV_PAGE];
@@ -146,7 +146,7 @@ void scalar_page(const struct head_query *h, const uint8_t *part, uint32_t lo, u
 static void head_attention(const struct head_query *h, page_fn *gather, const struct kv_row *row,
                            size_t part_offset, uint32_t first, struct gathered *all)
 {
-    uint32_t e = h->args->shape.head_size, last_page = row->position / KV_PAGE;
+    uint32_t e = h->job->args->shape.head_size, last_page = row->position / KV_PAGE;
     bool have_all = false, have_group = false;
     struct gathered group = {0}, page;
     for (uint32_t i = first / KV_PAGE; i <= last_page; i++) {
@@ -179,27 +179,20 @@ static void add_sink(struct gathered *all, float sink, uint32_t e)
     combine(all, &part, e);
 }
 
-void scalar_attention(const struct attention_args *a, uint32_t t, uint32_t kv_head)
+static void row_attention(const struct attention_unit *u, uint32_t t, page_fn *gather)
 {
-    attention_by_page(a, t, kv_head, scalar_page);
-}
-
-void attention_by_page(const struct attention_args *a, uint32_t t, uint32_t kv_head,
-                       page_fn *gather)
-{
+    const struct attention_args *a = u->job->args;
     uint32_t e = a->shape.head_size, n_shared = a->n_heads / a->shape.n_kv_heads;
-    size_t part_offset = a->layer_offset + kv_head * kv_head_bytes(e);
-    uint32_t position = a->rows[t].position;
-    uint32_t first = a->window && position + 1 > a->window ? position + 1 - a->window : 0;
-    float softmax_scale = attention_scale(a);
-    for (uint32_t h = kv_head * n_shared; h < (kv_head + 1) * n_shared; h++) {
-        struct head_query query = {.args = a};
+    size_t part_offset = a->layer_offset + u->kv_head * kv_head_bytes(e);
+    uint32_t first = attention_first(a, &a->rows[t]);
+    for (uint32_t h = u->kv_head * n_shared; h < (u->kv_head + 1) * n_shared; h++) {
+        struct head_query query = {.job = u->job};
         struct gathered all;
         float x[HEAD_SIZE_MAX], q_scale, *out = a->out + t * a->stride_out + (size_t)h * e;
         memcpy(x, a->q + t * a->stride_q + (size_t)h * e, e * sizeof(float));
         if (!scalar_quantize_head(x, e, query.q, &q_scale))
             a->bad[t] = 1;
-        query.scale = q_scale * softmax_scale;
+        query.scale = q_scale * u->job->score_scale;
         head_attention(&query, gather, &a->rows[t], part_offset, first, &all);
         if (a->sinks)
             add_sink(&all, a->sinks[h], e);
@@ -207,4 +200,15 @@ void attention_by_page(const struct attention_args *a, uint32_t t, uint32_t kv_h
         for (uint32_t d = 0; d < e; d++)
             out[d] = all.o[d] * r;
     }
+}
+
+void attention_by_page(const struct attention_unit *u, page_fn *gather)
+{
+    for (uint32_t t = u->row0; t < u->row1; t++)
+        row_attention(u, t, gather);
+}
+
+void scalar_attention(const struct attention_unit *u)
+{
+    attention_by_page(u, scalar_page);
 }

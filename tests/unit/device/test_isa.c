@@ -2,7 +2,7 @@
 #include "lib/test.h"
 
 #include "base/mem.h"
-#include "device/cpu/isa.h"
+#include "device/cpu/scalar.h"
 #include "tensor/quant/quant.h"
 
 static const enum dtype types[] = {
@@ -306,7 +306,7 @@ static void test_rows(void **state)
     for_each_isa(heads_equal);
 }
 
-enum { CACHE_MAX = 1300, CACHE_PAGES = (CACHE_MAX + KV_PAGE - 1) / KV_PAGE };
+enum { ROWS_MAX = 40, CACHE_MAX = 1300, CACHE_PAGES = (CACHE_MAX + KV_PAGE - 1) / KV_PAGE };
 
 /* A case of attention: pages are filled by the set's own kv_write, over bytes that mean nothing. */
 struct sight {
@@ -314,7 +314,9 @@ struct sight {
     uint32_t n_shared, depth, window;
     float softcap;
     bool sinks;
-    float spread; /* of queries and keys */
+    float spread;    /* of queries and keys */
+    uint32_t n_rows; /* queries: the last rows */
+    bool cut;        /* along pages */
 };
 
 static void sight_fill(const struct cpu_isa *isa, const struct sight *s, const float *k,
@@ -333,14 +335,45 @@ static void sight_fill(const struct cpu_isa *isa, const struct sight *s, const f
         isa->kv_write(&w, g);
 }
 
+/* The last rows of a prompt at once, or each cut along its pages where the set can. */
+static void sight_attend(const struct cpu_isa *isa, const struct attention_args *a, bool cut)
+{
+    float per_cap = a->softcap != 0 ? num_recip(a->softcap) : 0.0f;
+    struct attention_job job = {a, attention_scale(a), per_cap};
+    uint32_t n_shared = a->n_heads / a->shape.n_kv_heads;
+    for (uint32_t g = 0; g < a->shape.n_kv_heads; g++) {
+        struct attention_unit u = {.job = &job, .row1 = a->n_rows, .kv_head = g};
+        if (!cut)
+            isa->attention(&u);
+        for (uint32_t t = 0; cut && t < a->n_rows; t++) {
+            uint32_t last = a->rows[t].position / KV_PAGE / KV_PAGES_PER_GROUP;
+            u.group1 = last - attention_first(a, &a->rows[t]) / KV_PAGE / KV_PAGES_PER_GROUP + 1;
+            size_t n = u.group1 * n_shared * attention_part_floats(a->shape.head_size);
+            u.parts = mem_pages(n * sizeof *u.parts);
+            memset(u.parts, 0xff, n * sizeof *u.parts);
+            u.row0 = t;
+            u.row1 = t + 1;
+            struct attention_unit half = u;
+            half.group0 = u.group1 / 2;
+            isa->attention_groups(&half);
+            half.group0 = 0;
+            half.group1 = u.group1 / 2;
+            isa->attention_groups(&half);
+            isa->attention_join(&u);
+            mem_pages_free(u.parts, n * sizeof *u.parts);
+        }
+    }
+}
+
 static void sight_check(const struct cpu_isa *scalar, const struct cpu_isa *isa,
                         const struct sight *s, uint64_t seed)
 {
     uint32_t e = s->shape.head_size, n_heads = s->n_shared * s->shape.n_kv_heads;
+    uint32_t n_rows = s->n_rows < s->depth ? s->n_rows : s->depth;
     size_t width = (size_t)s->shape.n_kv_heads * e, n = s->depth * width;
+    size_t q_width = (size_t)n_heads * e;
     float *k = mem_array(n, sizeof *k), *v = mem_array(n, sizeof *v);
-    float *q = mem_array((size_t)n_heads * e, sizeof *q),
-          *sinks = mem_array(n_heads, sizeof *sinks);
+    float *q = mem_array(n_rows * q_width, sizeof *q), *sinks = mem_array(n_heads, sizeof *sinks);
     float *out[2];
     void *pages[2][CACHE_PAGES];
     static struct kv_row rows[2][CACHE_MAX];
@@ -348,26 +381,37 @@ static void sight_check(const struct cpu_isa *scalar, const struct cpu_isa *isa,
         k[i] = test_randn(&seed) * s->spread;
         v[i] = test_randn(&seed) * (i / width % 5 ? 1.0f : 4.0f);
     }
-    for (size_t i = 0; i < (size_t)n_heads * e; i++)
+    for (size_t i = 0; i < n_rows * q_width; i++)
         q[i] = test_randn(&seed) * s->spread;
     for (uint32_t i = 0; i < n_heads; i++)
         sinks[i] = test_randn(&seed) * 3;
     for (int i = 0; i < 2; i++) {
         const struct cpu_isa *set = i ? isa : scalar;
         sight_fill(set, s, k, v, pages[i], rows[i]);
-        out[i] = mem_array((size_t)n_heads * e, sizeof *out[i]);
-        uint8_t bad = 0;
-        struct attention_args a = {
-            q,  out[i],    0,     0,          &rows[i][s->depth - 1],  1,   n_heads, s->shape,
-            64, s->window, 0.11f, s->softcap, s->sinks ? sinks : NULL, &bad};
-        for (uint32_t g = 0; g < s->shape.n_kv_heads; g++)
-            set->attention(&a, 0, g);
-        assert_int_equal(bad, 0);
+        out[i] = mem_array(n_rows * q_width, sizeof *out[i]);
+        uint8_t bad[ROWS_MAX] = {0};
+        struct attention_args a = {.q = q,
+                                   .out = out[i],
+                                   .stride_q = q_width,
+                                   .stride_out = q_width,
+                                   .rows = &rows[i][s->depth - n_rows],
+                                   .n_rows = n_rows,
+                                   .n_heads = n_heads,
+                                   .shape = s->shape,
+                                   .layer_offset = 64,
+                                   .window = s->window,
+                                   .scale = 0.11f,
+                                   .softcap = s->softcap,
+                                   .sinks = s->sinks ? sinks : NULL,
+                                   .bad = bad};
+        sight_attend(set, &a, s->cut && set->attention_groups);
+        for (uint32_t t = 0; t < n_rows; t++)
+            assert_int_equal(bad[t], 0);
     }
     char what[128];
-    snprintf(what, sizeof what, "%s: attention E=%u shared=%u depth=%u window=%u", isa->name, e,
-             s->n_shared, s->depth, s->window);
-    assert_floats_equal(out[0], out[1], (size_t)n_heads * e, what);
+    snprintf(what, sizeof what, "%s: attention E=%u shared=%u depth=%u window=%u rows=%u%s",
+             isa->name, e, s->n_shared, s->depth, s->window, n_rows, s->cut ? " cut" : "");
+    assert_floats_equal(out[0], out[1], n_rows * q_width, what);
     uint8_t *canonical[2];
     for (uint32_t p = 0; p <= (s->depth - 1) / KV_PAGE; p++) {
         uint32_t last = p == (s->depth - 1) / KV_PAGE ? (s->depth - 1) % KV_PAGE + 1 : KV_PAGE;
@@ -392,7 +436,7 @@ static void sight_check(const struct cpu_isa *scalar, const struct cpu_isa *isa,
 
 static void attention_equal(const struct cpu_isa *scalar, const struct cpu_isa *isa)
 {
-    static const uint32_t shared[] = {1, 4, 7, 8, 12, 2, 3};
+    static const uint32_t shared[] = {1, 4, 7, 8, 12, 2, 3, 40}, n_rows[] = {1, 3, 40};
     static const uint32_t depths[] = {1, 2, 63, 64, 65, 127, 130, 511, 512, 513, 700, 1300};
     static const uint32_t windows[] = {0, 0, 1, 37, 64, 200, 513};
     for (size_t i = 0; i < COUNT_OF(head_sizes) * COUNT_OF(depths); i++) {
@@ -405,7 +449,11 @@ static void attention_equal(const struct cpu_isa *scalar, const struct cpu_isa *
                           i % 4 == 1,
                           i % 3 == 0   ? 1.0f
                           : i % 3 == 1 ? 6.0f
-                                       : 0.0f};
+                                       : 0.0f,
+                          n_rows[(i + i / 5) % COUNT_OF(n_rows)],
+                          i % 2};
+        if (s.n_shared * s.n_rows * e > 40 * 256) /* the scalar side is slow */
+            s.n_rows = 1;
         sight_check(scalar, isa, &s, i);
     }
 }

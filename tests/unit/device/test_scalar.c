@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "base/mem.h"
-#include "device/cpu/isa.h"
+#include "device/cpu/scalar.h"
 #include "numeric/func.h"
 #include "tensor/quant/quant.h"
 
@@ -202,8 +202,9 @@ static void attention_is_near_double(void **state)
                                    .bad = &bad};
         double error = 0, norm = 0, want[HEAD_SIZE_MAX];
         uint32_t from = cases[c].window && n > cases[c].window ? n - cases[c].window : 0;
+        struct attention_job job = {&a, attention_scale(&a), a.softcap != 0 ? 1 / a.softcap : 0};
         for (uint32_t i = 0; i < g; i++)
-            isa.attention(&a, 0, i);
+            isa.attention(&(struct attention_unit){.job = &job, .row1 = 1, .kv_head = i});
         for (uint32_t i = 0; i < h; i++) {
             size_t kv = (size_t)(i / (h / g)) * e;
             attention_f64(q + i * e, k + kv, v + kv, n, from, e, width, a.scale, a.softcap,

@@ -33,7 +33,7 @@ static void quarter_scores(const uint8_t *keys, const int16_t *q, uint32_t e, in
 static void neon_page(const struct head_query *h, const uint8_t *part, uint32_t lo, uint32_t hi,
                       struct gathered *g)
 {
-    uint32_t e = h->args->shape.head_size, e16 = kv_round16(e);
+    uint32_t e = h->job->args->shape.head_size, e16 = kv_round16(e);
     const uint8_t *values = part + (size_t)KV_PAGE * 2 * e;
     const float *scales = (const float *)(values + (size_t)KV_PAGE * 2 * e16);
     int32_t isum[KV_PAGE];
@@ -53,7 +53,7 @@ static void neon_page(const struct head_query *h, const uint8_t *part, uint32_t 
     }
 }
 
-void neon_attention(const struct attention_args *a, uint32_t t, uint32_t kv_head)
+void neon_attention(const struct attention_unit *u)
 {
-    attention_by_page(a, t, kv_head, neon_page);
+    attention_by_page(u, neon_page);
 }

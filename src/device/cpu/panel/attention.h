@@ -1,27 +1,48 @@
-/* attention.h - attention of a few heads that share keys and values, a page at a time.
+/* attention.h - attention of a block of query heads that share keys and values, page after page.
  *
- * Per page: scores of 64 positions, weights of 14 bits, sums of values, all by products of int16;
- * then the page joins its group and the group the row, as scalar_attention.c defines. Lanes of a
- * page that the row does not see may hold anything: they get the score -inf and the value scale 0.
- */
+ * A block is the query heads of one kv head, of rows that see the same pages: a page's keys and
+ * values are read once for all of them. Per page: scores of 64 positions, weights of 14 bits, sums
+ * of values, all by products of int16; then the page joins its group and the group the row, as
+ * scalar_attention.c defines. Positions of a page that a row does not see may hold anything: they
+ * get the score -inf and the weight 0. While keys are at work the page's values are fetched, while
+ * values are at work the next page's keys. */
 #include <math.h>
 
 #include "device/cpu/panel/each.h"
 #include "device/cpu/panel/heads.h"
 
-enum { HEADS = 8, VALUE_RUN = 4, N_SCORES = KV_PAGE / LANES };
+enum {
+    QUERIES = ATTENTION_QUERIES,
+    TILE_QUERIES = 4,
+    VALUE_RUN = 4,
+    N_SCORES = KV_PAGE / LANES,
+    LINE_BYTES = 64,
+};
 
-/* Some of the heads of a row that share a kv head. */
-struct heads {
-    const struct attention_args *args;
-    uint32_t n, e;
-    float scale[HEADS], per_cap; /* of q, times the softmax scale */
-    _Alignas(64) int16_t q[HEADS][HEAD_SIZE_MAX];
+/* Sums so far of a query: softmax weights are l * 2^m; its vector lies in an array of vectors. */
+struct sums {
+    float m[QUERIES], l[QUERIES];
+    _Alignas(64) float o[QUERIES * HEAD_SIZE_MAX];
+};
+
+struct block {
+    const struct attention_job *job;
+    uint32_t e, width;       /* head size, and that up to 16: elements between two queries */
+    uint32_t row0, n_rows;   /* rows of the operation */
+    uint32_t head0, n_heads; /* of each row: query r * n_heads + h */
+    uint32_t n;              /* queries */
+    uint32_t first_page, last_page;
+    size_t part_offset;                /* of the kv head in a page */
+    uint32_t lo[QUERIES], hi[QUERIES]; /* positions of the page at hand that each row sees */
+    float scale[QUERIES];              /* of q, times the softmax scale */
+    _Alignas(64) int16_t q[QUERIES * HEAD_SIZE_MAX];
     /* Of the page at hand: */
-    _Alignas(64) int32_t sum[HEADS][KV_PAGE];
-    _Alignas(64) int16_t w[HEADS][KV_PAGE];
-    float m[HEADS], l[HEADS];
-    struct gathered group[HEADS], all[HEADS];
+    _Alignas(64) float s[QUERIES][KV_PAGE];
+    _Alignas(64) int16_t w[QUERIES][KV_PAGE];
+    _Alignas(64) float v_weight[KV_PAGE]; /* value scales as weights, of one row */
+    float m[QUERIES], l[QUERIES];
+    float keep[QUERIES], unit[QUERIES]; /* what the group is scaled by, what joins it */
+    struct sums group, all;
 };
 
 static const uint8_t *key_vector(const uint8_t *part, uint32_t e, uint32_t v)
@@ -29,27 +50,38 @@ static const uint8_t *key_vector(const uint8_t *part, uint32_t e, uint32_t v)
     return part + (size_t)(v * LANES / 16) * e * 32 + v * LANES % 16 * 4;
 }
 
-/* Sums q k of `n` heads from head h, all positions of a page, SCORE_RUN vectors at a time. */
-#define SCORE_NAME(i) VI a##i = vi_zero();
-#define SCORE_DOT(i)  VI_DOT16_INTO(a##i, k[(i) % SCORE_RUN], q[(i) / SCORE_RUN]);
-#define SCORE_KEEP(i) vi_store(g->sum[h + (i) / SCORE_RUN] + (v + (i) % SCORE_RUN) * LANES, a##i);
+/* Bytes from a vector of keys to the j-th after it, where the first begins a quarter. */
+#define KEY_STEP(j, e) ((size_t)((j)*LANES / 16) * (e)*32 + (j)*LANES % 16 * 4)
+
+/* Scores of `n` queries from query i, all positions of a page, SCORE_RUN vectors at a time; lines
+ * of `ahead`, as many as of keys, are fetched meanwhile. Cell c: query c / SCORE_RUN. */
+#define SCORE_NAME(c) VI a##c = vi_zero();
+#define SCORE_DOT(c)  VI_DOT16_INTO(a##c, k[(c) % SCORE_RUN], q[(c) / SCORE_RUN]);
+#define SCORE_KEEP(c)                                                                              \
+    vf_store(b->s[i + (c) / SCORE_RUN] + (v + (c) % SCORE_RUN) * LANES,                            \
+             vf_mul(vf_mul(vi_to_f(a##c), vf_load(k_scale + (v + (c) % SCORE_RUN) * LANES)),       \
+                    vf_set1(b->scale[i + (c) / SCORE_RUN])));
 #define SCORES(n, EACH_CELL)                                                                       \
-    static void scores_##n(struct heads *g, uint32_t h, const uint8_t *part)                       \
+    static void scores_##n(struct block *b, uint32_t i, const uint8_t *part, const float *k_scale, \
+                           const uint8_t *ahead)                                                   \
     {                                                                                              \
+        uint32_t e = b->e;                                                                         \
         for (uint32_t v = 0; v < N_SCORES; v += SCORE_RUN) {                                       \
-            const uint8_t *p[SCORE_RUN];                                                           \
-            for (int i = 0; i < SCORE_RUN; i++)                                                    \
-                p[i] = key_vector(part, g->e, v + (uint32_t)i);                                    \
+            const uint8_t *p = key_vector(part, e, v);                                             \
+            const int16_t *x = b->q + i * b->width;                                                \
             EACH_CELL(SCORE_NAME)                                                                  \
-            for (uint32_t d = 0; d < g->e; d += 2) {                                               \
+            for (uint32_t d = 0; d < e; d += 2, p += LINE_BYTES) {                                 \
                 VI k[SCORE_RUN], q[n];                                                             \
-                for (int i = 0; i < SCORE_RUN; i++)                                                \
-                    k[i] = vi_load(p[i] + 32 * d);                                                 \
-                for (int i = 0; i < n; i++) {                                                      \
+                for (int j = 0; j < SCORE_RUN; j++)                                                \
+                    k[j] = vi_load(p + KEY_STEP(j, e));                                            \
+                for (uint32_t j = 0; j < n; j++) {                                                 \
                     int32_t word;                                                                  \
-                    memcpy(&word, g->q[h + (uint32_t)i] + d, 4);                                   \
-                    q[i] = vi_set1(word);                                                          \
+                    memcpy(&word, x + j * b->width + d, 4);                                        \
+                    q[j] = vi_set1(word);                                                          \
                 }                                                                                  \
+                if (ahead)                                                                         \
+                    for (int j = 0; j < SCORE_RUN * LANES / 16; j++)                               \
+                        prefetch(ahead + KEY_STEP(j * 16 / LANES, e) + (p - part));                \
                 EACH_CELL(SCORE_DOT)                                                               \
             }                                                                                      \
             EACH_CELL(SCORE_KEEP)                                                                  \
@@ -65,26 +97,40 @@ SCORES(2, EACH_4)
 SCORES(1, EACH_2)
 #endif
 
-/* Weighted sums of values of `n` heads from head h, RUN vectors of dimensions from vector v, over
- * pairs of positions [from, to). Cell i: head i / RUN, vector i % RUN. */
-#define VALUE_NAME(i) VI a##i = vi_zero();
-#define VALUE_DOT(i)  VI_DOT16_INTO(a##i, w[(i) / RUN], x[(i) % RUN]);
-#define VALUE_KEEP(i) sum[i] = a##i;
+/* Weighted sums of values of `n` queries from query i, RUN vectors of dimensions from vector v,
+ * over pairs of positions [from, to); they join the group. Cell c: query c / RUN, vector c % RUN.
+ */
+#define VALUE_NAME(c) VI a##c = vi_zero();
+#define VALUE_DOT(c)  VI_DOT16_INTO(a##c, x[(c) % RUN], w[(c) / RUN]);
+#define VALUE_KEEP(c)                                                                              \
+    {                                                                                              \
+        float *o = b->group.o + (i + (c) / RUN) * b->width + (v + (c) % RUN) * LANES;              \
+        VF add = vf_mul(vi_to_f(a##c), vf_set1(b->unit[i + (c) / RUN]));                           \
+        vf_store(o,                                                                                \
+                 fresh ? add : vf_add(vf_mul(vf_load(o), vf_set1(b->keep[i + (c) / RUN])), add));  \
+    }
 #define VALUES(name, n, RUN_, EACH_CELL)                                                           \
-    static void name(const struct heads *g, uint32_t h, const uint8_t *values, uint32_t v,         \
-                     uint32_t from, uint32_t to, VI *sum)                                          \
+    static void name(struct block *b, uint32_t i, const uint8_t *values, uint32_t v,               \
+                     uint32_t from, uint32_t to, bool fresh, const uint8_t *ahead)                 \
     {                                                                                              \
         enum { RUN = RUN_ };                                                                       \
-        size_t step = 4 * kv_round16(g->e);                                                        \
+        size_t step = 4 * b->width;                                                                \
+        values += v * VEC_BYTES + from * step;                                                     \
+        ahead += ahead ? v * VEC_BYTES + from * step : 0;                                          \
         EACH_CELL(VALUE_NAME)                                                                      \
-        for (uint32_t p = from; p < to; p++) {                                                     \
+        for (uint32_t p = from; p < to; p++, values += step) {                                     \
             VI x[RUN], w[n];                                                                       \
-            for (int i = 0; i < RUN; i++)                                                          \
-                x[i] = vi_load(values + p * step + (v + (uint32_t)i) * VEC_BYTES);                 \
-            for (int i = 0; i < n; i++) {                                                          \
+            for (int j = 0; j < RUN; j++)                                                          \
+                x[j] = vi_load(values + j * VEC_BYTES);                                            \
+            for (uint32_t j = 0; j < n; j++) {                                                     \
                 int32_t word;                                                                      \
-                memcpy(&word, g->w[h + (uint32_t)i] + 2 * p, 4);                                   \
-                w[i] = vi_set1(word);                                                              \
+                memcpy(&word, b->w[i + j] + 2 * p, 4);                                             \
+                w[j] = vi_set1(word);                                                              \
+            }                                                                                      \
+            if (ahead) {                                                                           \
+                for (int j = 0; j < RUN * LANES / 16; j++)                                         \
+                    prefetch(ahead + j * LINE_BYTES);                                              \
+                ahead += step;                                                                     \
             }                                                                                      \
             EACH_CELL(VALUE_DOT)                                                                   \
         }                                                                                          \
@@ -99,8 +145,8 @@ VALUES(values_narrow_2, 2, 1, EACH_2)
 VALUES(values_wide_1, 1, VALUE_RUN, EACH_4)
 VALUES(values_narrow_1, 1, 1, EACH_1)
 
-typedef void values_fn(const struct heads *g, uint32_t h, const uint8_t *values, uint32_t v,
-                       uint32_t from, uint32_t to, VI *sum);
+typedef void values_fn(struct block *b, uint32_t i, const uint8_t *values, uint32_t v,
+                       uint32_t from, uint32_t to, bool fresh, const uint8_t *ahead);
 
 static values_fn *values_of(uint32_t n, bool wide)
 {
@@ -111,177 +157,338 @@ static values_fn *values_of(uint32_t n, bool wide)
     return n == 2 ? wide ? values_wide_2 : values_narrow_2 : wide ? values_wide_1 : values_narrow_1;
 }
 
-/* From the sums of head h to m, l and w of the page's positions [lo, hi]. */
-static void head_weights(struct heads *g, uint32_t h, const float *k_scale, uint32_t lo,
-                         uint32_t hi)
+/* How many of the n queries that are left a kernel for at most `most` takes. */
+static uint32_t take_queries(uint32_t n, uint32_t most)
 {
-    const float *v_scale = k_scale + KV_PAGE;
-    float v_max = v_scale[KV_PAGE + hi], cap = g->args->softcap;
-    VF s[N_SCORES], each = vf_set1(g->scale[h]), top = vf_set1(-INFINITY);
+    return n >= 4 && most >= 4 ? 4 : n >= 2 ? 2 : 1;
+}
+
+static void page_scores(struct block *b, const uint8_t *part, const uint8_t *ahead)
+{
+    const float *k_scale = (const float *)(part + KV_PAGE * 2 * (b->e + b->width));
+    for (uint32_t i = 0, n; i < b->n; i += n) {
+        n = take_queries(b->n - i, TILE_QUERIES);
+        (n == 4 ? scores_4 : n == 2 ? scores_2 : scores_1)(b, i, part, k_scale, i ? NULL : ahead);
+    }
+}
+
+/* The rare steps between a score and its use: a softcap, the limits of a score, what is not seen.
+ */
+static void scores_bound(struct block *b, uint32_t i, uint32_t lo, uint32_t hi)
+{
+    float cap = b->job->args->softcap;
     for (int v = 0; v < N_SCORES; v++) {
-        VM seen = vm_range(v, lo, hi);
-        VF sum = vi_to_f(vi_load(g->sum[h] + v * LANES));
-        s[v] = vf_mul(vf_mul(sum, vf_load(k_scale + v * LANES)), each);
+        VF s = vf_load(b->s[i] + v * LANES);
         if (cap != 0)
-            s[v] =
-                vf_mul(vf_tanh(vf_mul(s[v], vf_set1(g->per_cap))), vf_set1(cap * 0x1.715476p+0f));
+            s = vf_mul(vf_tanh(vf_mul(s, vf_set1(b->job->per_cap))), vf_set1(cap * 0x1.715476p+0f));
         else
-            s[v] = vf_clamp(s[v], -SCORE_MAX, SCORE_MAX);
-        s[v] = vf_pick(seen, s[v], vf_set1(-INFINITY));
-        top = vf_max(s[v], top);
+            s = vf_clamp(s, -SCORE_MAX, SCORE_MAX);
+        vf_store(b->s[i] + v * LANES, vf_pick(vm_range(v, lo, hi), s, vf_set1(-INFINITY)));
     }
-    float most = vf_top(top), m = num_round(most);
-    m = m < most ? m + 1.0f : m;
-    VF w_unit = vf_set1(v_max < NUM_TINY ? 0.0f : num_recip(v_max) * (float)W_MAX);
+}
+
+static float scores_top(const float *s)
+{
+    VF top = vf_load(s);
+    for (int v = 1; v < N_SCORES; v++)
+        top = vf_max(vf_load(s + v * LANES), top);
+    return vf_top(top);
+}
+
+/* m of query i: its largest score, rounded up. Where that is far from the limits of a score, one
+ * below -SCORE_MAX weighs nothing with or without the limit. */
+static void query_max(struct block *b, uint32_t i, uint32_t lo, uint32_t hi)
+{
+    bool plain = lo == 0 && hi == KV_PAGE - 1 && b->job->args->softcap == 0;
+    float top = plain ? scores_top(b->s[i]) : 0;
+    if (!plain || !(top > -SCORE_MAX / 2 && top < SCORE_MAX)) {
+        scores_bound(b, i, lo, hi);
+        top = scores_top(b->s[i]);
+    }
+    float m = num_round(top);
+    b->m[i] = m < top ? m + 1.0f : m;
+}
+
+/* num_exp2 of x <= 0 for use as a softmax weight: anything at or below 2^-40 is as good as 0. The
+ * integer part is found by rounding at 2^23, and added to the exponent as it is. */
+static inline VI weight_exp2_bits(VF x)
+{
+    VF c = vf_max(x, vf_set1(-40.0f)), magic = vf_set1(0x1.8p23f);
+    VF t = vf_add(c, magic), f = vf_sub(c, vf_sub(t, magic));
+    VF p = vf_set1(0x1.5bba14p-10f);
+    p = vf_step(p, f, 0x1.3cea88p-7f);
+    p = vf_step(p, f, 0x1.c6b752p-5f);
+    p = vf_step(p, f, 0x1.ebf9bcp-3f);
+    p = vf_step(p, f, 0x1.62e42ap-1f);
+    p = vf_step(p, f, 1.0f);
+    return vi_add(vf_as_i(p), vi_sll(vf_as_i(t), 23));
+}
+
+/* l and w of query i. */
+static void query_weights(struct block *b, uint32_t i)
+{
     VI l = vi_zero();
+    VF m = vf_set1(b->m[i]);
     for (int v = 0; v < N_SCORES; v++) {
-        VF p = vf_exp2(vf_sub(s[v], vf_set1(m)));
-        VF x = vf_pick(vm_range(v, lo, hi), vf_load(v_scale + v * LANES), vf_zero());
-        VI w = vf_to_i(vf_mul(p, vf_mul(x, w_unit)));
-        l = vi_add(l, vf_to_i(vf_mul(p, vf_set1(0x1p24f))));
-        vi_store_i16(g->w[h] + v * LANES, w);
+        VI p = weight_exp2_bits(vf_sub(vf_load(b->s[i] + v * LANES), m));
+        VI w = vf_to_i(vf_mul(vi_as_f(p), vf_load(b->v_weight + v * LANES)));
+        l = vi_add(l, vf_to_i(vi_as_f(vi_add(p, vi_set1(P_BITS << 23)))));
+        vi_store_i16(b->w[i] + v * LANES, w);
     }
-    g->m[h] = m;
-    g->l[h] = (float)vi_sum(l) * 0x1p-24f;
+    b->l[i] = (float)vi_sum(l) * 0x1p-24f;
 }
 
-/* Adds l * 2^m and makes room for its vector: factors for what is there and what comes. */
-static void combine_scalars(struct gathered *sum, float m, float l, float *a, float *b)
+/* Value scales of a row that sees [lo, hi] as weights; returns what a sum of values is worth. */
+static float row_values(struct block *b, const float *v_scale, uint32_t lo, uint32_t hi)
 {
-    float top = num_max(sum->m, m);
-    *a = softmax_rescale(sum->m, top);
+    float v_max = v_scale[KV_PAGE + hi];
+    VF unit = vf_set1(v_max < NUM_TINY ? 0.0f : num_recip(v_max) * (float)W_MAX);
+    for (int v = 0; v < N_SCORES; v++) {
+        VF x = vf_pick(vm_range(v, lo, hi), vf_load(v_scale + v * LANES), vf_zero());
+        vf_store(b->v_weight + v * LANES, vf_mul(x, unit));
+    }
+    return v_max * W_UNIT;
+}
+
+/* Adds l * 2^m: factors for the vector that is there and the one that comes. */
+static void combine_scalars(float *sum_m, float *sum_l, float m, float l, float *a, float *b)
+{
+    float top = num_max(*sum_m, m);
+    *a = softmax_rescale(*sum_m, top);
     *b = softmax_rescale(m, top);
-    sum->l = sum->l * *a + l * *b;
-    sum->m = top;
+    *sum_l = *sum_l * *a + l * *b;
+    *sum_m = top;
 }
 
-static void combine_vectors(float *o, VF add, float a, float b)
+/* From scores to weights of every query, and the factors with which the page joins the group. */
+static void page_weights_of(struct block *b, const uint8_t *part, bool fresh)
 {
-    vf_store(o, vf_add(vf_mul(vf_load(o), vf_set1(a)), vf_mul(add, vf_set1(b))));
-}
-
-/* The page's sums of values join the group of heads [h, h + n). `fresh`: as its first page. */
-static void page_values(struct heads *g, uint32_t h, uint32_t n, const uint8_t *part, float v_max,
-                        uint32_t lo, uint32_t hi, bool fresh)
-{
-    uint32_t n_vectors = kv_round16(g->e) / LANES;
-    const uint8_t *values = part + (size_t)KV_PAGE * 2 * g->e;
-    VF unit = vf_set1(v_max * W_UNIT);
-    float a[VALUE_HEADS] = {0}, b[VALUE_HEADS] = {0};
-    for (uint32_t i = 0; i < n; i++)
-        if (!fresh)
-            combine_scalars(&g->group[h + i], g->m[h + i], g->l[h + i], &a[i], &b[i]);
-    for (uint32_t v = 0, run; v < n_vectors; v += run) {
-        VI sum[VALUE_HEADS * VALUE_RUN];
-        run = n_vectors - v >= VALUE_RUN ? VALUE_RUN : 1;
-        values_of(n, run > 1)(g, h, values, v, lo / 2, hi / 2 + 1, sum);
-        for (uint32_t i = 0; i < n * run; i++) {
-            VF o = vf_mul(vi_to_f(sum[i]), unit);
-            float *to = g->group[h + i / run].o + (v + i % run) * LANES;
-            if (fresh)
-                vf_store(to, o);
-            else
-                combine_vectors(to, o, a[i / run], b[i / run]);
+    const float *v_scale = (const float *)(part + KV_PAGE * 2 * (b->e + b->width)) + KV_PAGE;
+    float unit = 0;
+    for (uint32_t i = 0; i < b->n; i++)
+        query_max(b, i, b->lo[i / b->n_heads], b->hi[i / b->n_heads]);
+    for (uint32_t r = 0, i = 0; r < b->n_rows; r++) {
+        if (r == 0 || b->lo[r] != b->lo[r - 1] || b->hi[r] != b->hi[r - 1])
+            unit = row_values(b, v_scale, b->lo[r], b->hi[r]);
+        for (uint32_t h = 0; h < b->n_heads; h++, i++) {
+            query_weights(b, i);
+            b->unit[i] = unit;
         }
     }
-    for (uint32_t i = 0; fresh && i < n; i++) {
-        g->group[h + i].m = g->m[h + i];
-        g->group[h + i].l = g->l[h + i];
+    /* unit * part: the part is a power of two from 2^-40 on, or 0, so that nothing is rounded. */
+    for (uint32_t i = 0; i < b->n; i++) {
+        float part_of_page = 1.0f;
+        if (fresh) {
+            b->group.m[i] = b->m[i];
+            b->group.l[i] = b->l[i];
+        } else {
+            combine_scalars(&b->group.m[i], &b->group.l[i], b->m[i], b->l[i], &b->keep[i],
+                            &part_of_page);
+        }
+        b->unit[i] = b->unit[i] * part_of_page;
     }
 }
 
-static void page_gather(struct heads *g, const uint8_t *part, uint32_t lo, uint32_t hi, bool fresh)
+/* The page's sums of values join the group of every query; `fresh`: as its first page. */
+static void page_values(struct block *b, const uint8_t *part, bool fresh, const uint8_t *ahead)
 {
-    const float *scales = (const float *)(part + KV_PAGE * 2 * (g->e + kv_round16(g->e)));
-    for (uint32_t h = 0, n; h < g->n; h += n) {
-        n = g->n - h >= 4 ? 4 : g->n - h >= 2 ? 2 : 1;
-        (n == 4 ? scores_4 : n == 2 ? scores_2 : scores_1)(g, h, part);
+    uint32_t n_vectors = b->width / LANES, from = KV_PAGE, to = 0;
+    const uint8_t *values = part + (size_t)KV_PAGE * 2 * b->e;
+    for (uint32_t r = 0; r < b->n_rows; r++) {
+        from = b->lo[r] / 2 < from ? b->lo[r] / 2 : from;
+        to = b->hi[r] / 2 + 1 > to ? b->hi[r] / 2 + 1 : to;
     }
-    for (uint32_t h = 0; h < g->n; h++)
-        head_weights(g, h, scales, lo, hi);
-    for (uint32_t h = 0, n; h < g->n; h += n) {
-        n = g->n - h >= VALUE_HEADS ? VALUE_HEADS : g->n - h >= 2 ? 2 : 1;
-        page_values(g, h, n, part, scales[2 * KV_PAGE + hi], lo, hi, fresh);
+    for (uint32_t i = 0, n; i < b->n; i += n) {
+        n = take_queries(b->n - i, VALUE_HEADS);
+        for (uint32_t v = 0, run; v < n_vectors; v += run) {
+            run = n_vectors - v >= VALUE_RUN ? VALUE_RUN : 1;
+            values_of(n, run > 1)(b, i, values, v, from, to, fresh, i ? NULL : ahead);
+        }
     }
 }
 
-static void combine(struct gathered *sum, const struct gathered *part, uint32_t e)
+/* The group, complete, joins what the earlier groups gathered. */
+static void group_join(struct sums *all, const struct sums *group, uint32_t n, uint32_t width,
+                       bool fresh)
 {
-    float a, b;
-    combine_scalars(sum, part->m, part->l, &a, &b);
-    for (uint32_t d = 0; d < e; d += LANES)
-        combine_vectors(sum->o + d, vf_load(part->o + d), a, b);
-}
-
-static void copy(struct gathered *to, const struct gathered *from, uint32_t e)
-{
-    to->m = from->m;
-    to->l = from->l;
-    memcpy(to->o, from->o, kv_round16(e) * sizeof to->o[0]);
-}
-
-static void heads_gather(struct heads *g, const struct kv_row *row, size_t part_offset,
-                         uint32_t first)
-{
-    uint32_t first_page = first / KV_PAGE, last_page = row->position / KV_PAGE;
-    bool have_all = false, have_group = false;
-    for (uint32_t i = first_page; i <= last_page; i++) {
-        uint32_t lo = i == first_page ? first % KV_PAGE : 0;
-        uint32_t hi = i == last_page ? row->position % KV_PAGE : KV_PAGE - 1;
-        page_gather(g, (const uint8_t *)row->pages[i] + part_offset, lo, hi, !have_group);
-        have_group = true;
-        if (i != last_page && i % KV_PAGES_PER_GROUP != KV_PAGES_PER_GROUP - 1)
+    for (uint32_t i = 0; i < n; i++) {
+        const float *from = group->o + i * width;
+        float *to = all->o + i * width, a, b;
+        if (fresh) {
+            all->m[i] = group->m[i];
+            all->l[i] = group->l[i];
+            memcpy(to, from, width * sizeof *to);
             continue;
-        for (uint32_t h = 0; h < g->n; h++)
-            if (have_all)
-                combine(&g->all[h], &g->group[h], g->e);
-            else
-                copy(&g->all[h], &g->group[h], g->e);
-        have_all = true;
-        have_group = false;
+        }
+        combine_scalars(&all->m[i], &all->l[i], group->m[i], group->l[i], &a, &b);
+        for (uint32_t d = 0; d < width; d += LANES)
+            vf_store(to + d, vf_add(vf_mul(vf_load(to + d), vf_set1(a)),
+                                    vf_mul(vf_load(from + d), vf_set1(b))));
     }
+}
+
+/* What each row sees of page p. */
+static void page_sight(struct block *b, uint32_t p)
+{
+    for (uint32_t r = 0; r < b->n_rows; r++) {
+        const struct kv_row *row = &b->job->args->rows[b->row0 + r];
+        b->lo[r] = p == b->first_page ? attention_first(b->job->args, row) % KV_PAGE : 0;
+        b->hi[r] = p == b->last_page ? row->position % KV_PAGE : KV_PAGE - 1;
+    }
+}
+
+static const uint8_t *page_part(const struct block *b, uint32_t p)
+{
+    return (const uint8_t *)b->job->args->rows[b->row0].pages[p] + b->part_offset;
+}
+
+/* Pages [from, to) of one group into b->group. */
+static void group_gather(struct block *b, uint32_t from, uint32_t to)
+{
+    for (uint32_t p = from; p < to; p++) {
+        const uint8_t *part = page_part(b, p);
+        const uint8_t *next = p < b->last_page ? page_part(b, p + 1) : NULL;
+        if (p == from || p == b->first_page + 1 || p == b->last_page)
+            page_sight(b, p);
+        for (uint32_t i = 0; next && i < 3 * KV_PAGE * sizeof(float); i += LINE_BYTES)
+            prefetch(next + KV_PAGE * 2 * (b->e + b->width) + i);
+        page_scores(b, part, part + (size_t)KV_PAGE * 2 * b->e);
+        page_weights_of(b, part, p == from);
+        page_values(b, part, p == from, next);
+    }
+}
+
+static void block_load(struct block *b)
+{
+    const struct attention_args *a = b->job->args;
+    for (uint32_t i = 0; i < b->n; i++) {
+        uint32_t t = b->row0 + i / b->n_heads, head = b->head0 + i % b->n_heads;
+        struct head x;
+        float q_scale;
+        head_load(&x, a->q + t * a->stride_q + (size_t)head * b->e, b->e);
+        head_hadamard(&x, b->e);
+        if (!head_quantize(&x, b->e, &q_scale))
+            a->bad[t] = 1;
+        b->scale[i] = q_scale * b->job->score_scale;
+        memcpy(b->q + i * b->width, x.q, b->e * sizeof x.q[0]);
+    }
+}
+
+/* Rows from u->row0 on that see the same pages, as many as fit with some of their heads. */
+static void block_init(struct block *b, const struct attention_unit *u, uint32_t row0,
+                       uint32_t head0)
+{
+    const struct attention_args *a = u->job->args;
+    const struct kv_row *first = &a->rows[row0];
+    uint32_t n_shared = a->n_heads / a->shape.n_kv_heads, left = n_shared - head0, n_rows = 1;
+    b->job = u->job;
+    b->e = a->shape.head_size;
+    b->width = kv_round16(b->e);
+    b->row0 = row0;
+    b->n_heads = left < QUERIES ? left : QUERIES;
+    b->head0 = u->kv_head * n_shared + head0;
+    b->first_page = attention_first(a, first) / KV_PAGE;
+    b->last_page = first->position / KV_PAGE;
+    b->part_offset = a->layer_offset + u->kv_head * kv_head_bytes(b->e);
+    for (; row0 + n_rows < u->row1 && (n_rows + 1) * b->n_heads <= QUERIES; n_rows++) {
+        const struct kv_row *row = &a->rows[row0 + n_rows];
+        if (b->n_heads < n_shared || row->pages != first->pages ||
+            row->position / KV_PAGE != b->last_page ||
+            attention_first(a, row) / KV_PAGE != b->first_page)
+            break;
+    }
+    b->n_rows = n_rows;
+    b->n = n_rows * b->n_heads;
+    block_load(b);
 }
 
 /* A sink is one more score without a value: it only adds to l, and its vector is zero. */
-static void add_sink(struct gathered *all, float sink, uint32_t e)
+static void add_sink(struct sums *all, uint32_t i, uint32_t width, float sink)
 {
     float s = sink * 0x1.715476p+0f, a, b;
     float m = num_round(num_min(num_max(s, -SCORE_MAX), SCORE_MAX));
     m = m < s ? m + 1.0f : m;
-    combine_scalars(all, m, num_exp2(s - m), &a, &b);
-    for (uint32_t d = 0; d < e; d += LANES)
-        combine_vectors(all->o + d, vf_zero(), a, b);
+    combine_scalars(&all->m[i], &all->l[i], m, num_exp2(s - m), &a, &b);
+    for (uint32_t d = 0; d < width; d += LANES) {
+        float *o = all->o + i * width + d;
+        vf_store(o, vf_add(vf_mul(vf_load(o), vf_set1(a)), vf_mul(vf_zero(), vf_set1(b))));
+    }
 }
 
-static void rows_attention(const struct attention_args *a, uint32_t t, uint32_t kv_head)
+static void block_store(struct block *b)
 {
-    uint32_t e = a->shape.head_size, n_shared = a->n_heads / a->shape.n_kv_heads;
-    uint32_t position = a->rows[t].position;
-    uint32_t first = a->window && position + 1 > a->window ? position + 1 - a->window : 0;
-    float softmax_scale = attention_scale(a);
-    struct heads g = {.args = a, .e = e};
-    g.per_cap = a->softcap != 0 ? num_recip(a->softcap) : 0.0f;
-    uint32_t head = kv_head * n_shared, end = head + n_shared;
-    for (; head < end; head += g.n) {
-        g.n = end - head < HEADS ? end - head : HEADS;
-        for (uint32_t h = 0; h < g.n; h++) {
-            struct head x;
-            float q_scale;
-            head_load(&x, a->q + t * a->stride_q + (size_t)(head + h) * e, e);
-            head_hadamard(&x, e);
-            if (!head_quantize(&x, e, &q_scale))
-                a->bad[t] = 1;
-            g.scale[h] = q_scale * softmax_scale;
-            memcpy(g.q[h], x.q, e * sizeof x.q[0]);
+    const struct attention_args *a = b->job->args;
+    for (uint32_t i = 0; i < b->n; i++) {
+        uint32_t t = b->row0 + i / b->n_heads, head = b->head0 + i % b->n_heads;
+        float *out = a->out + t * a->stride_out + (size_t)head * b->e;
+        if (a->sinks)
+            add_sink(&b->all, i, b->width, a->sinks[head]);
+        float r = num_recip(b->all.l[i]);
+        for (uint32_t d = 0; d < b->e; d++)
+            out[d] = b->all.o[i * b->width + d] * r;
+    }
+}
+
+static void rows_attention(const struct attention_unit *u)
+{
+    const struct attention_args *a = u->job->args;
+    uint32_t n_shared = a->n_heads / a->shape.n_kv_heads;
+    struct block b;
+    for (uint32_t row = u->row0, n_rows = 1; row < u->row1; row += n_rows)
+        for (uint32_t head = 0; head < n_shared; head += b.n_heads) {
+            block_init(&b, u, row, head);
+            n_rows = b.n_rows;
+            for (uint32_t p = b.first_page, end; p <= b.last_page; p = end) {
+                end = attention_group_end(p, b.last_page);
+                group_gather(&b, p, end);
+                group_join(&b.all, &b.group, b.n, b.width, p == b.first_page);
+            }
+            block_store(&b);
         }
-        heads_gather(&g, &a->rows[t], a->layer_offset + kv_head * kv_head_bytes(e), first);
-        for (uint32_t h = 0; h < g.n; h++) {
-            float *out = a->out + t * a->stride_out + (size_t)(head + h) * e;
-            if (a->sinks)
-                add_sink(&g.all[h], a->sinks[head + h], e);
-            float r = num_recip(g.all[h].l);
-            for (uint32_t d = 0; d < e; d++)
-                out[d] = g.all[h].o[d] * r;
+}
+
+/* Part layout: see struct attention_unit. */
+static void rows_attention_groups(const struct attention_unit *u)
+{
+    const struct attention_args *a = u->job->args;
+    uint32_t n_shared = a->n_heads / a->shape.n_kv_heads;
+    struct block b;
+    for (uint32_t head = 0; head < n_shared; head += b.n_heads) {
+        block_init(&b, u, u->row0, head);
+        uint32_t first_group = b.first_page / KV_PAGES_PER_GROUP;
+        for (uint32_t k = u->group0; k < u->group1; k++) {
+            uint32_t p = (first_group + k) * KV_PAGES_PER_GROUP;
+            p = p < b.first_page ? b.first_page : p;
+            group_gather(&b, p, attention_group_end(p, b.last_page));
+            for (uint32_t i = 0; i < b.n; i++) {
+                float *part = u->parts + (k * n_shared + head + i) * attention_part_floats(b.e);
+                part[0] = b.group.m[i];
+                part[1] = b.group.l[i];
+                memcpy(part + 16, b.group.o + i * b.width, b.width * sizeof *part);
+            }
         }
+    }
+}
+
+static void rows_attention_join(const struct attention_unit *u)
+{
+    const struct attention_args *a = u->job->args;
+    uint32_t n_shared = a->n_heads / a->shape.n_kv_heads;
+    struct block b;
+    b.job = u->job;
+    b.row0 = u->row0;
+    b.e = a->shape.head_size;
+    b.width = kv_round16(b.e);
+    b.n_heads = b.n = 1;
+    for (uint32_t h = 0; h < n_shared; h++) {
+        b.head0 = u->kv_head * n_shared + h;
+        for (uint32_t k = 0; k < u->group1; k++) {
+            const float *part = u->parts + (k * n_shared + h) * attention_part_floats(b.e);
+            b.group.m[0] = part[0];
+            b.group.l[0] = part[1];
+            memcpy(b.group.o, part + 16, b.width * sizeof *part);
+            group_join(&b.all, &b.group, 1, b.width, k == 0);
+        }
+        block_store(&b);
     }
 }

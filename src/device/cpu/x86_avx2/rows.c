@@ -16,6 +16,8 @@ void cpu_isa_avx2(struct cpu_isa *isa)
     isa->quantize_head = row_quantize_head;
     isa->kv_write = rows_kv_write;
     isa->attention = rows_attention;
+    isa->attention_groups = rows_attention_groups;
+    isa->attention_join = rows_attention_join;
     isa->glu = row_glu;
     isa->rope = row_rope;
     isa->add = row_add;
