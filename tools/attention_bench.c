@@ -228,6 +228,10 @@ static void measure(struct bench *b, const struct shape *s)
     uint32_t n_layers = s->sessions ? c.n_layers : c.n_layers < 2 ? 1 : 2;
     for (int i = -1; i < b->n_repeats; i++) {
         double limit = s->sessions ? bandwidth(b, &c) : peak(b), start = seconds();
+        do /* until the other pool's threads sleep and the device's are awake */
+            b->device->ops->attention(b->device, &a);
+        while (seconds() - start < 2e-3);
+        start = seconds();
         for (uint32_t layer = 0; layer < n_layers; layer++) {
             a.layer_offset = layer * c.layer_bytes;
             b->device->ops->attention(b->device, &a);
@@ -250,6 +254,22 @@ static void measure(struct bench *b, const struct shape *s)
     mem_free(q);
     mem_free(out);
     mem_free(bad);
+}
+
+/* HEADS/KV_HEADS/HEAD_SIZE:DEPTH:ROWS */
+static bool shape_parse(const char *text, struct shape *s)
+{
+    long number[5];
+    for (int i = 0; i < 5; i++) {
+        char *end;
+        number[i] = strtol(text, &end, 10);
+        if (end == text || *end != "//::"[i])
+            return false;
+        text = end + 1;
+    }
+    *s = (struct shape){(uint32_t)number[0], (uint32_t)number[1],       (uint32_t)number[2],
+                        (uint32_t)number[3], (uint32_t)labs(number[4]), number[4] < 0};
+    return s->n_rows > 0 && (s->sessions || s->n_rows <= s->depth);
 }
 
 static int usage(void)
@@ -294,13 +314,7 @@ int main(int argc, char **argv)
     CHECK(b.threads);
     for (char **arg = i < argc ? argv + i : defaults; *arg; arg++) {
         struct shape s;
-        int n_rows;
-        if (sscanf(*arg, "%u/%u/%u:%u:%d", &s.n_heads, &s.n_kv_heads, &s.head_size, &s.depth,
-                   &n_rows) != 5)
-            return usage();
-        s.sessions = n_rows < 0;
-        s.n_rows = (uint32_t)abs(n_rows);
-        if (s.n_rows == 0 || (!s.sessions && s.n_rows > s.depth))
+        if (!shape_parse(*arg, &s))
             return usage();
         measure(&b, &s);
     }

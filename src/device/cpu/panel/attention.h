@@ -21,7 +21,7 @@ enum {
 
 /* Sums so far of a query: softmax weights are l * 2^m; its vector lies in an array of vectors. */
 struct sums {
-    float m[QUERIES], l[QUERIES];
+    _Alignas(64) float m[QUERIES], l[QUERIES];
     _Alignas(64) float o[QUERIES * HEAD_SIZE_MAX];
 };
 
@@ -40,7 +40,8 @@ struct block {
     _Alignas(64) float s[QUERIES][KV_PAGE];
     _Alignas(64) int16_t w[QUERIES][KV_PAGE];
     _Alignas(64) float v_weight[KV_PAGE]; /* value scales as weights, of one row */
-    float m[QUERIES], l[QUERIES];
+    _Alignas(64) float m[QUERIES];
+    int32_t l[QUERIES];                 /* times 2^24 */
     float keep[QUERIES], unit[QUERIES]; /* what the group is scaled by, what joins it */
     struct sums group, all;
 };
@@ -187,26 +188,43 @@ static void scores_bound(struct block *b, uint32_t i, uint32_t lo, uint32_t hi)
     }
 }
 
-static float scores_top(const float *s)
+/* One vector that holds the largest score of query i. */
+static VF scores_top(const struct block *b, uint32_t i)
 {
-    VF top = vf_load(s);
+    VF top = vf_load(b->s[i]);
     for (int v = 1; v < N_SCORES; v++)
-        top = vf_max(vf_load(s + v * LANES), top);
-    return vf_top(top);
+        top = vf_max(vf_load(b->s[i] + v * LANES), top);
+    return top;
 }
 
-/* m of query i: its largest score, rounded up. Where that is far from the limits of a score, one
- * below -SCORE_MAX weighs nothing with or without the limit. */
-static void query_max(struct block *b, uint32_t i, uint32_t lo, uint32_t hi)
+/* Into b->m; whether all are far from the limits of a score, so that one below -SCORE_MAX weighs
+ * nothing with or without its limit. */
+static bool page_tops(struct block *b)
 {
-    bool plain = lo == 0 && hi == KV_PAGE - 1 && b->job->args->softcap == 0;
-    float top = plain ? scores_top(b->s[i]) : 0;
-    if (!plain || !(top > -SCORE_MAX / 2 && top < SCORE_MAX)) {
-        scores_bound(b, i, lo, hi);
-        top = scores_top(b->s[i]);
+    uint32_t i = 0;
+    bool ok = true;
+    for (; i + 4 <= b->n; i += 4)
+        vf_store_tops(b->m + i, scores_top(b, i), scores_top(b, i + 1), scores_top(b, i + 2),
+                      scores_top(b, i + 3));
+    for (; i < b->n; i++)
+        b->m[i] = vf_top(scores_top(b, i));
+    for (i = 0; i < b->n; i++)
+        ok &= b->m[i] > -SCORE_MAX / 2 && b->m[i] < SCORE_MAX;
+    return ok;
+}
+
+/* m of every query: its largest score, rounded up. */
+static void page_max(struct block *b, bool whole)
+{
+    if (!whole || b->job->args->softcap != 0 || !page_tops(b)) {
+        for (uint32_t i = 0; i < b->n; i++)
+            scores_bound(b, i, b->lo[i / b->n_heads], b->hi[i / b->n_heads]);
+        page_tops(b);
     }
-    float m = num_round(top);
-    b->m[i] = m < top ? m + 1.0f : m;
+    for (uint32_t i = 0; i < b->n; i += LANES) {
+        VF top = vf_load(b->m + i), m = vi_to_f(vf_to_i(top));
+        vf_store(b->m + i, vf_less(m, top, vf_add(m, vf_set1(1.0f)), m));
+    }
 }
 
 /* num_exp2 of x <= 0 for use as a softmax weight: anything at or below 2^-40 is as good as 0. The
@@ -224,8 +242,8 @@ static inline VI weight_exp2_bits(VF x)
     return vi_add(vf_as_i(p), vi_sll(vf_as_i(t), 23));
 }
 
-/* l and w of query i. */
-static void query_weights(struct block *b, uint32_t i)
+/* w of query i; its l, times 2^24, is the sum of the lanes. */
+static inline VI query_weights(struct block *b, uint32_t i)
 {
     VI l = vi_zero();
     VF m = vf_set1(b->m[i]);
@@ -235,7 +253,20 @@ static void query_weights(struct block *b, uint32_t i)
         l = vi_add(l, vf_to_i(vi_as_f(vi_add(p, vi_set1(P_BITS << 23)))));
         vi_store_i16(b->w[i] + v * LANES, w);
     }
-    b->l[i] = (float)vi_sum(l) * 0x1p-24f;
+    return l;
+}
+
+/* w and l of queries [i, end), which share value weights. */
+static void queries_weights(struct block *b, uint32_t i, uint32_t end)
+{
+    for (; i + 4 <= end; i += 4) {
+        VI l[4];
+        for (uint32_t j = 0; j < 4; j++)
+            l[j] = query_weights(b, i + j);
+        vi_store_sums(b->l + i, l[0], l[1], l[2], l[3]);
+    }
+    for (; i < end; i++)
+        b->l[i] = vi_sum(query_weights(b, i));
 }
 
 /* Value scales of a row that sees [lo, hi] as weights; returns what a sum of values is worth. */
@@ -260,32 +291,47 @@ static void combine_scalars(float *sum_m, float *sum_l, float m, float l, float 
     *sum_m = top;
 }
 
-/* From scores to weights of every query, and the factors with which the page joins the group. */
-static void page_weights_of(struct block *b, const uint8_t *part, bool fresh)
+/* 2^(m - to), or 0 once that is below 2^-40: softmax_rescale. */
+static inline VF rescale(VF m, VF to)
+{
+    VF x = vf_sub(m, to), low = vf_set1(-40.0f);
+    VI power = vi_sll(vi_add(vf_to_i(vf_max(x, low)), vi_set1(127)), 23);
+    return vf_less(x, low, vf_zero(), vi_as_f(power));
+}
+
+/* The page's m and l join those of the group; the factors with which the vectors will, too.
+ * unit * part: part is a power of two from 2^-40 on, or 0, so that nothing is rounded. */
+static void page_join(struct block *b, bool fresh)
+{
+    struct sums *g = &b->group;
+    for (uint32_t i = 0; i < b->n; i += LANES) {
+        VF m = vf_load(b->m + i), l = vf_mul(vi_to_f(vi_load(b->l + i)), vf_set1(0x1p-24f));
+        if (!fresh) {
+            VF before = vf_load(g->m + i), top = vf_max(before, m);
+            VF keep = rescale(before, top), part = rescale(m, top);
+            l = vf_add(vf_mul(vf_load(g->l + i), keep), vf_mul(l, part));
+            m = top;
+            vf_store(b->keep + i, keep);
+            vf_store(b->unit + i, vf_mul(vf_load(b->unit + i), part));
+        }
+        vf_store(g->m + i, m);
+        vf_store(g->l + i, l);
+    }
+}
+
+/* From scores to weights of every query. */
+static void page_weights_of(struct block *b, const uint8_t *part, bool whole)
 {
     const float *v_scale = (const float *)(part + KV_PAGE * 2 * (b->e + b->width)) + KV_PAGE;
-    float unit = 0;
-    for (uint32_t i = 0; i < b->n; i++)
-        query_max(b, i, b->lo[i / b->n_heads], b->hi[i / b->n_heads]);
-    for (uint32_t r = 0, i = 0; r < b->n_rows; r++) {
-        if (r == 0 || b->lo[r] != b->lo[r - 1] || b->hi[r] != b->hi[r - 1])
-            unit = row_values(b, v_scale, b->lo[r], b->hi[r]);
-        for (uint32_t h = 0; h < b->n_heads; h++, i++) {
-            query_weights(b, i);
+    page_max(b, whole);
+    for (uint32_t r = 0, end; r < b->n_rows; r = end) {
+        for (end = r + 1; end < b->n_rows; end++)
+            if (b->lo[r] != b->lo[end] || b->hi[r] != b->hi[end])
+                break;
+        float unit = row_values(b, v_scale, b->lo[r], b->hi[r]);
+        queries_weights(b, r * b->n_heads, end * b->n_heads);
+        for (uint32_t i = r * b->n_heads; i < end * b->n_heads; i++)
             b->unit[i] = unit;
-        }
-    }
-    /* unit * part: the part is a power of two from 2^-40 on, or 0, so that nothing is rounded. */
-    for (uint32_t i = 0; i < b->n; i++) {
-        float part_of_page = 1.0f;
-        if (fresh) {
-            b->group.m[i] = b->m[i];
-            b->group.l[i] = b->l[i];
-        } else {
-            combine_scalars(&b->group.m[i], &b->group.l[i], b->m[i], b->l[i], &b->keep[i],
-                            &part_of_page);
-        }
-        b->unit[i] = b->unit[i] * part_of_page;
     }
 }
 
@@ -353,7 +399,8 @@ static void group_gather(struct block *b, uint32_t from, uint32_t to)
         for (uint32_t i = 0; next && i < 3 * KV_PAGE * sizeof(float); i += LINE_BYTES)
             prefetch(next + KV_PAGE * 2 * (b->e + b->width) + i);
         page_scores(b, part, part + (size_t)KV_PAGE * 2 * b->e);
-        page_weights_of(b, part, p == from);
+        page_weights_of(b, part, p != b->first_page && p != b->last_page);
+        page_join(b, p == from);
         page_values(b, part, p == from, next);
     }
 }

@@ -125,6 +125,21 @@ static inline float vf_top(__m256 a)
     return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
 }
 
+/* The largest lane of each of four vectors; their sums of lanes. */
+static inline void vf_store_tops(float *p, __m256 a, __m256 b, __m256 c, __m256 d)
+{
+    __m256 ab = _mm256_max_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)); /* a b a b */
+    __m256 cd = _mm256_max_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+    __m256 x = _mm256_max_ps(_mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xee));
+    _mm_storeu_ps(p, _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1)));
+}
+static inline void vi_store_sums(int32_t *p, __m256i a, __m256i b, __m256i c, __m256i d)
+{
+    __m256i x = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    x = _mm256_add_epi32(x, _mm256_permute2x128_si256(x, x, 1));
+    _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(x));
+}
+
 /* Lane i and lane i ^ h: their sum where bit h of i is clear, else their difference. */
 static inline __m256 vf_butterfly(__m256 x, uint32_t h)
 {

@@ -116,6 +116,34 @@ static inline __m512 vf_load_twice(const float *p)
     return _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(_mm256_loadu_ps(p)));
 }
 
+static inline __m512 add_as_ints(__m512 a, __m512 b)
+{
+    return vi_as_f(vi_add(vf_as_i(a), vf_as_i(b)));
+}
+/* The largest lane of each of four vectors; their sums of lanes. */
+#define QUADS(op, a, b) op(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd))
+static inline __m128 quads_first(__m512 a)
+{
+    const __m512i first = _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 8, 4, 0);
+    return _mm512_castps512_ps128(_mm512_permutexvar_ps(first, a));
+}
+static inline void vf_store_tops(float *p, __m512 a, __m512 b, __m512 c, __m512 d)
+{
+    __m512 ab = QUADS(_mm512_max_ps, a, b), cd = QUADS(_mm512_max_ps, c, d);
+    __m512 x = QUADS(_mm512_max_ps, ab, cd);
+    x = _mm512_max_ps(x, _mm512_permute_ps(x, 0x4e));
+    x = _mm512_max_ps(x, _mm512_permute_ps(x, 0xb1));
+    _mm_storeu_ps(p, quads_first(x));
+}
+static inline void vi_store_sums(int32_t *p, __m512i a, __m512i b, __m512i c, __m512i d)
+{
+    __m512 ab = QUADS(add_as_ints, vi_as_f(a), vi_as_f(b));
+    __m512 cd = QUADS(add_as_ints, vi_as_f(c), vi_as_f(d)), x = QUADS(add_as_ints, ab, cd);
+    x = add_as_ints(x, _mm512_permute_ps(x, 0x4e));
+    x = add_as_ints(x, _mm512_permute_ps(x, 0xb1));
+    _mm_storeu_si128((__m128i *)p, _mm_castps_si128(quads_first(x)));
+}
+
 /* Lanes i of a row of 64, low <= LANES * v + i <= high; and a choice by them. */
 #define VM __mmask16
 #define vm_range(v, low, high)                                                                     \
