@@ -20,7 +20,7 @@ FLOORS = {
     "model": ["base", "numeric", "tensor", "format", "device", "comm"],
     "engine": ["base", "numeric", "tensor", "format", "device", "comm", "model"],
     "net": ["base"],
-    "bench": ["base", "numeric", "tensor", "device", "engine"],
+    "bench": ["base", "numeric", "tensor", "device", "model", "engine"],
     "cli": ["base", "numeric", "tensor", "format", "text", "grammar", "device", "model", "engine", "bench"],
 }
 FILE_LINES_MAX = 1000

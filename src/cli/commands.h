@@ -17,6 +17,8 @@ typedef int command_fn(int argc, char **argv);
     H("Make")                                                                                      \
     X(cmd_quantize, "quantize", "rewrite a model with smaller weights")                            \
     X(cmd_convert, "convert", "write a Hugging Face folder as one GGUF file")                      \
+    H("Measure")                                                                                   \
+    X(cmd_bench, "bench", "measure speed beside what the machine could do")                        \
     H("Check")                                                                                     \
     X(cmd_logits, "logits", "print a hash of the logits after each token")                         \
     X(cmd_perplexity, "perplexity", "measure how well a model predicts a text")                    \

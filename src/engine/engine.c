@@ -198,3 +198,8 @@ void engine_set_tap(struct iso_engine *e, struct model_tap tap)
 {
     model_set_tap(e->model, tap);
 }
+
+const struct model *engine_model(const struct iso_engine *e)
+{
+    return e->model;
+}

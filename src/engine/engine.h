@@ -17,6 +17,9 @@ enum err engine_open(const struct table *table, const struct iso_engine_options 
  * allocate: a step is guarded. */
 void engine_set_tap(struct iso_engine *engine, struct model_tap tap);
 
+/* What computes, for those who want to know its cost. Lives as long as the engine. */
+const struct model *engine_model(const struct iso_engine *engine);
+
 /* session_cached - positions of the session whose keys and values are in its pages: during a step,
  * the position of the pass's first row of this session. */
 uint32_t session_cached(const struct iso_session *session);

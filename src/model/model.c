@@ -212,3 +212,33 @@ void model_set_tap(struct model *m, struct model_tap tap)
 {
     m->tap = tap;
 }
+
+size_t model_products(const struct model *m, struct model_product *out, size_t n_max)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < m->h.n_layers; i++)
+        for (int s = 0; s < LAYER_SLOT_COUNT; s++) {
+            const struct matrix *w = m->layers[i].matrix[s];
+            if (w && n < n_max) {
+                uint32_t n_alike = (uint32_t)m->w.layers[i].slot[s]->dim[2];
+                uint32_t n_used = n_alike > 1 ? m->h.n_experts_used : 1;
+                out[n] = (struct model_product){w, n_alike, n_used, false};
+            }
+            n += w != NULL;
+        }
+    if (n < n_max)
+        out[n] = (struct model_product){m->head, 1, 1, true};
+    return n + 1;
+}
+
+size_t model_cache_bytes(const struct model *m, uint32_t n_positions)
+{
+    size_t n_bytes = 0;
+    for (uint32_t i = 0; i < m->h.n_layers; i++) {
+        uint32_t window = hparams_window(&m->h, i), n = n_positions;
+        if (window && window < n)
+            n = window;
+        n_bytes += n * (m->kv_layer_bytes / KV_PAGE);
+    }
+    return n_bytes;
+}

@@ -66,6 +66,18 @@ enum err model_open(const struct table *t, struct device *d, struct model_limits
 void model_close(struct model *m);
 const struct model_info *model_info(const struct model *m);
 void model_set_tap(struct model *m, struct model_tap tap);
+
+/* What a forward pass multiplies with, so that its cost can be told. */
+struct model_product {
+    const struct matrix *matrix; /* n_alike of one shape side by side */
+    uint32_t n_alike, n_used;    /* experts, and those that a row goes through; else 1 and 1 */
+    bool is_head;                /* only for rows whose logits are wanted */
+};
+/* model_products - all of them in order, the first n_max written to out; returns how many there
+ * are. */
+size_t model_products(const struct model *m, struct model_product *out, size_t n_max);
+/* model_cache_bytes - what a row reads of its cache when it sees n_positions, windows regarded. */
+size_t model_cache_bytes(const struct model *m, uint32_t n_positions);
 void model_forward(struct model *m, const struct batch *b);
 
 /* model_plan - what a model would need, from metadata and tensor table alone. */

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# test_bench.sh - isobit bench measures what it was asked for; its figures are not judged.
+source "$(dirname "$0")/lib.sh"
+
+m=tests/golden/model/llama.gguf
+small=(--prompt 5 --gen 3 --repeat 2)
+
+expect 0 "$isobit" bench "${small[@]}"
+says out "isobit-demo" "prompt 5 " "gen 3 " "of the roof" "of 4 repetitions"
+
+expect 0 "$isobit" bench -m $m "${small[@]}" -t 1,2 --batch 1-4*2 --depth 0,70 --json
+python3 - "$tmp/out" <<'END' || fail "the JSON is not what was asked for"
+import json, sys
+all = json.load(open(sys.argv[1]))
+for key in ("cpu", "system", "n_processors", "n_bytes_memory"):
+    assert all["machine"][key], key
+assert all["model"]["name"] == "llama.gguf" and all["model"]["n_params"] > 0
+assert all["commit"] and all["isa"] and all["threads"] == 1 and all["n_bytes_resident"] > 1e6
+rows = all["results"]
+seen = [(r["n_threads"], r["kind"], r["n_tokens"], r["n_batch"], r["n_depth"]) for r in rows]
+assert len(set(seen)) == len(seen) == 16, seen
+assert (2, "gen", 3, 4, 70) in seen and (1, "prompt", 5, 1, 0) in seen
+for r in rows:
+    assert len(r["samples"]) == 2 and min(r["samples"]) > 0
+    assert r["min"] <= r["tokens_per_second"] <= r["max"]
+    assert 0 < r["step_ms"]["p50"] <= r["step_ms"]["p95"] <= r["step_ms"]["p99"]
+    assert r["gops"] > 0 and r["gb_per_s"] > 0 and r["bound"] in ("read", "compute")
+    assert 0 <= r["n_dropped"] <= 2
+    for key in ("roof", "roof_share", "roof_gops", "roof_gb_per_s"):
+        assert (r[key] is None) == (r["n_dropped"] == 2), r
+assert rows[-1]["test"] == "gen 3 x4 @70"
+END
+
+for model in gpt-oss phi3-long; do # experts and windows, a context that is read twice
+    for isa in scalar ""; do
+        expect 0 env ISOBIT_ISA=$isa "$isobit" bench -m tests/golden/model/$model.gguf "${small[@]}" --csv
+        [ "$(awk -F, 'NF != 25' "$tmp/out" | wc -l)" = 0 ] || fail "columns"
+        [ "$(wc -l <"$tmp/out")" = 3 ] || fail "lines"
+    done
+done
+expect 0 "$isobit" bench -m $m "${small[@]}" --markdown
+says out "| gen 3 |" "|---|"
+
+refuses 2 "$isobit" bench -m $m --prompt 0 --gen 0 -- "nothing to measure"
+refuses 2 "$isobit" bench -m $m --batch 4-1 -- '--batch is "4-1"'
+refuses 2 "$isobit" bench -m $m --json --csv -- "give one"
+refuses 1 "$isobit" bench -m "$tmp/none.gguf" -- none.gguf
