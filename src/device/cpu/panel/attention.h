@@ -4,8 +4,8 @@
  * values are read once for all of them. Per page: scores of 64 positions, weights of 14 bits, sums
  * of values, all by products of int16; then the page joins its group and the group the row, as
  * scalar_attention.c defines. Positions of a page that a row does not see may hold anything: they
- * get the score -inf and the weight 0. While keys are at work the page's values are fetched, while
- * values are at work the next page's keys. */
+ * get the score -inf and the weight 0. All along, the next page is fetched from memory, a few lines
+ * at each step of the loops over keys and values. */
 #include <math.h>
 
 #include "device/cpu/panel/each.h"
@@ -23,6 +23,12 @@ enum {
 struct sums {
     _Alignas(64) float m[QUERIES], l[QUERIES];
     _Alignas(64) float o[QUERIES * HEAD_SIZE_MAX];
+};
+
+/* The lines of the next page that are still to be fetched; n_lines at each step: 1, 2 or 4. */
+struct fetch {
+    const uint8_t *at, *last;
+    uint32_t n_lines;
 };
 
 struct block {
@@ -44,6 +50,7 @@ struct block {
     int32_t l[QUERIES];                 /* times 2^24 */
     float keep[QUERIES], unit[QUERIES]; /* what the group is scaled by, what joins it */
     struct sums group, all;
+    struct fetch fetch;
 };
 
 static const uint8_t *key_vector(const uint8_t *part, uint32_t e, uint32_t v)
@@ -54,8 +61,20 @@ static const uint8_t *key_vector(const uint8_t *part, uint32_t e, uint32_t v)
 /* Bytes from a vector of keys to the j-th after it, where the first begins a quarter. */
 #define KEY_STEP(j, e) ((size_t)((j)*LANES / 16) * (e)*32 + (j)*LANES % 16 * 4)
 
-/* Scores of `n` queries from query i, all positions of a page, SCORE_RUN vectors at a time; lines
- * of `ahead`, as many as of keys, are fetched meanwhile. Cell c: query c / SCORE_RUN. */
+static inline const uint8_t *fetch_lines(const uint8_t *at, const uint8_t *last, uint32_t n_lines)
+{
+    prefetch(at);
+    if (n_lines > 1)
+        prefetch(at + LINE_BYTES);
+    if (n_lines > 2) {
+        prefetch(at + 2 * LINE_BYTES);
+        prefetch(at + 3 * LINE_BYTES);
+    }
+    return at < last ? at + n_lines * LINE_BYTES : at;
+}
+
+/* Scores of `n` queries from query i, all positions of a page, SCORE_RUN vectors at a time. Cell c:
+ * query c / SCORE_RUN, vector c % SCORE_RUN. */
 #define SCORE_NAME(c) VI a##c = vi_zero();
 #define SCORE_DOT(c)  VI_DOT16_INTO(a##c, k[(c) % SCORE_RUN], q[(c) / SCORE_RUN]);
 #define SCORE_KEEP(c)                                                                              \
@@ -63,10 +82,10 @@ static const uint8_t *key_vector(const uint8_t *part, uint32_t e, uint32_t v)
              vf_mul(vf_mul(vi_to_f(a##c), vf_load(k_scale + (v + (c) % SCORE_RUN) * LANES)),       \
                     vf_set1(b->scale[i + (c) / SCORE_RUN])));
 #define SCORES(n, EACH_CELL)                                                                       \
-    static void scores_##n(struct block *b, uint32_t i, const uint8_t *part, const float *k_scale, \
-                           const uint8_t *ahead)                                                   \
+    static void scores_##n(struct block *b, uint32_t i, const uint8_t *part, const float *k_scale) \
     {                                                                                              \
         uint32_t e = b->e;                                                                         \
+        struct fetch fetch = b->fetch;                                                             \
         for (uint32_t v = 0; v < N_SCORES; v += SCORE_RUN) {                                       \
             const uint8_t *p = key_vector(part, e, v);                                             \
             const int16_t *x = b->q + i * b->width;                                                \
@@ -80,13 +99,12 @@ static const uint8_t *key_vector(const uint8_t *part, uint32_t e, uint32_t v)
                     memcpy(&word, x + j * b->width + d, 4);                                        \
                     q[j] = vi_set1(word);                                                          \
                 }                                                                                  \
-                if (ahead)                                                                         \
-                    for (int j = 0; j < SCORE_RUN * LANES / 16; j++)                               \
-                        prefetch(ahead + KEY_STEP(j * 16 / LANES, e) + (p - part));                \
+                fetch.at = fetch_lines(fetch.at, fetch.last, fetch.n_lines);                       \
                 EACH_CELL(SCORE_DOT)                                                               \
             }                                                                                      \
             EACH_CELL(SCORE_KEEP)                                                                  \
         }                                                                                          \
+        b->fetch.at = fetch.at;                                                                    \
     }
 #if SCORE_RUN == 4
 SCORES(4, EACH_16)
@@ -112,12 +130,12 @@ SCORES(1, EACH_2)
     }
 #define VALUES(name, n, RUN_, EACH_CELL)                                                           \
     static void name(struct block *b, uint32_t i, const uint8_t *values, uint32_t v,               \
-                     uint32_t from, uint32_t to, bool fresh, const uint8_t *ahead)                 \
+                     uint32_t from, uint32_t to, bool fresh)                                       \
     {                                                                                              \
         enum { RUN = RUN_ };                                                                       \
         size_t step = 4 * b->width;                                                                \
+        struct fetch fetch = b->fetch;                                                             \
         values += v * VEC_BYTES + from * step;                                                     \
-        ahead += ahead ? v * VEC_BYTES + from * step : 0;                                          \
         EACH_CELL(VALUE_NAME)                                                                      \
         for (uint32_t p = from; p < to; p++, values += step) {                                     \
             VI x[RUN], w[n];                                                                       \
@@ -128,14 +146,11 @@ SCORES(1, EACH_2)
                 memcpy(&word, b->w[i + j] + 2 * p, 4);                                             \
                 w[j] = vi_set1(word);                                                              \
             }                                                                                      \
-            if (ahead) {                                                                           \
-                for (int j = 0; j < RUN * LANES / 16; j++)                                         \
-                    prefetch(ahead + j * LINE_BYTES);                                              \
-                ahead += step;                                                                     \
-            }                                                                                      \
+            fetch.at = fetch_lines(fetch.at, fetch.last, fetch.n_lines);                           \
             EACH_CELL(VALUE_DOT)                                                                   \
         }                                                                                          \
         EACH_CELL(VALUE_KEEP)                                                                      \
+        b->fetch.at = fetch.at;                                                                    \
     }
 #if VALUE_HEADS == 4
 VALUES(values_wide_4, 4, VALUE_RUN, EACH_16)
@@ -147,7 +162,7 @@ VALUES(values_wide_1, 1, VALUE_RUN, EACH_4)
 VALUES(values_narrow_1, 1, 1, EACH_1)
 
 typedef void values_fn(struct block *b, uint32_t i, const uint8_t *values, uint32_t v,
-                       uint32_t from, uint32_t to, bool fresh, const uint8_t *ahead);
+                       uint32_t from, uint32_t to, bool fresh);
 
 static values_fn *values_of(uint32_t n, bool wide)
 {
@@ -164,12 +179,12 @@ static uint32_t take_queries(uint32_t n, uint32_t most)
     return n >= 4 && most >= 4 ? 4 : n >= 2 ? 2 : 1;
 }
 
-static void page_scores(struct block *b, const uint8_t *part, const uint8_t *ahead)
+static void page_scores(struct block *b, const uint8_t *part)
 {
     const float *k_scale = (const float *)(part + KV_PAGE * 2 * (b->e + b->width));
     for (uint32_t i = 0, n; i < b->n; i += n) {
         n = take_queries(b->n - i, TILE_QUERIES);
-        (n == 4 ? scores_4 : n == 2 ? scores_2 : scores_1)(b, i, part, k_scale, i ? NULL : ahead);
+        (n == 4 ? scores_4 : n == 2 ? scores_2 : scores_1)(b, i, part, k_scale);
     }
 }
 
@@ -336,7 +351,7 @@ static void page_weights_of(struct block *b, const uint8_t *part, bool whole)
 }
 
 /* The page's sums of values join the group of every query; `fresh`: as its first page. */
-static void page_values(struct block *b, const uint8_t *part, bool fresh, const uint8_t *ahead)
+static void page_values(struct block *b, const uint8_t *part, bool fresh)
 {
     uint32_t n_vectors = b->width / LANES, from = KV_PAGE, to = 0;
     const uint8_t *values = part + (size_t)KV_PAGE * 2 * b->e;
@@ -348,7 +363,7 @@ static void page_values(struct block *b, const uint8_t *part, bool fresh, const 
         n = take_queries(b->n - i, VALUE_HEADS);
         for (uint32_t v = 0, run; v < n_vectors; v += run) {
             run = n_vectors - v >= VALUE_RUN ? VALUE_RUN : 1;
-            values_of(n, run > 1)(b, i, values, v, from, to, fresh, i ? NULL : ahead);
+            values_of(n, run > 1)(b, i, values, v, from, to, fresh);
         }
     }
 }
@@ -388,20 +403,27 @@ static const uint8_t *page_part(const struct block *b, uint32_t p)
     return (const uint8_t *)b->job->args->rows[b->row0].pages[p] + b->part_offset;
 }
 
+/* Few queries take few steps per page: they fetch more lines at each. */
+static void fetch_begin(struct block *b, const uint8_t *next)
+{
+    uint32_t n_tiles = (b->n + TILE_QUERIES - 1) / TILE_QUERIES, n = n_tiles < 2   ? 4
+                                                                     : n_tiles < 4 ? 2
+                                                                                   : 1;
+    b->fetch = (struct fetch){next, next + kv_head_bytes(b->e) - n * LINE_BYTES, n};
+}
+
 /* Pages [from, to) of one group into b->group. */
 static void group_gather(struct block *b, uint32_t from, uint32_t to)
 {
     for (uint32_t p = from; p < to; p++) {
         const uint8_t *part = page_part(b, p);
-        const uint8_t *next = p < b->last_page ? page_part(b, p + 1) : NULL;
+        fetch_begin(b, p < b->last_page ? page_part(b, p + 1) : part);
         if (p == from || p == b->first_page + 1 || p == b->last_page)
             page_sight(b, p);
-        for (uint32_t i = 0; next && i < 3 * KV_PAGE * sizeof(float); i += LINE_BYTES)
-            prefetch(next + KV_PAGE * 2 * (b->e + b->width) + i);
-        page_scores(b, part, part + (size_t)KV_PAGE * 2 * b->e);
+        page_scores(b, part);
         page_weights_of(b, part, p != b->first_page && p != b->last_page);
         page_join(b, p == from);
-        page_values(b, part, p == from, next);
+        page_values(b, part, p == from);
     }
 }
 
