@@ -21,6 +21,16 @@ static enum err errno_note(struct err_note *note, const char *verb, const char *
                    strerror(code));
 }
 
+static struct file_stamp stamp_of(const struct stat *st)
+{
+    return (struct file_stamp){
+        .device = st->st_dev,
+        .inode = st->st_ino,
+        .n_bytes = (uint64_t)st->st_size,
+        .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+    };
+}
+
 enum err file_map_open(struct file_map *m, const char *path, struct err_note *note)
 {
     struct stat st;
@@ -38,17 +48,36 @@ enum err file_map_open(struct file_map *m, const char *path, struct err_note *no
         if (p == MAP_FAILED)
             rc = errno_note(note, "map", path, errno);
         else
-            *m = (struct file_map){p, (size_t)st.st_size};
+            *m = (struct file_map){p, (size_t)st.st_size, fd, stamp_of(&st)};
     }
-    close(fd);
+    if (!m->bytes)
+        close(fd);
     return rc;
 }
 
 void file_map_close(struct file_map *m)
 {
-    if (m->bytes)
+    if (m->bytes) {
         CHECK(munmap((void *)(uintptr_t)m->bytes, m->n_bytes) == 0);
+        close(m->fd);
+    }
     *m = (struct file_map){0};
+}
+
+enum err file_map_read(const struct file_map *m, size_t at, void *buffer, size_t n_bytes,
+                       struct err_note *note)
+{
+    CHECK(at <= m->n_bytes && n_bytes <= m->n_bytes - at);
+    for (size_t done = 0; done < n_bytes;) {
+        ssize_t n = pread(m->fd, (uint8_t *)buffer + done, n_bytes - done, (off_t)(at + done));
+        if (n > 0)
+            done += (size_t)n;
+        else if (n == 0)
+            return err_set(note, ERR_IO, "the file became shorter while it was read");
+        else if (errno != EINTR)
+            return err_set(note, ERR_IO, "cannot read: %s", strerror(errno));
+    }
+    return ERR_OK;
 }
 
 enum err file_read(const char *path, size_t n_bytes_max, char **text, size_t *n_bytes,

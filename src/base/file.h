@@ -8,13 +8,26 @@
 
 #include "base/err.h"
 
+/* What tells one state of a file from another. */
+struct file_stamp {
+    uint64_t device, inode, n_bytes;
+    int64_t mtime_ns;
+};
+
 /* A read-only view of a whole file. Pages come from the file on demand. */
 struct file_map {
     const uint8_t *bytes; /* NULL for an empty file */
     size_t n_bytes;
+    int fd; /* only where bytes are */
+    struct file_stamp stamp;
 };
 enum err file_map_open(struct file_map *m, const char *path, struct err_note *note);
 void file_map_close(struct file_map *m);
+
+/* file_map_read - bytes [at, at + n_bytes) into a buffer, by a system call: quicker than the view
+ * for bytes that are read once, and no page of it becomes resident. Any thread. */
+enum err file_map_read(const struct file_map *m, size_t at, void *buffer, size_t n_bytes,
+                       struct err_note *note);
 
 /* file_read - the whole of a small file as NUL-ended text; caller frees with mem_free.
  * ERR_LIMIT when it is larger than n_bytes_max. path "-" is standard input. */

@@ -35,7 +35,12 @@ struct matrix {
     uint32_t n_rows, n_cols; /* N, K */
     const void *data;
     size_t n_bytes;
+    bool is_raw; /* data are the file's rows: they are packed as they are multiplied */
 };
+
+/* A matrix may be packed in pieces of a multiple of MATRIX_STEP rows: a piece is a matrix of its
+ * own, and its place is matrix_bytes of the rows before it. */
+enum { MATRIX_STEP = 64 };
 
 /* T rows of activations ready to be multiplied; the layout belongs to the device. */
 struct acts {
@@ -108,11 +113,13 @@ struct device_ops {
     void (*close)(struct device *d);
     void (*wait)(struct device *d);
 
-    /* Matrix layout, at load: rows are in GGUF's layout. pack splits over threads itself.
+    /* Matrix layout, at load: rows are in GGUF's layout. Any thread, any number at once.
      * matrix_bytes 0: the device multiplies the rows where they lie, and nothing is packed. */
     size_t (*matrix_bytes)(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols);
     void (*matrix_pack)(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols,
                         const void *rows, void *packed);
+    /* Memory for products with raw matrices of this type and width; ERR_MEMORY. */
+    enum err (*raw_reserve)(struct device *d, enum dtype t, uint32_t n_cols, struct err_note *note);
 
     size_t (*acts_bytes)(struct device *d, enum act_kind kind, uint32_t n_rows, uint32_t n_cols);
     /* Quantise rows; bad[t] = 1 where row t holds a non-finite value (its acts are then zero). */

@@ -6,8 +6,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -285,20 +283,29 @@ enum err table_finish(struct table *t, const char *source, struct err_note *note
     return rc;
 }
 
-void table_forget(const struct table *t, const struct tensor_view *v)
+/* The map that holds [data, data + n_bytes); NULL for memory of the table's own. */
+static const struct file_map *map_of(const struct table *t, const void *data, size_t n_bytes)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = (uintptr_t)v->data, to = from + v->n_bytes;
+    uintptr_t from = (uintptr_t)data;
     for (size_t i = 0; i < t->owner->n_maps; i++) {
-        uintptr_t base = (uintptr_t)t->owner->maps[i].bytes;
-        if (from < base || to > base + t->owner->maps[i].n_bytes)
-            continue;
-        from = (from + page - 1) / page * page; /* whole pages only: neighbours stay */
-        to = to / page * page;
-        if (from < to)
-            madvise((void *)from, to - from, MADV_DONTNEED);
-        return;
+        const struct file_map *m = &t->owner->maps[i];
+        uintptr_t base = (uintptr_t)m->bytes;
+        if (from >= base && from + n_bytes <= base + m->n_bytes)
+            return m;
     }
+    return NULL;
+}
+
+enum err table_read(const struct table *t, const void *data, size_t n_bytes, void *buffer,
+                    const void **bytes, struct err_note *note)
+{
+    const struct file_map *m = map_of(t, data, n_bytes);
+    *bytes = m ? buffer : data;
+    if (!m)
+        return ERR_OK;
+    enum err rc =
+        file_map_read(m, (size_t)((const uint8_t *)data - m->bytes), buffer, n_bytes, note);
+    return rc ? err_wrap(note, rc, "%s", t->path) : ERR_OK;
 }
 
 const struct tensor_view *table_tensor(const struct table *t, const char *name)

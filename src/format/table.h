@@ -79,9 +79,10 @@ void table_close(struct table *t);
 const struct tensor_view *table_tensor(const struct table *t, const char *name); /* NULL: none */
 const struct meta_value *table_meta(const struct table *t, const char *key);     /* NULL: none */
 
-/* table_forget - the system may take back memory that mirrors v's part of a file. The view stays
- * valid: reading it again reads the file again. Nothing for data that no file holds. */
-void table_forget(const struct table *t, const struct tensor_view *v);
+/* table_read - n_bytes of a view's data, from `data` on: read into buffer where a file holds them,
+ * else where they lie. *bytes is one of the two. Any thread. */
+enum err table_read(const struct table *t, const void *data, size_t n_bytes, void *buffer,
+                    const void **bytes, struct err_note *note);
 
 const char *meta_type_name(enum meta_type type); /* static storage */
 

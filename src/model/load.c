@@ -1,8 +1,13 @@
-/* load.c - weights on their way from a file's views to the device's layout.
+/* load.c - weights on their way from a file to the device's layout.
  *
- * A matrix that the device multiplies where it lies (matrix_bytes 0) stays in the mapping; the
- * others are packed into one region, and the mapping's pages are given back one tensor at a time,
- * so that resident memory stays near the size of the file. */
+ * Every tensor is cut into pieces of rows, in the order in which they lie in the file; a task reads
+ * a piece into its thread's buffer, checks its scales and packs it into the one region of packed
+ * matrices. So the file is read once, from its beginning to its end, and nothing of it becomes
+ * resident but what the model keeps.
+ * Not packed are matrices that the device multiplies where they lie (matrix_bytes 0), those beyond
+ * limits.packed_bytes_max (raw: packed at each product), and rows of embeddings. */
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -10,57 +15,166 @@
 #include "model/model_int.h"
 #include "tensor/quant/quant.h"
 
-enum { CHECK_BYTES = 1 << 20, ALIGN = 64 };
+enum { PIECE_BYTES = 256 << 10, ALIGN = 64 };
+
+/* A tensor of matrices, and where they go. */
+struct source {
+    const struct tensor_view *v;
+    uint8_t *to;          /* packed matrices, to_bytes apart; NULL: checked only */
+    size_t to_bytes;      /* with padding */
+    size_t n_bytes;       /* of one matrix in the file */
+    uint32_t n_rows_step; /* of a piece */
+    size_t task0;         /* its first piece */
+};
+
+/* One thread's buffer, and the first of its tasks that failed. */
+struct hand {
+    uint8_t *buffer;
+    enum err rc;
+    size_t task;
+    struct err_note note;
+};
 
 struct loader {
     struct model *m;
     const struct table *t;
-    struct threads *threads;
+    size_t packed_bytes_max;
+    struct source *sources;
+    size_t n_sources, n_tasks, n_bytes_piece;
+    struct hand *hands;
+    size_t at;                 /* in m->packed */
+    atomic_size_t task_failed; /* tasks after it need not run */
+    atomic_uint_fast64_t n_done;
+    uint64_t n_total;
     void (*progress)(void *context, uint64_t done, uint64_t total);
     void *context;
-    uint64_t n_done, n_total;
-    size_t at; /* in m->packed */
     struct err_note *note;
 };
 
-/* ---- scales are finite ---- */
-
-struct check_job {
-    const struct tensor_view *v;
-    size_t n_step; /* bytes of one task, whole blocks */
-    bool *bad;     /* one for each task */
-};
-
-static void check_task(void *context, size_t task, int worker)
+static enum err no_memory(struct loader *l)
 {
-    const struct check_job *j = context;
-    struct tensor_view part = *j->v;
-    (void)worker;
-    part.data = (const uint8_t *)j->v->data + task * j->n_step;
-    part.n_bytes = j->v->n_bytes - task * j->n_step;
-    if (part.n_bytes > j->n_step)
-        part.n_bytes = j->n_step;
-    j->bad[task] = tensor_view_check_finite(&part, NULL) != ERR_OK;
+    return err_set(l->note, ERR_MEMORY, "%s: out of memory for the weights", l->t->path);
 }
 
-static enum err check_finite(struct loader *l, const struct tensor_view *v)
+/* ---- pieces ---- */
+
+static size_t n_steps(const struct source *s)
 {
-    size_t block = (size_t)dtype_info(v->dtype)->block_bytes;
-    struct check_job job = {v, CHECK_BYTES / block * block, NULL};
-    size_t n_tasks = (v->n_bytes + job.n_step - 1) / job.n_step;
-    job.bad = mem_array(n_tasks, sizeof *job.bad);
-    if (!job.bad)
-        return err_set(l->note, ERR_MEMORY, "%s: out of memory", l->t->path);
-    threads_run(l->threads, n_tasks, check_task, &job);
-    bool bad = memchr(job.bad, true, n_tasks * sizeof *job.bad) != NULL;
-    mem_free(job.bad);
-    if (!bad)
-        return ERR_OK;
-    enum err rc = tensor_view_check_finite(v, l->note); /* again, for the sentence */
-    return err_wrap(l->note, rc, "%s", l->t->path);
+    return ((uint32_t)s->v->dim[1] + s->n_rows_step - 1) / s->n_rows_step;
 }
 
-/* ---- matrices ---- */
+static const struct source *source_of(const struct loader *l, size_t task)
+{
+    size_t low = 0, high = l->n_sources;
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (l->sources[middle].task0 <= task)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &l->sources[low];
+}
+
+static enum err piece_load(struct loader *l, size_t task, uint8_t *buffer, struct err_note *note)
+{
+    const struct source *s = source_of(l, task);
+    struct device *d = l->m->device;
+    enum dtype t = s->v->dtype;
+    uint32_t n_cols = (uint32_t)s->v->dim[0];
+    size_t i = (task - s->task0) / n_steps(s), row_bytes = dtype_row_bytes(t, n_cols);
+    uint32_t row0 = (uint32_t)((task - s->task0) % n_steps(s)) * s->n_rows_step;
+    uint32_t n_rows = (uint32_t)s->v->dim[1] - row0;
+    n_rows = n_rows < s->n_rows_step ? n_rows : s->n_rows_step;
+    struct tensor_view part = *s->v;
+    part.data = (const uint8_t *)s->v->data + i * s->n_bytes + row0 * row_bytes;
+    part.n_bytes = n_rows * row_bytes;
+    enum err rc = table_read(l->t, part.data, part.n_bytes, buffer, &part.data, note);
+    if (rc)
+        return rc;
+    if (tensor_view_check_finite(&part, NULL)) {
+        rc = tensor_view_check_finite(s->v, note); /* again, to say which block of all */
+        return err_wrap(note, rc, "%s", l->t->path);
+    }
+    if (s->to)
+        d->ops->matrix_pack(d, t, n_rows, n_cols, part.data,
+                            s->to + i * s->to_bytes + d->ops->matrix_bytes(d, t, row0, n_cols));
+    atomic_fetch_add(&l->n_done, part.n_bytes);
+    return ERR_OK;
+}
+
+static void piece_task(void *context, size_t task, int worker)
+{
+    struct loader *l = context;
+    struct hand *hand = &l->hands[worker];
+    if (task > atomic_load(&l->task_failed))
+        return;
+    enum err rc = piece_load(l, task, hand->buffer, &hand->note);
+    if (worker == 0 && l->progress)
+        l->progress(l->context, atomic_load(&l->n_done), l->n_total);
+    if (rc == ERR_OK)
+        return;
+    hand->rc = rc;
+    hand->task = task;
+    size_t failed = atomic_load(&l->task_failed);
+    while (task < failed && !atomic_compare_exchange_weak(&l->task_failed, &failed, task)) {
+    }
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct source *x = a, *y = b;
+    return (x->v->data > y->v->data) - (x->v->data < y->v->data);
+}
+
+/* Runs every piece; what failed first, by the order of the file, is the error. */
+static enum err run_pieces(struct loader *l, struct threads *threads)
+{
+    int n_threads = threads_count(threads);
+    uint8_t *buffers = mem_pages((size_t)n_threads * l->n_bytes_piece);
+    enum err rc = ERR_OK;
+    l->hands = mem_array((size_t)n_threads, sizeof *l->hands);
+    if (buffers && l->hands) {
+        for (int i = 0; i < n_threads; i++)
+            l->hands[i].buffer = buffers + (size_t)i * l->n_bytes_piece;
+        threads_run(threads, l->n_tasks, piece_task, l);
+        for (int i = 0; i < n_threads; i++)
+            if (l->hands[i].rc && l->hands[i].task == l->task_failed) {
+                rc = l->hands[i].rc;
+                if (l->note)
+                    *l->note = l->hands[i].note;
+            }
+    } else {
+        rc = no_memory(l);
+    }
+    mem_pages_free(buffers, (size_t)n_threads * l->n_bytes_piece);
+    mem_free(l->hands);
+    return rc;
+}
+
+static enum err load_pieces(struct loader *l)
+{
+    qsort(l->sources, l->n_sources, sizeof *l->sources, by_place);
+    for (size_t i = 0; i < l->n_sources; i++) {
+        struct source *s = &l->sources[i];
+        size_t step_bytes = MATRIX_STEP * dtype_row_bytes(s->v->dtype, s->v->dim[0]);
+        size_t n = PIECE_BYTES > step_bytes ? PIECE_BYTES / step_bytes : 1;
+        s->n_rows_step = MATRIX_STEP * (uint32_t)n;
+        s->task0 = l->n_tasks;
+        l->n_tasks += s->v->dim[2] * n_steps(s);
+        if (l->n_bytes_piece < n * step_bytes)
+            l->n_bytes_piece = n * step_bytes;
+    }
+    atomic_store(&l->task_failed, SIZE_MAX);
+    struct threads *threads = threads_new(threads_online());
+    if (!threads)
+        return err_set(l->note, ERR_MEMORY, "%s: cannot start threads", l->t->path);
+    enum err rc = run_pieces(l, threads);
+    threads_free(threads);
+    return rc;
+}
+
+/* ---- places ---- */
 
 static size_t round_up(size_t n)
 {
@@ -73,80 +187,55 @@ static size_t packed_bytes(const struct model *m, const struct tensor_view *v)
     return d->ops->matrix_bytes(d, v->dtype, (uint32_t)v->dim[1], (uint32_t)v->dim[0]);
 }
 
-static void add_bytes(const struct model *m, const struct tensor_view *v, size_t *total)
-{
-    *total += v->dim[2] * round_up(packed_bytes(m, v));
-}
-
-static size_t all_packed_bytes(const struct model *m)
-{
-    size_t total = 0;
-    add_bytes(m, weights_head(&m->w), &total);
-    for (uint32_t i = 0; i < m->h.n_layers; i++)
-        for (int s = 0; s < LAYER_SLOT_COUNT; s++) {
-            const struct tensor_view *v = m->w.layers[i].slot[s];
-            if (v && !layer_slot_info((enum layer_slot)s)->is_vector)
-                add_bytes(m, v, &total);
-        }
-    return total;
-}
-
-static enum err no_memory(struct loader *l)
-{
-    return err_set(l->note, ERR_MEMORY, "%s: out of memory for the weights", l->t->path);
-}
-
-static enum err load_matrix(struct loader *l, const struct tensor_view *v,
-                            const struct matrix **out)
+/* The matrices of one tensor: packed as long as there is room, then raw. */
+static enum err place_matrix(struct loader *l, const struct tensor_view *v,
+                             const struct matrix **out)
 {
     struct model *m = l->m;
-    enum err rc = check_finite(l, v);
-    if (rc)
-        return rc;
+    uint32_t n_rows = (uint32_t)v->dim[1], n_cols = (uint32_t)v->dim[0];
     struct matrix *all = arena_alloc(&m->arena, v->dim[2] * sizeof *all);
     if (!all)
         return no_memory(l);
     size_t n_bytes = packed_bytes(m, v), n_bytes_file = v->n_bytes / v->dim[2];
+    size_t step = round_up(n_bytes), room = l->packed_bytes_max - l->at;
+    bool is_packed = n_bytes && step <= room / v->dim[2], is_raw = n_bytes && !is_packed;
+    l->sources[l->n_sources++] = (struct source){.v = v,
+                                                 .to = is_packed ? m->packed + l->at : NULL,
+                                                 .to_bytes = step,
+                                                 .n_bytes = n_bytes_file};
     for (uint64_t i = 0; i < v->dim[2]; i++) {
         const uint8_t *rows = (const uint8_t *)v->data + i * n_bytes_file;
-        all[i] =
-            (struct matrix){v->dtype, (uint32_t)v->dim[1], (uint32_t)v->dim[0], rows, n_bytes_file};
-        if (n_bytes) {
-            uint8_t *to = m->packed + l->at;
-            m->device->ops->matrix_pack(m->device, v->dtype, all[i].n_rows, all[i].n_cols, rows,
-                                        to);
-            all[i].data = to;
+        all[i] = (struct matrix){v->dtype, n_rows, n_cols, rows, n_bytes_file, is_raw};
+        if (is_packed) {
+            all[i].data = m->packed + l->at;
             all[i].n_bytes = n_bytes;
-            l->at += round_up(n_bytes);
+            l->at += step;
         }
         m->info.weight_bytes += all[i].n_bytes;
-        l->n_done += n_bytes_file;
-        if (l->progress)
-            l->progress(l->context, l->n_done, l->n_total);
+        m->info.raw_bytes += is_raw ? n_bytes_file : 0;
     }
-    if (n_bytes)
-        table_forget(l->t, v);
     *out = all;
+    if (is_raw)
+        return m->device->ops->raw_reserve(m->device, v->dtype, n_cols, l->note);
     return ERR_OK;
 }
 
 static enum err load_vector(struct loader *l, const struct tensor_view *v, const float **out)
 {
-    enum err rc = check_finite(l, v);
+    enum err rc = tensor_view_check_finite(v, l->note);
     if (rc)
-        return rc;
+        return err_wrap(l->note, rc, "%s", l->t->path);
     size_t n = v->dim[0] * v->dim[1];
     float *x = arena_alloc(&l->m->arena, n * sizeof *x);
     if (!x)
         return no_memory(l);
     quant_decode_row(v->dtype, v->data, x, n);
     l->m->info.weight_bytes += n * sizeof *x;
-    l->n_done += v->n_bytes;
     *out = x;
     return ERR_OK;
 }
 
-static enum err load_layer(struct loader *l, uint32_t i)
+static enum err place_layer(struct loader *l, uint32_t i)
 {
     enum err rc = ERR_OK;
     for (int s = 0; rc == ERR_OK && s < LAYER_SLOT_COUNT; s++) {
@@ -155,7 +244,7 @@ static enum err load_layer(struct loader *l, uint32_t i)
         if (v && layer_slot_info((enum layer_slot)s)->is_vector)
             rc = load_vector(l, v, &layer->vector[s]);
         else if (v)
-            rc = load_matrix(l, v, &layer->matrix[s]);
+            rc = place_matrix(l, v, &layer->matrix[s]);
     }
     return rc;
 }
@@ -178,40 +267,57 @@ static enum err load_rope(struct loader *l)
     return ERR_OK;
 }
 
+/* Room for every matrix, or as much as packed_bytes_max allows. */
+static size_t all_packed_bytes(const struct loader *l)
+{
+    const struct model *m = l->m;
+    const struct tensor_view *head = weights_head(&m->w);
+    size_t total = head->dim[2] * round_up(packed_bytes(m, head));
+    for (uint32_t i = 0; i < m->h.n_layers; i++)
+        for (int s = 0; s < LAYER_SLOT_COUNT; s++) {
+            const struct tensor_view *v = m->w.layers[i].slot[s];
+            if (v && !layer_slot_info((enum layer_slot)s)->is_vector)
+                total += v->dim[2] * round_up(packed_bytes(m, v));
+        }
+    return total < l->packed_bytes_max ? total : l->packed_bytes_max;
+}
+
 static enum err load_all(struct loader *l)
 {
     struct model *m = l->m;
     const struct tensor_view *embd = m->w.global[SLOT_TOKEN_EMBD];
-    m->n_packed = all_packed_bytes(m);
+    m->n_packed = all_packed_bytes(l);
     m->packed = m->n_packed ? mem_pages(m->n_packed) : NULL;
     m->layers = mem_array(m->h.n_layers, sizeof *m->layers);
-    if ((m->n_packed && !m->packed) || !m->layers)
+    l->sources = mem_array(l->t->n_tensors + 1, sizeof *l->sources);
+    if ((m->n_packed && !m->packed) || !m->layers || !l->sources)
         return no_memory(l);
     enum err rc = load_rope(l);
     if (rc == ERR_OK)
         rc = load_vector(l, m->w.global[SLOT_OUTPUT_NORM], &m->output_norm);
+    if (rc == ERR_OK)
+        rc = place_matrix(l, weights_head(&m->w), &m->head);
     for (uint32_t i = 0; rc == ERR_OK && i < m->h.n_layers; i++)
-        rc = load_layer(l, i);
+        rc = place_layer(l, i);
     if (rc == ERR_OK && weights_head(&m->w) != embd)
-        rc = check_finite(l, embd);
-    if (rc == ERR_OK) {
-        table_forget(l->t, embd); /* rows come back one by one as tokens need them */
-        rc = load_matrix(l, weights_head(&m->w), &m->head);
-    }
-    return rc;
+        l->sources[l->n_sources++] = (struct source){.v = embd, .n_bytes = embd->n_bytes};
+    return rc ? rc : load_pieces(l);
 }
 
-enum err model_load(struct model *m, const struct table *t,
+enum err model_load(struct model *m, const struct table *t, size_t packed_bytes_max,
                     void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
                     struct err_note *note)
 {
-    struct loader l = {m, t, threads_new(threads_online()), progress, context, 0, 0, 0, note};
-    if (!l.threads)
-        return err_set(note, ERR_MEMORY, "%s: cannot start threads", t->path);
+    struct loader l = {.m = m,
+                       .t = t,
+                       .packed_bytes_max = packed_bytes_max ? packed_bytes_max : SIZE_MAX,
+                       .progress = progress,
+                       .context = context,
+                       .note = note};
     for (size_t i = 0; i < t->n_tensors; i++)
         l.n_total += t->tensors[i].n_bytes;
     enum err rc = load_all(&l);
-    threads_free(l.threads);
+    mem_free(l.sources);
     if (rc == ERR_OK && progress)
         progress(context, l.n_total, l.n_total);
     return rc;

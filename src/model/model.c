@@ -177,7 +177,7 @@ enum err model_open(const struct table *t, struct device *d, struct model_limits
     if (rc == ERR_OK) {
         fill_info(&m->h, &m->w, limits, &m->info);
         make_constants(m);
-        rc = model_load(m, t, progress, context, note);
+        rc = model_load(m, t, limits.packed_bytes_max, progress, context, note);
     }
     if (rc == ERR_OK)
         rc = make_scratch(m, t, note);

@@ -17,6 +17,9 @@ struct threads;
 struct model_limits {
     uint32_t n_rows_max; /* rows of one forward call */
     uint32_t n_ctx_max;  /* positions of one sequence; 0: what the model was trained for */
+    /* Of matrices in the device's layout; those beyond it stay in the file and are read at each
+     * product: slow, with the same bits. 0: no limit; 1: none is kept. */
+    size_t packed_bytes_max;
 };
 
 /* What others may ask about a loaded model. Strings live as long as the model. */
@@ -25,7 +28,8 @@ struct model_info {
     uint32_t n_vocab, n_ctx_train, n_ctx, n_layers, n_embd, n_heads, n_kv_heads, head_size;
     uint64_t n_params;
     size_t kv_page_bytes; /* one page: KV_PAGE positions of every layer */
-    size_t weight_bytes;  /* on the device */
+    size_t weight_bytes;  /* on the device, or read where they lie */
+    size_t raw_bytes;     /* of these, what limits.packed_bytes_max left in the file */
     uint32_t window_max;  /* largest sliding window; 0 if a layer attends to everything */
     uint32_t rope_border; /* LongRoPE: see batch.rope_far; 0: none */
 };

@@ -81,8 +81,9 @@ void model_tell(const struct model *m, int layer, const char *op, const float *x
 /* model_experts - a layer's mixture of experts of s.normed [n, D] into s.out. */
 void model_experts(struct model *m, const struct layer *l, uint32_t layer, uint32_t n);
 
-/* model_load - matrices and vectors of every slot, packed for the device. */
-enum err model_load(struct model *m, const struct table *t,
+/* model_load - matrices and vectors of every slot, packed for the device. packed_bytes_max: see
+ * struct model_limits. */
+enum err model_load(struct model *m, const struct table *t, size_t packed_bytes_max,
                     void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
                     struct err_note *note);
 

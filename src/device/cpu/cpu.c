@@ -19,7 +19,9 @@ struct cpu {
     struct device base; /* first: a struct device * is a struct cpu * */
     struct threads *threads;
     struct cpu_isa isa;
-    bool in_place; /* the set multiplies GGUF rows as they are: nothing to pack */
+    bool in_place;      /* the set multiplies GGUF rows as they are, but for F32's subnormals */
+    uint8_t *raw;       /* for each thread, row_step rows of a raw matrix, packed */
+    size_t n_bytes_raw; /* for one thread */
     /* Attention of rows that are cut along their pages: what each group gave, and how many ranges
      * of a row's kv head are done. Only what is used of it becomes memory. */
     float *parts;        /* PART_FLOATS */
@@ -70,6 +72,7 @@ static void cpu_wait(struct device *d)
 static void cpu_close(struct device *d)
 {
     struct cpu *c = cpu_of(d);
+    mem_pages_free(c->raw, c->n_bytes_raw * (size_t)threads_count(c->threads));
     threads_free(c->threads);
     mem_pages_free(c->parts, PART_FLOATS * sizeof c->parts[0]);
     mem_free(c->n_done);
@@ -78,30 +81,29 @@ static void cpu_close(struct device *d)
 
 static size_t cpu_matrix_bytes(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols)
 {
-    return cpu_of(d)->in_place ? 0 : cpu_of(d)->isa.matrix_bytes(t, n_rows, n_cols);
-}
-
-struct pack_args {
-    enum dtype t;
-    uint32_t n_rows, n_cols;
-    const void *rows;
-    void *packed;
-};
-
-static void pack_task(void *context, size_t i, int worker)
-{
-    const struct split *s = context;
-    const struct pack_args *a = s->args;
-    (void)worker;
-    s->cpu->isa.matrix_pack(a->t, a->n_rows, a->n_cols, a->rows, split_begin(s, i), split_end(s, i),
-                            a->packed);
+    return cpu_of(d)->in_place && t != DTYPE_F32 ? 0
+                                                 : cpu_of(d)->isa.matrix_bytes(t, n_rows, n_cols);
 }
 
 static void cpu_matrix_pack(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols,
                             const void *rows, void *packed)
 {
-    struct pack_args a = {t, n_rows, n_cols, rows, packed};
-    run_split(cpu_of(d), n_rows, cpu_of(d)->isa.row_step, pack_task, &a);
+    cpu_of(d)->isa.matrix_pack(t, n_rows, n_cols, rows, 0, n_rows, packed);
+}
+
+static enum err cpu_raw_reserve(struct device *d, enum dtype t, uint32_t n_cols,
+                                struct err_note *note)
+{
+    struct cpu *c = cpu_of(d);
+    size_t n_bytes = c->isa.matrix_bytes(t, c->isa.row_step, n_cols), all;
+    size_t n_threads = (size_t)threads_count(c->threads);
+    if (n_bytes <= c->n_bytes_raw)
+        return ERR_OK;
+    mem_pages_free(c->raw, c->n_bytes_raw * n_threads);
+    n_bytes = (n_bytes + 63) & ~(size_t)63;
+    c->raw = mul_ok(n_bytes, n_threads, &all) ? mem_pages(all) : NULL;
+    c->n_bytes_raw = c->raw ? n_bytes : 0;
+    return c->raw ? ERR_OK : err_set(note, ERR_MEMORY, "out of memory for products from a file");
 }
 
 static size_t cpu_acts_bytes(struct device *d, enum act_kind kind, uint32_t n_rows, uint32_t n_cols)
@@ -131,17 +133,40 @@ static void cpu_quantize(struct device *d, const float *x, size_t stride, struct
     run_split(cpu_of(d), a->n_rows, cpu_of(d)->isa.acts_step, quantize_task, &q);
 }
 
+/* Rows [row0, row1) of a product with a raw matrix: row_step rows are packed, then multiplied. */
+static void matmul_raw(const struct cpu *c, const struct matmul_args *m, uint32_t row0,
+                       uint32_t row1, uint8_t *packed)
+{
+    const struct matrix *w = m->w;
+    size_t row_bytes = dtype_row_bytes(w->dtype, w->n_cols);
+    for (uint32_t n = row0; n < row1; n += c->isa.row_step) {
+        uint32_t n_rows = row1 - n < c->isa.row_step ? row1 - n : c->isa.row_step;
+        const uint8_t *rows = (const uint8_t *)w->data + n * row_bytes;
+        struct matrix piece = {w->dtype, n_rows, w->n_cols, packed, c->n_bytes_raw, false};
+        struct matmul_args part = {&piece, m->a, m->bias ? m->bias + n : NULL, m->y + n, m->stride};
+        c->isa.matrix_pack(w->dtype, n_rows, w->n_cols, rows, 0, n_rows, packed);
+        c->isa.matmul(&part, 0, n_rows);
+    }
+}
+
 static void matmul_task(void *context, size_t i, int worker)
 {
     const struct split *s = context;
-    (void)worker;
-    s->cpu->isa.matmul(s->args, split_begin(s, i), split_end(s, i));
+    const struct matmul_args *m = s->args;
+    const struct cpu *c = s->cpu;
+    if (m->w->is_raw)
+        matmul_raw(c, m, split_begin(s, i), split_end(s, i),
+                   c->raw + (size_t)worker * c->n_bytes_raw);
+    else
+        c->isa.matmul(m, split_begin(s, i), split_end(s, i));
 }
 
 static void cpu_matmul(struct device *d, const struct matrix *w, const struct acts *a,
                        const float *bias, float *y, size_t stride)
 {
     CHECK(w->n_cols == a->n_cols && a->kind == act_kind_of(w->dtype));
+    CHECK(!w->is_raw || cpu_of(d)->isa.matrix_bytes(w->dtype, cpu_of(d)->isa.row_step, w->n_cols) <=
+                            cpu_of(d)->n_bytes_raw);
     struct matmul_args m = {w, a, bias, y, stride};
     if (a->n_rows)
         run_split(cpu_of(d), w->n_rows, cpu_of(d)->isa.row_step, matmul_task, &m);
@@ -393,6 +418,7 @@ static const struct device_ops cpu_ops = {
     .wait = cpu_wait,
     .matrix_bytes = cpu_matrix_bytes,
     .matrix_pack = cpu_matrix_pack,
+    .raw_reserve = cpu_raw_reserve,
     .acts_bytes = cpu_acts_bytes,
     .quantize = cpu_quantize,
     .matmul = cpu_matmul,
@@ -426,6 +452,7 @@ enum err cpu_device_open(int n_threads, const char *isa, struct device **d, stru
                        "instruction set '%s' is not available on this machine (it has: %s)", wanted,
                        have);
     }
+    CHECK(MATRIX_STEP % c->isa.row_step == 0);
     struct cpu_isa scalar;
     cpu_isa_scalar(&scalar);
     c->in_place = c->isa.matrix_pack == scalar.matrix_pack;

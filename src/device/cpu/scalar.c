@@ -135,9 +135,13 @@ static void scalar_matrix_pack(enum dtype t, uint32_t n_rows, uint32_t n_cols, c
                                uint32_t row0, uint32_t row1, void *packed)
 {
     size_t n_bytes = dtype_row_bytes(t, n_cols);
+    const uint8_t *from = (const uint8_t *)rows + row0 * n_bytes;
+    uint8_t *to = (uint8_t *)packed + row0 * n_bytes;
     (void)n_rows;
-    memcpy((uint8_t *)packed + row0 * n_bytes, (const uint8_t *)rows + row0 * n_bytes,
-           (row1 - row0) * n_bytes);
+    if (t == DTYPE_F32) /* without subnormals */
+        quant_decode_row(t, from, (float *)to, (size_t)(row1 - row0) * n_cols);
+    else
+        memcpy(to, from, (row1 - row0) * n_bytes);
 }
 
 /* The integers of elements [from, from + n) of a block against q: their products weighted by

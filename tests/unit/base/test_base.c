@@ -143,6 +143,13 @@ static void files_appear_whole_or_not_at_all(void **state)
     assert_ok(file_map_open(&m, path, &note));
     assert_int_equal(m.n_bytes, 32);
     assert_memory_equal(m.bytes, "hello\0\0", 7);
+    uint8_t part[4] = {0};
+    assert_ok(file_map_read(&m, 3, part, 4, &note));
+    assert_memory_equal(part, "lo\0\0", 4);
+    assert_int_equal(truncate(path, 5), 0);
+    assert_int_equal(file_map_read(&m, 3, part, 4, &note), ERR_IO);
+    assert_non_null(strstr(note.text, "shorter"));
+    assert_int_equal(truncate(path, 32), 0);
     file_map_close(&m);
     char *text;
     assert_int_equal(file_read(path, 31, &text, NULL, &note), ERR_LIMIT);

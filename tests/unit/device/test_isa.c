@@ -47,7 +47,7 @@ static void scales_draw(enum dtype t, enum drawing how, uint8_t *b, uint64_t *se
     float f = how == SUBNORMAL ? 0x1p-127f : 0.01f + 0.005f * test_randf(seed);
     size_t at = t == DTYPE_Q2_K ? 80 : t == DTYPE_Q3_K ? 108 : t == DTYPE_Q6_K ? 208 : 0;
     if (t == DTYPE_F32) {
-        f = test_randn(seed);
+        f = test_randn(seed) * (how == SUBNORMAL && test_rand(seed) % 2 ? 0x1p-127f : 1.0f);
         memcpy(b, &f, 4);
     } else if (t == DTYPE_F16 || t == DTYPE_BF16) {
         uint16_t base = how == SUBNORMAL ? 0 : t == DTYPE_F16 ? 0x3000 : 0x3d00;

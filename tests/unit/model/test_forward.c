@@ -21,11 +21,11 @@ struct runner {
     void *pages[PAGES_MAX];
 };
 
-static void runner_open(struct runner *r, const char *name, int n_threads, const char *isa,
-                        uint32_t n_rows_max)
+static void runner_open_packed(struct runner *r, const char *name, int n_threads, const char *isa,
+                               uint32_t n_rows_max, size_t packed_bytes_max)
 {
     struct err_note note = {""};
-    struct model_limits limits = {n_rows_max, 1024};
+    struct model_limits limits = {n_rows_max, 1024, packed_bytes_max};
     tiny_open(&r->tiny, name);
     if (cpu_device_open(n_threads, isa, &r->device, &note) ||
         model_open(&r->tiny.table, r->device, limits, NULL, NULL, &r->model, &note))
@@ -34,6 +34,12 @@ static void runner_open(struct runner *r, const char *name, int n_threads, const
     r->memory = mem_pages(PAGES_MAX * r->info->kv_page_bytes);
     for (size_t i = 0; i < PAGES_MAX; i++)
         r->pages[i] = r->memory + i * r->info->kv_page_bytes;
+}
+
+static void runner_open(struct runner *r, const char *name, int n_threads, const char *isa,
+                        uint32_t n_rows_max)
+{
+    runner_open_packed(r, name, n_threads, isa, n_rows_max, 0);
 }
 
 static void runner_close(struct runner *r)
@@ -196,6 +202,33 @@ static void chunks_and_threads_change_no_bit(void **state)
     }
 }
 
+/* Packed at load, packed at every product, and some of both. */
+static void matrices_left_in_the_file_change_no_bit(void **state)
+{
+    (void)state;
+    static const size_t rooms[] = {1, 20000, 40000};
+    for (size_t i = 0; i < TINY_COUNT; i++) {
+        struct runner r;
+        runner_open(&r, tiny_names[i], 2, "auto", 16);
+        size_t n_bytes = r.tiny.n_tokens * (size_t)r.info->n_vocab * sizeof(float);
+        size_t weight_bytes = r.info->weight_bytes;
+        bool is_packed = r.device->ops->matrix_bytes(r.device, DTYPE_Q8_0, 64, 64) > 0;
+        float *want = runner_logits(&r, 16);
+        assert_int_equal(r.info->raw_bytes, 0);
+        runner_close(&r);
+        for (size_t k = 0; k < COUNT_OF(rooms); k++) {
+            runner_open_packed(&r, tiny_names[i], 3, "auto", 16, rooms[k]);
+            if (is_packed)
+                assert_true(r.info->raw_bytes > 0 && r.info->raw_bytes < weight_bytes);
+            float *got = runner_logits(&r, k ? 16 : 1);
+            assert_memory_equal(want, got, n_bytes);
+            mem_free(got);
+            runner_close(&r);
+        }
+        mem_free(want);
+    }
+}
+
 static void every_instruction_set_gives_the_same_bits(void **state)
 {
     (void)state;
@@ -327,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_exact_profile_is_near_f64),
         cmocka_unit_test(chunks_and_threads_change_no_bit),
+        cmocka_unit_test(matrices_left_in_the_file_change_no_bit),
         cmocka_unit_test(every_instruction_set_gives_the_same_bits),
         cmocka_unit_test(neighbours_in_a_batch_change_no_bit),
         cmocka_unit_test(a_bad_row_leaves_the_others_alone),
