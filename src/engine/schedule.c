@@ -1,38 +1,156 @@
 /* schedule.c - rows of a forward pass shared among sessions. */
 #include "engine/schedule.h"
 
+enum { TURN = 16 }; /* rows that a tenant gets at a time */
+
 uint32_t schedule_logits(struct schedule_need need, uint32_t n_rows)
 {
     if (need.all_logits)
         return n_rows;
-    return need.last_logits && n_rows > 0 && n_rows == need.n_pending ? 1 : 0;
+    return need.last_logits && n_rows > 0 && n_rows >= need.n_pending ? n_rows - need.n_pending + 1
+                                                                      : 0;
 }
 
-/* The most rows of one need that fit in what is left. */
-static uint32_t rows_that_fit(struct schedule_need need, uint32_t n_rows_left,
-                              uint32_t n_logits_left)
+struct plan {
+    const struct schedule_need *need;
+    uint32_t n, *n_rows;
+    uint64_t *served;
+    const struct cost *cost;
+    double ns_max;       /* of the step; 0: no bound */
+    uint32_t rows_total; /* so far */
+    uint64_t depth_total;
+    uint32_t rows_left, logits_left;
+};
+
+static bool is_decoder(struct schedule_need need)
 {
-    uint32_t n = need.n_pending < n_rows_left ? need.n_pending : n_rows_left;
-    if (need.all_logits && n > n_logits_left)
-        n = n_logits_left;
-    if (schedule_logits(need, n) > n_logits_left)
-        n--;
-    return n;
+    return need.n_pending == 1;
 }
 
-void schedule_rows(const struct schedule_need *need, uint32_t n_sessions, uint32_t first,
-                   uint32_t n_rows_max, uint32_t n_logits_max, uint32_t *n_rows)
+/* What n more rows of need i would add to the pass's depth. */
+static uint64_t depth_of(const struct plan *p, uint32_t i, uint32_t n)
 {
-    for (int turn = 0; turn < 2; turn++) { /* one row first, then longer */
-        for (uint32_t k = 0; k < n_sessions; k++) {
-            uint32_t i = (first + k) % n_sessions;
-            if ((need[i].n_pending > 1) != turn) {
-                n_rows[i] = turn == 0 ? 0 : n_rows[i];
-                continue;
-            }
-            n_rows[i] = rows_that_fit(need[i], n_rows_max, n_logits_max);
-            n_rows_max -= n_rows[i];
-            n_logits_max -= schedule_logits(need[i], n_rows[i]);
-        }
+    uint64_t first = (uint64_t)p->need[i].position + p->n_rows[i];
+    return n * first + (uint64_t)n * (n - 1) / 2;
+}
+
+/* The most of n_wanted more rows of need i that rows and logits allow. */
+static uint32_t rows_that_fit(const struct plan *p, uint32_t i, uint32_t n_wanted)
+{
+    struct schedule_need need = p->need[i];
+    uint32_t had = p->n_rows[i], n = n_wanted < p->rows_left ? n_wanted : p->rows_left;
+    uint32_t had_logits = schedule_logits(need, had);
+    uint32_t more = schedule_logits(need, had + n) - had_logits;
+    return more > p->logits_left ? n - (more - p->logits_left) : n;
+}
+
+/* The most of n more rows of need i that keep the step within its time. */
+static uint32_t rows_in_time(const struct plan *p, uint32_t i, uint32_t n)
+{
+    uint32_t low = 0, high = n;
+    while (p->ns_max > 0 && low < high) {
+        uint32_t middle = (low + high + 1) / 2;
+        uint64_t depth = p->depth_total + depth_of(p, i, middle);
+        if (cost_of(p->cost, p->rows_total + middle, depth) <= p->ns_max)
+            low = middle;
+        else
+            high = middle - 1;
     }
+    return high;
+}
+
+static void give(struct plan *p, uint32_t i, uint32_t n)
+{
+    struct schedule_need need = p->need[i];
+    p->logits_left -= schedule_logits(need, p->n_rows[i] + n) - schedule_logits(need, p->n_rows[i]);
+    p->rows_left -= n;
+    p->depth_total += depth_of(p, i, n);
+    p->rows_total += n;
+    p->n_rows[i] += n;
+    p->served[need.tenant] += n;
+}
+
+/* Who is next among decoders, or among prompts: n if none can take a row. */
+static uint32_t next_in_turn(const struct plan *p, bool decoders)
+{
+    uint32_t best = p->n;
+    for (uint32_t i = 0; i < p->n; i++) {
+        struct schedule_need need = p->need[i];
+        if (is_decoder(need) != decoders || p->n_rows[i] >= need.n_pending ||
+            rows_that_fit(p, i, 1) == 0)
+            continue;
+        if (best == p->n)
+            best = i;
+        else if (need.priority < p->need[best].priority)
+            break; /* the line is in order of priority */
+        else if (p->served[need.tenant] < p->served[p->need[best].tenant])
+            best = i;
+    }
+    return best;
+}
+
+static void serve_first(struct plan *p)
+{
+    uint32_t i = 0;
+    while (i < p->n && p->need[i].n_pending == 0)
+        i++;
+    if (i < p->n && p->n_rows[i] == 0)
+        give(p, i, rows_that_fit(p, i, 1));
+}
+
+static void serve_decoders(struct plan *p)
+{
+    uint32_t n_decoders = 0;
+    for (uint32_t i = 0; i < p->n; i++)
+        n_decoders += is_decoder(p->need[i]);
+    if (n_decoders >= p->rows_left || n_decoders > p->logits_left) {
+        serve_first(p);
+        for (uint32_t i; (i = next_in_turn(p, true)) < p->n;)
+            give(p, i, 1);
+        return;
+    }
+    for (uint32_t i = 0; i < p->n; i++)
+        if (is_decoder(p->need[i]))
+            give(p, i, 1);
+}
+
+static void serve_prompts(struct plan *p)
+{
+    for (uint32_t i; (i = next_in_turn(p, false)) < p->n;) {
+        uint32_t n = p->need[i].n_pending - p->n_rows[i];
+        n = rows_in_time(p, i, rows_that_fit(p, i, n < TURN ? n : TURN));
+        if (n == 0)
+            return;
+        give(p, i, n);
+    }
+}
+
+static void serve_guesses(struct plan *p)
+{
+    for (uint32_t i = 0; i < p->n; i++)
+        if (p->need[i].n_extra > 0 && p->n_rows[i] == p->need[i].n_pending)
+            give(p, i, rows_in_time(p, i, rows_that_fit(p, i, p->need[i].n_extra)));
+}
+
+void schedule_rows(const struct schedule_need *need, uint32_t n, struct schedule_limits limits,
+                   const struct cost *cost, uint64_t *served, uint32_t *n_rows)
+{
+    struct plan p = {.need = need,
+                     .n = n,
+                     .n_rows = n_rows,
+                     .served = served,
+                     .cost = cost,
+                     .rows_left = limits.n_rows,
+                     .logits_left = limits.n_logits};
+    for (uint32_t i = 0; i < n; i++)
+        n_rows[i] = 0;
+    serve_decoders(&p);
+    uint32_t n_decoders = p.rows_total;
+    if (n_decoders > 0)
+        p.ns_max = limits.stretch * cost_of(cost, n_decoders, p.depth_total);
+    if (n_decoders > 0 && !cost_is_sure(cost, n_decoders))
+        return;
+    serve_first(&p);
+    serve_prompts(&p);
+    serve_guesses(&p);
 }

@@ -1,24 +1,43 @@
 /* schedule.h - how many rows each session gets in the next forward pass: a pure function.
  *
- * Sessions that generate need one row each and come first, so that reading a long prompt delays
- * nobody; what is left of the pass goes to prompts, in turn. */
+ * 1. Decoders, sessions with one token to read, get a row each. They run alone for a few steps
+ *    where it is not known how long that takes.
+ * 2. The first in line gets a row, whatever else holds: somebody always advances.
+ * 3. Prompts share the rest of the pass, as long as the step lasts at most `stretch` times what the
+ *    decoders alone would take: reading a long prompt delays nobody by more.
+ * 4. Rows that are left go to guesses (speculation).
+ * Higher priority first; within one, the tenant that was served least, a handful of rows at a time
+ * (deficit round robin: what the most served tenant had more is the others' deficit, up to one full
+ * pass); within a tenant, first come first served. */
 #ifndef ENGINE_SCHEDULE_H
 #define ENGINE_SCHEDULE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/cost.h"
+
 struct schedule_need {
     uint32_t n_pending; /* tokens without cache; 0: idle */
     bool last_logits;   /* the last pending token's logits are wanted */
     bool all_logits;    /* those of every row */
+    uint32_t n_extra;   /* guesses that may follow the last pending token, each with its logits */
+    uint32_t position;  /* of the first pending token */
+    int32_t priority;
+    uint32_t tenant; /* an index of served */
 };
 
-/* schedule_rows - n_rows[i] <= n_pending of session i; their sum <= n_rows_max, and the rows of
- * logits that they imply <= n_logits_max. first: who is served first, for fairness. With both
- * maxima >= 1 and any need, at least one row is given. */
-void schedule_rows(const struct schedule_need *need, uint32_t n_sessions, uint32_t first,
-                   uint32_t n_rows_max, uint32_t n_logits_max, uint32_t *n_rows);
+struct schedule_limits {
+    uint32_t n_rows, n_logits; /* of a pass, each at least 1 */
+    double stretch;            /* above 1 */
+};
+
+/* schedule_rows - n_rows[i] <= n_pending + n_extra of need i; their sum <= limits.n_rows, and the
+ * rows of logits that they imply <= limits.n_logits. need [n] is in line: higher priority first,
+ * then older. served: rows that tenants have had; grows by what they get here. With any need, at
+ * least one row is given. */
+void schedule_rows(const struct schedule_need *need, uint32_t n, struct schedule_limits limits,
+                   const struct cost *cost, uint64_t *served, uint32_t *n_rows);
 
 /* schedule_logits - rows of logits that n_rows rows of this need imply. */
 uint32_t schedule_logits(struct schedule_need need, uint32_t n_rows);

@@ -1,0 +1,41 @@
+/* cost.h - how long a step will take, learned from the steps before it.
+ *
+ * A step costs base(rows) + slope * depth, where depth is the sum over its rows of the positions
+ * before each. base is kept as a mean for each class of row counts, because it is not a line: few
+ * rows cost what reading the weights costs, many what multiplying costs. Between two known classes
+ * it is interpolated, and beyond the largest known one taken as proportional, which is too much
+ * rather than too little. slope comes from how times vary within classes.
+ * One sample moves a mean by at most a part, so a step that something else disturbed does little
+ * harm; a class unseen for COST_STEPS_FRESH steps is forgotten, so that nothing wrong stays.
+ * Pure: time comes in as numbers. Units: nanoseconds. */
+#ifndef ENGINE_COST_H
+#define ENGINE_COST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { COST_CLASSES = 64, COST_STEPS_FRESH = 512, COST_SAMPLES_SURE = 3 };
+
+struct cost_class {
+    double rows, depth, ns; /* means */
+    uint32_t n_samples;     /* 0: unknown */
+    uint64_t last_step;
+};
+
+struct cost {
+    struct cost_class classes[COST_CLASSES];
+    double sum_depth_ns, sum_depth_depth; /* slope is their quotient */
+    uint64_t n_steps;
+};
+
+/* cost_observe - a step of n_rows >= 1 rows took ns. */
+void cost_observe(struct cost *c, uint32_t n_rows, uint64_t depth, double ns);
+
+/* cost_of - what such a step is expected to take; 0: nothing is known yet. For one depth it does
+ * not fall as rows grow. */
+double cost_of(const struct cost *c, uint32_t n_rows, uint64_t depth);
+
+/* cost_is_sure - steps of about so many rows were seen often enough, and not long ago. */
+bool cost_is_sure(const struct cost *c, uint32_t n_rows);
+
+#endif
