@@ -64,7 +64,7 @@ enum iso_err {
     ISO_ERR_MEMORY,      /* the machine has not enough */
     ISO_ERR_NUMERIC,     /* a value that is not finite appeared */
     ISO_ERR_CANCELLED,
-    ISO_ERR_BUSY, /* the session has a request already, or no session is free */
+    ISO_ERR_BUSY, /* the session has a request already, no session is free, the queue is full */
 };
 
 /* One line for a person: what happened, to which name or number, what to do about it. */
@@ -83,8 +83,16 @@ struct iso_engine_options {
     uint32_t n_ctx;      /* positions of one session; 0: what the model was trained for */
     uint32_t n_chunk;    /* rows of one forward pass; 0: 512 */
     uint32_t n_sessions; /* open at once, at most; 0: 1 */
-    uint32_t n_kv_pages; /* the pool; 0: enough for n_sessions of n_ctx positions each */
-    uint32_t n_logits;   /* rows of one pass whose logits are wanted; 0: n_sessions */
+    uint32_t n_running;  /* requests in one batch, at most; 0: n_sessions */
+    uint32_t n_queue;    /* requests that wait beyond those, at most; 0: any number */
+    uint32_t n_kv_pages; /* the pool, which holds one session of n_ctx positions at least; 0:
+                            enough for n_sessions of them */
+    uint32_t n_logits;   /* rows of one pass whose logits are wanted; 0: n_running */
+    float stretch;       /* a step that reads prompts lasts at most so many times what its answers
+                            alone would take; above 1; 0: 2.5 */
+    /* Monotonic nanoseconds: times steps, ends requests at their deadlines. NULL: the machine's. */
+    uint64_t (*clock_ns)(void *context);
+    void *clock_context;
     /* Called while weights are laid out; may be NULL. */
     void (*progress)(void *context, uint64_t n_bytes_done, uint64_t n_bytes);
     void *progress_context;
@@ -119,6 +127,18 @@ enum iso_err iso_engine_open(const char *path, const struct iso_engine_options *
 /* Closes its sessions too. NULL is nothing. */
 void iso_engine_close(struct iso_engine *engine);
 struct iso_engine_info iso_engine_info(const struct iso_engine *engine);
+
+/* What it does now, and did since it was opened. */
+struct iso_engine_stats {
+    uint32_t n_waiting, n_running;         /* requests now */
+    uint32_t n_kv_pages_used;              /* by sessions, now */
+    uint64_t n_requests, n_finished;       /* submitted, over for whatever reason */
+    uint64_t n_preempted;                  /* times that a request went back to wait */
+    uint64_t n_steps, n_rows;              /* forward passes, and what went through them */
+    uint64_t n_tokens_read, n_tokens_chosen; /* of prompts read to their end; of answers */
+    uint64_t busy_ns;                      /* spent in steps */
+};
+struct iso_engine_stats iso_engine_stats(const struct iso_engine *engine);
 
 /* ---- request ------------------------------------------------------------------------------ */
 
@@ -204,11 +224,14 @@ struct iso_request {
     bool ignore_stops;     /* none of the stops is ever chosen */
     struct iso_sampling sampling;
     const struct iso_constraint *constraint; /* NULL: none; kept until the request finishes */
+    int32_t priority;        /* higher goes first */
+    uint32_t deadline_ms;    /* ends the request so long after it was submitted; 0: never */
     uint32_t n_logprobs;     /* alternatives reported with each token, at most 20 */
     bool want_logprob;       /* of the chosen token */
     bool want_logits_prompt; /* an ISO_EVENT_LOGITS for each token that is read */
     bool want_digests;       /* SHA-256 of each row of logits */
-    /* Tokens that a session of the same tenant has read before are not computed again (but with
+    /* Rows of a pass and places in the batch are shared equally among tenants.
+     * Tokens that a session of the same tenant has read before are not computed again (but with
      * want_logits_prompt). Another tenant's are never looked at: how fast an answer begins would
      * tell what others asked. Requests that name the same pool share it, whoever sends them. A
      * session keeps what it has read; where its requests differ in tenant or pool, nobody else
@@ -232,6 +255,7 @@ enum iso_finish {
     ISO_FINISH_CONTEXT, /* the context is full; nothing is ever shifted out */
     ISO_FINISH_CANCELLED,
     ISO_FINISH_ERROR, /* see err and note */
+    ISO_FINISH_DEADLINE,
 };
 
 /* ISO_ERR_BUSY when n_sessions are open already. */
@@ -239,11 +263,15 @@ enum iso_err iso_session_open(struct iso_engine *engine, struct iso_session **se
                               struct iso_note *note);
 void iso_session_close(struct iso_session *session);
 
-/* iso_session_submit - begin a request. ISO_ERR_LIMIT, and nothing changed, when the session's
- * tokens and the prompt do not fit the context; the note has both numbers. Never truncates. */
+/* iso_session_submit - a request goes in line; steps admit and run it. ISO_ERR_LIMIT, and nothing
+ * changed, when the session's tokens and the prompt do not fit the context, ISO_ERR_BUSY when too
+ * many requests wait already; the note has both numbers. Never truncates.
+ * Where a request must make room for others, it waits and goes on later: its tokens are the same,
+ * PROMPT events tell what is read again. */
 enum iso_err iso_session_submit(struct iso_session *session, const struct iso_request *request,
                                 struct iso_note *note);
-/* End the request now; the next step reports ISO_EVENT_FINISH with this reason. */
+/* End the request; the next step reports ISO_EVENT_FINISH with this reason, and its place is free.
+ * Pages stay with the session until another needs them, as with every request that ends. */
 void iso_session_cancel(struct iso_session *session, enum iso_finish reason);
 
 /* Cut the timeline back to its first n tokens (n <= its length). The session must be idle. */
@@ -289,7 +317,7 @@ struct iso_event {
     const char *note;
 };
 
-/* iso_engine_step - one forward pass over the sessions that have work. Returns the number of
+/* iso_engine_step - one forward pass over the requests that run. Returns the number of
  * events it made, 0 when every session is idle. Events and what they point to are valid until the
  * next call on this engine. */
 size_t iso_engine_step(struct iso_engine *engine, const struct iso_event **events);

@@ -45,7 +45,7 @@ void cost_observe(struct cost *c, uint32_t n_rows, uint64_t depth, double ns)
         k->n_samples++;
     } else {
         double expected = k->ns + slope_of(c) * (x - k->depth);
-        ns = clamp(ns, expected / 2, expected * 2);
+        ns = clamp(ns, expected / 1.5, expected * 1.5);
         double d_rows = n_rows - k->rows, d_depth = x - k->depth;
         double d_ns = ns - k->ns - d_rows * k->ns / k->rows;
         c->sum_depth_ns += d_depth * d_ns - c->sum_depth_ns / 128;
@@ -69,15 +69,12 @@ double cost_of(const struct cost *c, uint32_t n_rows, uint64_t depth)
         k_base = k_base > base ? k_base : base;
         if (k->rows >= n_rows) {
             base += (k_base - base) * (n_rows - rows) / (k->rows - rows);
-            rows = n_rows;
-            break;
+            return base + slope * (double)depth;
         }
         rows = k->rows;
         base = k_base;
     }
-    if (rows == 0)
-        return 0;
-    return base * n_rows / rows + slope * (double)depth;
+    return rows > 0 ? base * n_rows / rows + slope * (double)depth : 0;
 }
 
 bool cost_is_sure(const struct cost *c, uint32_t n_rows)

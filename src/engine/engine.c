@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/threads.h"
 
 enum { CHUNK_DEFAULT = 512, CHUNK_MAX = 1 << 16, SESSIONS_MAX = 4096, THREADS_MAX = 1024 };
+
+static const float stretch_default = 2.5f;
 
 #define SAME_ERR(name, text)                                                                       \
     _Static_assert((int)ISO_ERR_##name == (int)ERR_##name, "error numbers differ");
@@ -28,15 +31,30 @@ static enum err check_options(struct iso_engine_options *o, struct err_note *not
         o->n_chunk = CHUNK_DEFAULT;
     if (o->n_sessions == 0)
         o->n_sessions = 1;
-    if (o->n_logits < o->n_sessions)
-        o->n_logits = o->n_sessions;
+    if (o->n_running == 0 || o->n_running > o->n_sessions)
+        o->n_running = o->n_sessions;
+    if (o->n_queue == 0 || o->n_queue > o->n_sessions - o->n_running)
+        o->n_queue = o->n_sessions - o->n_running;
+    if (o->n_logits < o->n_running)
+        o->n_logits = o->n_running;
+    if (o->stretch == 0)
+        o->stretch = stretch_default;
     if (o->n_threads < 0 || o->n_threads > THREADS_MAX)
         return err_set(note, ERR_USAGE, "%d threads; from 1 to %d", o->n_threads, THREADS_MAX);
     if (o->n_chunk > CHUNK_MAX)
         return err_set(note, ERR_USAGE, "a chunk of %u rows; from 1 to %d", o->n_chunk, CHUNK_MAX);
     if (o->n_sessions > SESSIONS_MAX)
         return err_set(note, ERR_USAGE, "%u sessions; from 1 to %d", o->n_sessions, SESSIONS_MAX);
+    if (!(o->stretch > 1))
+        return err_set(note, ERR_USAGE, "a step stretched %g times; it must be above 1",
+                       (double)o->stretch);
     return ERR_OK;
+}
+
+static uint64_t machine_clock(void *context)
+{
+    (void)context;
+    return clock_ns();
 }
 
 static enum err open_sessions(struct iso_engine *e, uint32_t n_kv_pages, struct err_note *note)
@@ -60,28 +78,34 @@ static enum err open_sessions(struct iso_engine *e, uint32_t n_kv_pages, struct 
                            e->n_sessions, e->n_ctx);
         n_kv_pages = (uint32_t)n_all;
     }
+    if (n_kv_pages < n_pages)
+        return err_set(note, ERR_LIMIT,
+                       "%u key-value pages hold %u positions, but a session may have %u; ask for "
+                       "%zu pages, or for a smaller context",
+                       n_kv_pages, n_kv_pages * KV_PAGE, e->n_ctx, n_pages);
     enum err rc = kv_pages_init(&e->pages, n_kv_pages, model_info(e->model)->kv_page_bytes, note);
     return rc ? rc : prefix_init(&e->prefix, &e->pages, note);
 }
 
-static enum err open_scratch(struct iso_engine *e, struct err_note *note)
+static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct err_note *note)
 {
     size_t n_vocab = model_info(e->model)->n_vocab, n_floats;
     e->n_events_max = (size_t)e->n_logits + 4 * (size_t)e->n_sessions;
+    e->turn = mem_array(n_running, sizeof e->turn[0]);
     e->token = mem_array(e->n_chunk, sizeof e->token[0]);
     e->rows = mem_array(e->n_chunk, sizeof e->rows[0]);
     e->bad = mem_array(e->n_chunk, sizeof e->bad[0]);
     e->rope_far = mem_array(e->n_chunk, sizeof e->rope_far[0]);
     e->logit_rows = mem_array(e->n_logits, sizeof e->logit_rows[0]);
     e->digests = mem_array(e->n_logits, sizeof e->digests[0]);
-    e->need = mem_array(e->n_sessions, sizeof e->need[0]);
-    e->n_rows = mem_array(e->n_sessions, sizeof e->n_rows[0]);
+    e->need = mem_array(n_running, sizeof e->need[0]);
+    e->n_rows = mem_array(n_running, sizeof e->n_rows[0]);
     e->events = mem_array(e->n_events_max, sizeof e->events[0]);
     if (mul_ok(e->n_logits, n_vocab, &n_floats) &&
         mul_ok(n_floats, sizeof e->logits[0], &e->n_bytes_logits))
         e->logits = mem_pages(e->n_bytes_logits);
     if (!e->token || !e->rows || !e->bad || !e->rope_far || !e->logit_rows || !e->digests ||
-        !e->need || !e->n_rows || !e->events || !e->logits)
+        !e->turn || !e->need || !e->n_rows || !e->events || !e->logits)
         return out_of_memory(note, "a forward pass");
     return sampler_init(&e->sampler, (uint32_t)n_vocab, e->n_ctx, note);
 }
@@ -107,7 +131,9 @@ static enum err open_parts(struct iso_engine *e, const struct table *table,
         return rc;
     e->n_ctx = model_info(e->model)->n_ctx;
     rc = open_sessions(e, o->n_kv_pages, note);
-    return rc ? rc : open_scratch(e, note);
+    if (!rc)
+        rc = queue_init(&e->queue, o->n_running, o->n_queue, e->pages.n_pages, note);
+    return rc ? rc : open_scratch(e, o->n_running, note);
 }
 
 enum err engine_open(const struct table *table, const struct iso_engine_options *options,
@@ -125,6 +151,9 @@ enum err engine_open(const struct table *table, const struct iso_engine_options 
     e->n_chunk = o.n_chunk;
     e->n_sessions = o.n_sessions;
     e->n_logits = o.n_logits;
+    e->stretch = o.stretch;
+    e->clock_ns = o.clock_ns ? o.clock_ns : machine_clock;
+    e->clock_context = o.clock_context;
     rc = open_parts(e, table, &o, note);
     if (rc)
         iso_engine_close(e);
@@ -149,6 +178,7 @@ void iso_engine_close(struct iso_engine *e)
         return;
     close_sessions(e);
     prefix_release(&e->prefix);
+    queue_release(&e->queue);
     kv_pages_release(&e->pages);
     sampler_release(&e->sampler);
     mem_free(e->token);
@@ -157,6 +187,7 @@ void iso_engine_close(struct iso_engine *e)
     mem_free(e->rope_far);
     mem_free(e->logit_rows);
     mem_free(e->digests);
+    mem_free(e->turn);
     mem_free(e->need);
     mem_free(e->n_rows);
     mem_free(e->events);
@@ -192,6 +223,17 @@ struct iso_engine_info iso_engine_info(const struct iso_engine *e)
         .n_kv_pages_remembered = e->pages.n_idle,
         .cache = e->cache,
     };
+}
+
+struct iso_engine_stats iso_engine_stats(const struct iso_engine *e)
+{
+    struct iso_engine_stats stats = e->stats;
+    stats.n_waiting = e->queue.waiting.n;
+    stats.n_running = e->queue.running.n;
+    stats.n_requests = e->queue.n_tickets;
+    stats.n_preempted = e->queue.n_preempted;
+    stats.n_kv_pages_used = e->pages.n_pages - e->pages.n_free - e->pages.n_idle;
+    return stats;
 }
 
 void engine_set_tap(struct iso_engine *e, struct model_tap tap)

@@ -3,7 +3,8 @@
  * A session's timeline is tokens[0..n_tokens); the first n_kv of them have their keys and values in
  * pages. Reading a prompt, choosing a token and cutting back are all moves of these two numbers:
  * n_kv <= n_tokens <= n_ctx, and pages[0..ceil(n_kv / KV_PAGE)) are held.
- * States: free -> idle (open) -> busy (submit) -> idle (the step that reports FINISH). */
+ * States: free -> idle (open) -> waiting (submit) -> running (queue.h) -> idle (the step that
+ * reports FINISH); from running back to waiting when others need its place or pages. */
 #ifndef ENGINE_ENGINE_INT_H
 #define ENGINE_ENGINE_INT_H
 
@@ -11,11 +12,12 @@
 #include "engine/engine.h"
 #include "engine/kv_pages.h"
 #include "engine/prefix.h"
+#include "engine/queue.h"
 #include "engine/sampler.h"
 #include "engine/schedule.h"
 #include "model/model.h"
 
-enum session_state { SESSION_FREE, SESSION_IDLE, SESSION_BUSY };
+enum session_state { SESSION_FREE, SESSION_IDLE, SESSION_WAITING, SESSION_RUNNING };
 
 struct iso_session {
     struct iso_engine *engine;
@@ -37,7 +39,12 @@ struct iso_session {
     uint32_t border;    /* tokens before it were read, those from it on chosen */
     float mu;           /* mirostat's state after the tokens chosen so far */
     uint32_t read_from; /* what the request reads begins here */
+    uint32_t n_told;    /* LOGITS events went out for the positions before it */
     enum iso_finish cancel;
+    uint64_t ticket;      /* the order of arrival */
+    uint64_t deadline_ns; /* UINT64_MAX: none */
+    uint32_t place;       /* of its tenant in the queue's arrays */
+    uint64_t last_used;   /* the ticket that was next when it became idle */
 
     /* What events point to. */
     struct iso_logprob logprobs[ISO_LOGPROBS_MAX];
@@ -51,7 +58,13 @@ struct iso_engine {
     struct prefix prefix;
     struct iso_cache_info cache;
     struct sampler sampler;
-    uint32_t n_ctx, n_chunk, n_logits, n_sessions, n_step;
+    struct queue queue;
+    struct cost cost;
+    struct iso_engine_stats stats; /* the counters */
+    uint64_t (*clock_ns)(void *context);
+    void *clock_context;
+    float stretch;
+    uint32_t n_ctx, n_chunk, n_logits, n_sessions;
     int n_threads;
     const char *isa;              /* borrowed from the options, or static */
     struct iso_session *sessions; /* [n_sessions] */
@@ -65,8 +78,9 @@ struct iso_engine {
     float *logits;        /* [n_logits, n_vocab] */
     size_t n_bytes_logits;
     uint8_t (*digests)[ISO_DIGEST_BYTES]; /* [n_logits] */
-    struct schedule_need *need;           /* [n_sessions] */
-    uint32_t *n_rows;                     /* [n_sessions] */
+    struct iso_session **turn;            /* [n_running] those that run, in line */
+    struct schedule_need *need;           /* [n_running] theirs */
+    uint32_t *n_rows;                     /* [n_running] theirs */
     struct iso_event *events;             /* [n_events_max] */
     size_t n_events, n_events_max;
 
@@ -84,8 +98,12 @@ static inline struct err_note *note_of(struct iso_note *note)
 
 void session_init(struct iso_session *s, struct iso_engine *e, int32_t *tokens, uint32_t *pages,
                   void **bases);
+/* Pages for so many positions. */
+uint32_t session_pages(uint32_t n_positions);
+/* session_drop_page - the last page of a session that is not in the batch: read again later. */
+void session_drop_page(struct iso_session *s);
 /* session_reserve - pages for positions up to n_end, those from n_kv on exclusive. ERR_LIMIT when
- * the pool is empty; what was taken stays with the session. */
+ * the pool is empty; what was taken stays with the session, to be called again. */
 enum err session_reserve(struct iso_session *s, uint32_t n_end, struct err_note *note);
 /* session_need - what the session wants from the next pass. Where it crosses LongRoPE's border, its
  * cache is dropped here, to be read again. */

@@ -35,7 +35,8 @@ const char *iso_err_text(enum iso_err err)
 
 const char *iso_finish_text(enum iso_finish finish)
 {
-    static const char *const text[] = {"none", "stop", "length", "context", "cancelled", "error"};
+    static const char *const text[] = {"none", "stop", "length", "context", "cancelled", "error",
+                                       "deadline"};
     CHECK((size_t)finish < COUNT_OF(text));
     return text[finish];
 }

@@ -114,14 +114,16 @@ static void serve_decoders(struct plan *p)
             give(p, i, 1);
 }
 
+/* One row at least, so that no decoder's speed can hold prompts up for ever. */
 static void serve_prompts(struct plan *p)
 {
-    for (uint32_t i; (i = next_in_turn(p, false)) < p->n;) {
+    bool any = false;
+    for (uint32_t i; (i = next_in_turn(p, false)) < p->n; any = true) {
         uint32_t n = p->need[i].n_pending - p->n_rows[i];
         n = rows_in_time(p, i, rows_that_fit(p, i, n < TURN ? n : TURN));
-        if (n == 0)
+        if (n == 0 && any)
             return;
-        give(p, i, n);
+        give(p, i, n > 0 ? n : 1);
     }
 }
 

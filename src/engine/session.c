@@ -29,18 +29,34 @@ enum iso_err iso_session_open(struct iso_engine *e, struct iso_session **session
                                  e->n_sessions);
 }
 
+static bool is_busy(const struct iso_session *s)
+{
+    return s->state == SESSION_WAITING || s->state == SESSION_RUNNING;
+}
+
 void iso_session_close(struct iso_session *s)
 {
     if (!s)
         return;
     CHECK(s->state != SESSION_FREE);
+    if (is_busy(s))
+        queue_leave(s);
     session_drop_pages(s, 0);
     session_init(s, s->engine, s->tokens, s->pages, s->bases);
 }
 
-static uint32_t pages_for(uint32_t n_positions)
+uint32_t session_pages(uint32_t n_positions)
 {
     return (n_positions + KV_PAGE - 1) / KV_PAGE;
+}
+
+void session_drop_page(struct iso_session *s)
+{
+    CHECK(s->n_pages > 0 && s->state != SESSION_RUNNING);
+    session_drop_pages(s, s->n_pages - 1);
+    if (s->n_kv > s->n_pages * KV_PAGE)
+        s->n_kv = s->n_pages * KV_PAGE;
+    s->recall = true;
 }
 
 /* LongRoPE: whether the logits after position i come from the far set. */
@@ -55,7 +71,7 @@ void iso_session_cut(struct iso_session *s, uint32_t n_tokens)
     CHECK(s->state == SESSION_IDLE && n_tokens <= s->n_tokens);
     bool leaves_far = s->far && (n_tokens == 0 || !is_far(s, n_tokens - 1));
     uint32_t n_kv = leaves_far ? 0 : s->n_kv < n_tokens ? s->n_kv : n_tokens;
-    session_drop_pages(s, pages_for(n_kv));
+    session_drop_pages(s, session_pages(n_kv));
     s->n_tokens = n_tokens;
     s->n_kv = n_kv;
     s->far &= !leaves_far;
@@ -91,7 +107,7 @@ enum err session_reserve(struct iso_session *s, uint32_t n_end, struct err_note 
     CHECK(s->n_kv <= n_end && n_end <= s->engine->n_ctx);
     if (s->n_shared > s->n_kv / KV_PAGE) /* the last of them is about to be written */
         s->n_shared = s->n_kv / KV_PAGE;
-    for (uint32_t i = s->n_kv / KV_PAGE; i < pages_for(n_end); i++) {
+    for (uint32_t i = s->n_kv / KV_PAGE; i < session_pages(n_end); i++) {
         uint32_t page = i < s->n_pages ? engine_own_page(s->engine, s->pages[i])
                                        : engine_take_page(s->engine);
         if (page == KV_PAGE_NONE)
@@ -149,14 +165,24 @@ static enum err check_request(const struct iso_session *s, const struct iso_requ
     return rc ? rc : sampling_check(&r->sampling, n_vocab, note);
 }
 
+static uint64_t deadline_of(const struct iso_engine *e, const struct iso_request *r)
+{
+    if (r->deadline_ms == 0)
+        return UINT64_MAX;
+    return e->clock_ns(e->clock_context) + r->deadline_ms * UINT64_C(1000000);
+}
+
 enum iso_err iso_session_submit(struct iso_session *s, const struct iso_request *r,
                                 struct iso_note *note)
 {
     CHECK(s->state != SESSION_FREE);
-    if (s->state == SESSION_BUSY)
+    if (is_busy(s))
         return (enum iso_err)err_set(note_of(note), ERR_BUSY,
                                      "the session has not finished its last request");
     enum err rc = check_request(s, r, note_of(note));
+    s->request = *r;
+    if (!rc)
+        rc = queue_enter(s, note_of(note));
     if (rc)
         return (enum iso_err)rc;
     int32_t *prompt = s->tokens + s->n_tokens;
@@ -165,7 +191,6 @@ enum iso_err iso_session_submit(struct iso_session *s, const struct iso_request 
     if (r->n_stops)
         memcpy(s->stops, r->stops, r->n_stops * sizeof s->stops[0]);
     s->n_tokens += r->n_tokens;
-    s->request = *r;
     s->request.tokens = prompt;
     s->request.stops = s->stops;
     s->border = s->n_tokens;
@@ -173,16 +198,16 @@ enum iso_err iso_session_submit(struct iso_session *s, const struct iso_request 
     s->cancel = ISO_FINISH_NONE;
     if (s->n_kv == s->n_tokens) /* the last position is computed again, for its logits */
         s->n_kv--;
-    s->read_from = s->n_kv;
+    s->read_from = s->n_told = s->n_kv;
     session_enter(s);
-    s->state = SESSION_BUSY;
+    s->deadline_ns = deadline_of(s->engine, r);
     return ISO_OK;
 }
 
 void iso_session_cancel(struct iso_session *s, enum iso_finish reason)
 {
     CHECK(reason == ISO_FINISH_STOP || reason == ISO_FINISH_CANCELLED);
-    if (s->state == SESSION_BUSY)
+    if (is_busy(s))
         s->cancel = reason;
 }
 
@@ -210,23 +235,30 @@ static bool crosses(const struct iso_session *s)
 
 struct schedule_need session_need(struct iso_session *s)
 {
-    if (s->state != SESSION_BUSY)
-        return (struct schedule_need){0};
-    struct schedule_need need = {
-        .last_logits = s->request.n_answer_max > 0,
-        .all_logits = s->request.want_logits_prompt && s->n_tokens == s->border,
-    };
     uint32_t border = model_info(s->engine->model)->rope_border;
-    bool near_first = need.all_logits && s->n_kv < border; /* their logits come first */
+    bool all_logits = s->request.want_logits_prompt && s->n_tokens == s->border;
+    bool near_first = all_logits && s->n_kv < border && s->n_told < border;
     if (crosses(s) && !near_first) {
         session_park(s);
         s->far = true;
-        s->read_from = 0;
     }
     if (s->recall) {
         session_recall(s);
         s->read_from = s->n_kv;
     }
-    need.n_pending = (crosses(s) ? border : s->n_tokens) - s->n_kv;
-    return need;
+    if (s->far && s->n_told < border)
+        s->n_told = border;
+    uint32_t n_end = crosses(s) ? border : s->n_tokens;
+    if (all_logits && s->n_kv < s->n_told) { /* lost to others after these logits were told */
+        n_end = s->n_told;
+        all_logits = false;
+    }
+    return (struct schedule_need){
+        .n_pending = n_end - s->n_kv,
+        .last_logits = s->request.n_answer_max > 0 && n_end == s->n_tokens,
+        .all_logits = all_logits,
+        .position = s->n_kv,
+        .priority = s->request.priority,
+        .tenant = s->place,
+    };
 }

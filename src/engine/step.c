@@ -24,29 +24,30 @@ static void finish(struct iso_session *s, enum iso_finish reason, enum err rc)
     event->finish = reason;
     event->err = (enum iso_err)rc;
     event->note = rc ? s->note.text : "";
-    s->state = SESSION_IDLE;
+    queue_leave(s);
     s->cancel = ISO_FINISH_NONE;
+    s->engine->stats.n_finished++;
 }
 
-/* Cancelled sessions leave; the others say what they need. Whether anything is to be computed. */
-static bool collect_needs(struct iso_engine *e)
+/* Requests that were cancelled or whose time is over leave, wherever they are in line. */
+static void end_requests(struct iso_engine *e, uint64_t now_ns)
 {
-    bool any = false;
     for (uint32_t i = 0; i < e->n_sessions; i++) {
         struct iso_session *s = &e->sessions[i];
-        if (s->state == SESSION_BUSY && s->cancel)
+        if (s->state != SESSION_WAITING && s->state != SESSION_RUNNING)
+            continue;
+        if (s->cancel)
             finish(s, s->cancel, ERR_OK);
-        e->need[i] = session_need(s);
-        any |= e->need[i].n_pending > 0;
+        else if (now_ns >= s->deadline_ns)
+            finish(s, ISO_FINISH_DEADLINE, ERR_OK);
     }
-    return any;
 }
 
 /* Fills the batch with a session's rows and marks those whose logits are wanted. */
-static void add_rows(struct iso_session *s, uint32_t n_rows, struct batch *b)
+static void add_rows(struct iso_session *s, struct schedule_need need, uint32_t n_rows,
+                     struct batch *b)
 {
     struct iso_engine *e = s->engine;
-    struct schedule_need need = e->need[s - e->sessions];
     uint32_t n_logits = schedule_logits(need, n_rows);
     for (uint32_t i = 0; i < n_rows; i++) {
         uint32_t row = b->n_rows++;
@@ -59,7 +60,24 @@ static void add_rows(struct iso_session *s, uint32_t n_rows, struct batch *b)
     }
 }
 
-static struct batch build_batch(struct iso_engine *e)
+/* Pages for the rows of those that run, taken from others where the pool is empty. In line: who is
+ * sent back to wait for them has no rows in the batch yet. */
+static void reserve_pages(struct iso_engine *e, uint32_t n_turns)
+{
+    for (uint32_t i = 0; i < n_turns; i++) {
+        struct iso_session *s = e->turn[i];
+        while (s->state == SESSION_RUNNING && e->n_rows[i] > 0 &&
+               session_reserve(s, s->n_kv + e->n_rows[i], &s->note) != ERR_OK)
+            queue_reclaim(s);
+        if (s->state != SESSION_RUNNING) {
+            e->queue.served[s->place] -= e->n_rows[i];
+            e->n_rows[i] = 0;
+        }
+    }
+}
+
+/* One row at least: with the pool empty those that wait for it leave, until the rest can go on. */
+static struct batch build_batch(struct iso_engine *e, uint32_t *n_turns)
 {
     struct batch b = {.token = e->token,
                       .rows = e->rows,
@@ -67,20 +85,21 @@ static struct batch build_batch(struct iso_engine *e)
                       .rope_far = e->rope_far,
                       .logits = e->logits,
                       .bad = e->bad};
-    schedule_rows(e->need, e->n_sessions, e->n_step++ % e->n_sessions, e->n_chunk, e->n_logits,
-                  e->n_rows);
-    for (uint32_t i = 0; i < e->n_sessions; i++) {
-        struct iso_session *s = &e->sessions[i];
-        if (e->n_rows[i] == 0)
-            continue;
-        enum err rc = session_reserve(s, s->n_kv + e->n_rows[i], &s->note);
-        if (rc) {
-            finish(s, ISO_FINISH_ERROR, rc);
-            e->n_rows[i] = 0;
-        } else {
-            add_rows(s, e->n_rows[i], &b);
+    struct schedule_limits limits = {e->n_chunk, e->n_logits, e->stretch};
+    while (b.n_rows == 0) {
+        CHECK(e->queue.running.n > 0);
+        *n_turns = e->queue.running.n;
+        for (uint32_t i = 0; i < *n_turns; i++) {
+            e->turn[i] = e->queue.running.s[i];
+            e->need[i] = session_need(e->turn[i]);
         }
+        schedule_rows(e->need, *n_turns, limits, &e->cost, e->queue.served, e->n_rows);
+        reserve_pages(e, *n_turns);
+        for (uint32_t i = 0; i < *n_turns; i++)
+            if (e->n_rows[i] > 0)
+                add_rows(e->turn[i], e->need[i], e->n_rows[i], &b);
     }
+    queue_forgive(&e->queue, e->n_chunk);
     return b;
 }
 
@@ -159,8 +178,10 @@ static void choose(struct iso_session *s, uint32_t logits_i)
 {
     struct iso_engine *e = s->engine;
     const struct iso_request *r = &s->request;
-    if (s->n_tokens == s->border)
+    if (s->n_tokens == s->border) {
         engine_event(s, ISO_EVENT_BORDER)->position = s->border;
+        e->stats.n_tokens_read += r->n_tokens;
+    }
     if (r->n_answer_max == 0 || s->n_tokens == e->n_ctx) {
         finish(s, r->n_answer_max == 0 ? ISO_FINISH_LENGTH : ISO_FINISH_CONTEXT, ERR_OK);
         return;
@@ -190,6 +211,7 @@ static void choose(struct iso_session *s, uint32_t logits_i)
         event->n_logprobs = r->n_logprobs;
     }
     s->tokens[s->n_tokens++] = event->token;
+    e->stats.n_tokens_chosen++;
     if (event->is_stop)
         finish(s, ISO_FINISH_STOP, ERR_OK);
     else if (s->n_tokens - s->border >= r->n_answer_max)
@@ -216,10 +238,9 @@ static bool rows_are_finite(struct iso_session *s, const struct batch *b, uint32
 }
 
 /* What a pass means for one session: rows [first_row, +n_rows), logits from logits_i on. */
-static void take_results(struct iso_session *s, const struct batch *b, uint32_t first_row,
-                         uint32_t n_rows, uint32_t logits_i)
+static void take_results(struct iso_session *s, struct schedule_need need, const struct batch *b,
+                         uint32_t first_row, uint32_t n_rows, uint32_t logits_i)
 {
-    struct schedule_need need = s->engine->need[s - s->engine->sessions];
     if (!rows_are_finite(s, b, first_row, n_rows)) {
         finish(s, ISO_FINISH_ERROR, ERR_NUMERIC);
         return;
@@ -227,11 +248,10 @@ static void take_results(struct iso_session *s, const struct batch *b, uint32_t 
     bool reads = s->n_tokens == s->border || s->n_kv + n_rows < s->n_tokens;
     for (uint32_t i = 0; need.all_logits && i < n_rows; i++) {
         uint32_t position = s->n_kv + i;
-        if (s->far && position < model_info(s->engine->model)->rope_border)
-            continue; /* read again: these logits were reported when they were right */
         struct iso_event *event = logits_event(s, ISO_EVENT_LOGITS, logits_i + i);
         event->position = position;
         event->token = s->tokens[position];
+        s->n_told = position + 1;
     }
     s->n_kv += n_rows;
     if (reads) {
@@ -244,32 +264,47 @@ static void take_results(struct iso_session *s, const struct batch *b, uint32_t 
         choose(s, logits_i + schedule_logits(need, n_rows) - 1);
 }
 
-static void run(struct iso_engine *e)
+/* What the pass that began then took, for the plans to come. */
+static void observe(struct iso_engine *e, uint64_t begin_ns, uint32_t n_rows, uint64_t depth)
 {
-    struct batch b = build_batch(e);
-    if (b.n_rows == 0)
-        return;
+    uint64_t ns = e->clock_ns(e->clock_context) - begin_ns;
+    cost_observe(&e->cost, n_rows, depth, (double)ns);
+    e->stats.n_steps++;
+    e->stats.n_rows += n_rows;
+    e->stats.busy_ns += ns;
+}
+
+static void run(struct iso_engine *e, uint64_t begin_ns)
+{
+    uint32_t n_turns, row = 0, logits_i = 0;
+    struct batch b = build_batch(e, &n_turns);
+    uint64_t depth = 0;
+    for (uint32_t i = 0; i < b.n_rows; i++)
+        depth += b.rows[i].position;
     model_forward(e->model, &b);
     e->device->ops->wait(e->device);
-    uint32_t row = 0, logits_i = 0;
-    for (uint32_t i = 0; i < e->n_sessions; i++) {
+    for (uint32_t i = 0; i < n_turns; i++) {
         uint32_t n_rows = e->n_rows[i];
         if (n_rows == 0)
             continue;
-        take_results(&e->sessions[i], &b, row, n_rows, logits_i);
-        session_remember(&e->sessions[i]);
+        take_results(e->turn[i], e->need[i], &b, row, n_rows, logits_i);
+        session_remember(e->turn[i]);
         row += n_rows;
         logits_i += schedule_logits(e->need[i], n_rows);
     }
+    observe(e, begin_ns, b.n_rows, depth);
 }
 
 size_t iso_engine_step(struct iso_engine *e, const struct iso_event **events)
 {
+    uint64_t begin_ns = e->clock_ns(e->clock_context);
     e->n_events = 0;
     *events = e->events;
     mem_guard_begin("a step of the engine");
-    if (collect_needs(e))
-        run(e);
+    end_requests(e, begin_ns);
+    queue_admit(e);
+    if (e->queue.running.n > 0)
+        run(e, begin_ns);
     mem_guard_end();
     return e->n_events;
 }

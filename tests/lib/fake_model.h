@@ -21,6 +21,9 @@
 
 enum { FAKE_VOCAB = 50, FAKE_CTX = 200, FAKE_BAD_TOKEN = 49, FAKE_FAR = 1000 };
 
+/* A bias that keeps FAKE_BAD_TOKEN out of answers. */
+static const struct iso_bias fake_no_bad[] = {{FAKE_BAD_TOKEN, -1000}};
+
 /* What the next model to be opened is like. */
 static struct fake_options {
     uint32_t n_vocab;     /* 0: FAKE_VOCAB */

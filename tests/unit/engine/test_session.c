@@ -25,15 +25,13 @@ static void make_prompt(uint64_t seed, int32_t *tokens, uint32_t n)
         tokens[i] = (int32_t)(test_rand(&seed) % (V - 1));
 }
 
-/* A request whose answers avoid BAD_TOKEN. */
-static const struct iso_bias no_bad[] = {{BAD_TOKEN, -1000}};
 static struct iso_request request_of(const int32_t *tokens, uint32_t n, uint32_t n_answer)
 {
     struct iso_request r = iso_request_default();
     r.tokens = tokens;
     r.n_tokens = n;
     r.n_answer_max = n_answer;
-    r.sampling.bias = no_bad;
+    r.sampling.bias = fake_no_bad;
     r.sampling.n_bias = 1;
     r.sampling.repeat_penalty = 1.2f;
     r.sampling.seed = 11;
@@ -322,30 +320,6 @@ static void wrong_requests_change_nothing(void **state)
     iso_engine_close(e);
 }
 
-static void an_empty_pool_ends_one_request(void **state)
-{
-    (void)state;
-    int32_t prompt[100];
-    struct iso_session *a, *b;
-    struct iso_engine *e = open_fake((struct iso_engine_options){.n_sessions = 2, .n_kv_pages = 3});
-    make_prompt(5, prompt, 100);
-    iso_session_open(e, &a, NULL);
-    iso_session_open(e, &b, NULL);
-    struct iso_request r = request_of(prompt, 100, 4);
-    iso_session_submit(a, &r, NULL);
-    run_to_end(e);
-    prompt[0] ^= 1; /* nothing to share */
-    iso_session_submit(b, &r, NULL);
-    struct iso_event end = run_to_end(e);
-    assert_int_equal(end.err, ISO_ERR_LIMIT);
-    assert_non_null(strstr(end.note, "all 3 key-value pages"));
-    iso_session_close(a);
-    iso_session_cut(b, 0);
-    iso_session_submit(b, &r, NULL);
-    assert_int_equal(run_to_end(e).finish, ISO_FINISH_LENGTH);
-    iso_engine_close(e);
-}
-
 static void every_failed_allocation_is_an_error(void **state)
 {
     (void)state;
@@ -377,7 +351,6 @@ int main(void)
         cmocka_unit_test(long_prompts_are_read_twice),
         cmocka_unit_test(requests_end_for_a_reason),
         cmocka_unit_test(wrong_requests_change_nothing),
-        cmocka_unit_test(an_empty_pool_ends_one_request),
         cmocka_unit_test(every_failed_allocation_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
