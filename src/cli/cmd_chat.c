@@ -6,12 +6,12 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "cli/args.h"
-#include "cli/chat_face.h"
 #include "cli/commands.h"
 #include "cli/conversation.h"
 #include "cli/generate.h"
 #include "cli/line_input.h"
 #include "cli/say.h"
+#include "text/chat_face.h"
 
 enum { INPUT_BYTES_MAX = 64 << 20 };
 
@@ -53,8 +53,10 @@ static uint32_t keep_common(struct iso_session *session, const struct token_list
 static enum err answer(struct chat *c, struct answer *a, struct err_note *note)
 {
     struct token_list tokens = {.n_ids_max = INT32_MAX};
-    enum err rc = chat_face_tokens(&c->face, c->loaded.tokenizer, c->conversation.messages,
-                                   c->conversation.n_messages, &tokens, note);
+    const struct chat_request request = {.messages = c->conversation.messages,
+                                         .n_messages = c->conversation.n_messages,
+                                         .add_generation_prompt = true};
+    enum err rc = chat_face_tokens(&c->face, c->loaded.tokenizer, request, &tokens, note);
     if (!rc) {
         c->n_reused = keep_common(c->loaded.session, &tokens);
         c->request.tokens = tokens.ids + c->n_reused;
@@ -306,10 +308,10 @@ static enum err open_all(struct chat *c, struct err_note *note)
     if (!rc)
         rc = sample_request(&c->sample, c->loaded.tokenizer, &c->request, note);
     if (!rc)
-        rc = chat_face_open(&c->face, &c->loaded, c->template, note);
+        rc = chat_face_open(&c->face, &c->loaded.table, c->template, note);
     if (!rc && !c->face.template) {
         say("the model has no chat template; \"plain\" is used (--template NAME chooses another)");
-        rc = chat_face_open(&c->face, &c->loaded, "plain", note);
+        rc = chat_face_open(&c->face, &c->loaded.table, "plain", note);
     }
     if (!rc)
         rc = load_engine(&c->loaded, &c->model, NULL, note);

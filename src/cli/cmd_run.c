@@ -7,10 +7,10 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "cli/args.h"
-#include "cli/chat_face.h"
 #include "cli/commands.h"
 #include "cli/generate.h"
 #include "cli/say.h"
+#include "text/chat_face.h"
 
 struct run {
     struct model_options model;
@@ -82,7 +82,7 @@ static enum err encode(struct run *r, struct err_note *note)
     struct str text = {r->text, r->n_bytes};
     r->tokens.n_ids_max = INT32_MAX;
     if (!r->raw) {
-        enum err rc = chat_face_open(&r->face, &r->loaded, r->template, note);
+        enum err rc = chat_face_open(&r->face, &r->loaded.table, r->template, note);
         if (rc)
             return rc;
     }
@@ -101,7 +101,9 @@ static enum err encode(struct run *r, struct err_note *note)
     };
     size_t from = r->system ? 0 : 1;
     say("the prompt goes through %s (--raw sends it as it is)", r->face.origin);
-    return chat_face_tokens(&r->face, t, messages + from, 2 - from, &r->tokens, note);
+    const struct chat_request request = {
+        .messages = messages + from, .n_messages = 2 - from, .add_generation_prompt = true};
+    return chat_face_tokens(&r->face, t, request, &r->tokens, note);
 }
 
 static void to_stdout(void *context, struct str text)

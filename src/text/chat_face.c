@@ -1,11 +1,13 @@
 /* chat_face.c - finding a model's chat template, and speaking through it. */
-#include "cli/chat_face.h"
+#include "text/chat_face.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "format/table.h"
 #include "text/chat_folder.h"
 
 enum { TEMPLATES_MAX = 32, TEMPLATE_BYTES_MAX = 1 << 20, RENDERED_BYTES_MAX = 256 << 20 };
@@ -40,21 +42,21 @@ static enum err open_choice(struct chat_face *f, const struct chat_choice *choic
     return rc ? rc : chat_template_new(&f->template, choices[i].source, note);
 }
 
-static enum err open_own(struct chat_face *f, const struct loaded *l, struct err_note *note)
+static enum err open_own(struct chat_face *f, const struct table *table, struct err_note *note)
 {
     struct chat_choice choices[TEMPLATES_MAX];
     struct chat_folder folder;
     enum err rc;
-    if (!file_is_dir(l->table.path)) {
-        rc = open_choice(f, choices, list_templates(&l->table, choices), note);
-        return rc ? err_wrap(note, rc, "%s: chat template", l->table.path) : ERR_OK;
+    if (!file_is_dir(table->path)) {
+        rc = open_choice(f, choices, list_templates(table, choices), note);
+        return rc ? err_wrap(note, rc, "%s: chat template", table->path) : ERR_OK;
     }
-    rc = chat_folder_read(&folder, l->table.path, note);
+    rc = chat_folder_read(&folder, table->path, note);
     if (rc)
         return rc;
     rc = open_choice(f, folder.choices, folder.n_choices, note);
     chat_folder_release(&folder);
-    return rc ? err_wrap(note, rc, "%s: chat template", l->table.path) : ERR_OK;
+    return rc ? err_wrap(note, rc, "%s: chat template", table->path) : ERR_OK;
 }
 
 static enum err open_file(struct chat_face *f, const char *path, struct err_note *note)
@@ -70,12 +72,12 @@ static enum err open_file(struct chat_face *f, const char *path, struct err_note
     return rc ? err_wrap(note, rc, "%s", path) : ERR_OK;
 }
 
-enum err chat_face_open(struct chat_face *f, const struct loaded *l, const char *wanted,
+enum err chat_face_open(struct chat_face *f, const struct table *table, const char *wanted,
                         struct err_note *note)
 {
     *f = (struct chat_face){0};
     if (!wanted)
-        return open_own(f, l, note);
+        return open_own(f, table, note);
     if (file_exists(wanted))
         return open_file(f, wanted, note);
     snprintf(f->origin, sizeof f->origin, "the built-in chat template %.50s", wanted);
@@ -102,23 +104,24 @@ static int64_t local_now(void)
     return (int64_t)now + local.tm_gmtoff;
 }
 
-enum err chat_face_tokens(const struct chat_face *f, const struct tokenizer *t,
-                          const struct chat_message *messages, size_t n_messages,
-                          struct token_list *out, struct err_note *note)
+enum err chat_face_render(const struct chat_face *f, const struct tokenizer *t,
+                          struct chat_request request, struct buf *out, struct err_note *note)
 {
-    const struct chat_request request = {
-        .messages = messages,
-        .n_messages = n_messages,
-        .bos_token = special(t, tokenizer_bos(t)),
-        .eos_token = special(t, tokenizer_eos(t)),
-        .unk_token = special(t, tokenizer_unk(t)),
-        .pad_token = special(t, tokenizer_pad(t)),
-        .add_generation_prompt = true,
-        .now_s = local_now(),
-    };
+    request.bos_token = special(t, tokenizer_bos(t));
+    request.eos_token = special(t, tokenizer_eos(t));
+    request.unk_token = special(t, tokenizer_unk(t));
+    request.pad_token = special(t, tokenizer_pad(t));
+    request.now_s = local_now();
+    return chat_render(f->template, &request, out, note);
+}
+
+enum err chat_face_tokens(const struct chat_face *f, const struct tokenizer *t,
+                          struct chat_request request, struct token_list *out,
+                          struct err_note *note)
+{
     struct buf text;
     buf_init(&text, RENDERED_BYTES_MAX);
-    enum err rc = chat_render(f->template, &request, &text, note);
+    enum err rc = chat_face_render(f, t, request, &text, note);
     if (!rc)
         rc = tokenizer_encode(t, (struct str){text.bytes, text.n_bytes}, ENCODE_PARSE_SPECIAL, out,
                               note);
