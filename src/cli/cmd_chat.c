@@ -338,6 +338,7 @@ int cmd_chat(int argc, char **argv)
     line_input_close(c.input);
     conversation_release(&c.conversation);
     chat_face_close(&c.face);
+    sample_release(&c.sample);
     load_close(&c.loaded);
     return status;
 }

@@ -197,6 +197,7 @@ int cmd_run(int argc, char **argv)
     token_list_release(&r.tokens);
     mem_free(r.text);
     chat_face_close(&r.face);
+    sample_release(&r.sample);
     load_close(&r.loaded);
     return status;
 }

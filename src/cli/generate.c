@@ -1,11 +1,8 @@
-/* generate.c - options to a request, events to text. */
+/* generate.c - events to text. */
 #include "cli/generate.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -14,106 +11,6 @@
 #include "text/stream.h"
 
 enum { ANSWER_BYTES_MAX = 1 << 30 };
-
-/* ---- options -------------------------------------------------------------------------------- */
-
-/* Ten digits at most, so that a person can type it again. */
-static uint64_t random_seed(void)
-{
-    uint32_t seed = 0;
-    if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
-        seed = (uint32_t)clock_ns();
-    return seed;
-}
-
-void sample_defaults(struct sample_options *o)
-{
-    struct iso_request r = iso_request_default();
-    *o = (struct sample_options){.sampling = r.sampling, .n_answer_max = r.n_answer_max};
-    o->sampling.seed = random_seed();
-}
-
-static enum err parse_order(const char *text, uint8_t order[ISO_ORDER_MAX], struct err_note *note)
-{
-    static const char *const names[ISO_STAGE_COUNT] = {
-        NULL, "penalties", "dry", "top_k", "typical", "top_p", "min_p", "xtc", "temperature"};
-    int n = 0;
-    memset(order, 0, ISO_ORDER_MAX);
-    for (const char *at = text; *at;) {
-        struct str word = {at, strcspn(at, ",")};
-        uint8_t stage = 1;
-        while (stage < ISO_STAGE_COUNT && !str_is(word, names[stage]))
-            stage++;
-        if (stage == ISO_STAGE_COUNT || n == ISO_ORDER_MAX - 1 || memchr(order, stage, (size_t)n))
-            return err_set(note, ERR_USAGE,
-                           "--order has \"%.*s\"; it may name each of penalties, dry, top_k, "
-                           "typical, top_p, min_p, xtc and temperature once",
-                           STR_ARG(word));
-        order[n++] = stage;
-        at += word.len + (at[word.len] == ',');
-    }
-    return ERR_OK;
-}
-
-static int by_token(const void *a, const void *b)
-{
-    const struct iso_bias *x = a, *y = b;
-    return (x->token > y->token) - (x->token < y->token);
-}
-
-static enum err parse_biases(struct sample_options *o, struct err_note *note)
-{
-    for (size_t i = 0; i < o->bias.n_items; i++) {
-        const char *text = o->bias.items[i], *equals = strchr(text, '=');
-        uint64_t id;
-        double bias;
-        if (!equals || !str_to_u64((struct str){text, (size_t)(equals - text)}, &id) ||
-            id > INT32_MAX || !str_to_f64(str_from(equals + 1), &bias))
-            return err_set(note, ERR_USAGE, "--logit-bias is \"%s\"; write ID=NUMBER", text);
-        o->biases[i] = (struct iso_bias){(int32_t)id, (float)bias};
-    }
-    qsort(o->biases, o->bias.n_items, sizeof o->biases[0], by_token);
-    o->sampling.bias = o->biases;
-    o->sampling.n_bias = o->bias.n_items;
-    return ERR_OK;
-}
-
-static enum err end_tokens(const struct tokenizer *t, int32_t stops[ISO_STOPS_MAX],
-                           uint32_t *n_stops, struct err_note *note)
-{
-    *n_stops = 0;
-    for (size_t id = 0; id < tokenizer_n_tokens(t); id++) {
-        if (!tokenizer_is_eog(t, (int32_t)id))
-            continue;
-        if (*n_stops == ISO_STOPS_MAX)
-            return err_set(note, ERR_LIMIT, "the vocabulary has more than %d end tokens",
-                           ISO_STOPS_MAX);
-        stops[(*n_stops)++] = (int32_t)id;
-    }
-    return ERR_OK;
-}
-
-enum err sample_request(struct sample_options *o, const struct tokenizer *t,
-                        struct iso_request *request, struct err_note *note)
-{
-    static int32_t stops[ISO_STOPS_MAX]; /* the engine copies them */
-    enum err rc = o->order ? parse_order(o->order, o->sampling.order, note) : ERR_OK;
-    if (!rc)
-        rc = parse_biases(o, note);
-    *request = iso_request_default();
-    if (!rc && !o->ignore_eos)
-        rc = end_tokens(t, stops, &request->n_stops, note);
-    o->n_stop_items = 0;
-    for (size_t i = 0; !rc && i < o->stops.n_items; i++) {
-        o->stop_items[o->n_stop_items++] = str_from(o->stops.items[i]);
-        if (!*o->stops.items[i])
-            rc = err_set(note, ERR_USAGE, "--stop is empty");
-    }
-    request->stops = stops;
-    request->sampling = o->sampling;
-    request->n_answer_max = o->n_answer_max;
-    return rc;
-}
 
 /* ---- interrupts ------------------------------------------------------------------------------ */
 

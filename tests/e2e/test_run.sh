@@ -42,6 +42,16 @@ expect 0 run -p "Hello there" -n 40 -s 7 --stop "$word" --json
 grep -q '"finish": "stop"' "$tmp/out" || fail "no stop at $word"
 python3 -c 'import json,sys; assert sys.argv[2] not in json.load(open(sys.argv[1]))["text"]' "$tmp/out" "$word" || fail "the stop string is shown"
 
+# Each way of choosing gives a text of its own, and the same one again.
+for how in "--dry-multiplier 2 --dry-allowed-length 1" "--mirostat 1" "--mirostat 2 --mirostat-tau 1" \
+    "--xtc-probability 1 --xtc-threshold 0.05" "--repeat-penalty 1.5" "--min-tokens 30 --temp 2" "--order dry,xtc"; do
+    expect 0 run -p "Hello there" -n 40 -s 7 $how
+    cmp -s "$tmp/out" "$tmp/wanted" && fail "$how changes nothing"
+    cp "$tmp/out" "$tmp/first"
+    expect 0 run -p "Hello there" -n 40 -s 7 $how -t 1 --chunk 3
+    cmp -s "$tmp/out" "$tmp/first" || fail "$how depends on threads"
+done
+
 # The end of the context is said; a prompt that does not fit is refused with both numbers.
 expect 0 run -p "Hello" --ignore-eos -c 40 -s 1
 says err "the context is full"
@@ -52,6 +62,8 @@ refuses 2 run -p a --raw --system b -- "--raw"
 refuses 2 run -p a --temp 1000 -- "--temp" "from 0 to 100"
 refuses 2 run -p a --temp 0.0001 -q -- "temperature" "0.001"
 refuses 2 run -p a --order top_k,top_k -- "--order"
+refuses 2 run -p a --mirostat 3 -- "--mirostat" "from 0 to 2"
+refuses 2 run -p a --dry-multiplier 1 --dry-sequence-breaker "" -q -- "empty"
 refuses 2 run -p a --logit-bias x=1 -- "--logit-bias" "ID=NUMBER"
 refuses 2 run -p a --logit-bias 999=1 -q -- "999"
 refuses 1 run -p a --template no-such -- "no-such"
