@@ -333,7 +333,7 @@ enum err automaton_build(struct draft *d, uint32_t expr, struct automaton *out, 
         rc = automaton_state(out, b, &to);
     if (!rc)
         rc = build(&x, expr, from, to);
-    if (!rc && d->rc) /* a repeated part could not become a rule */
+    if (d->rc) /* a repeated part could not become a rule */
         rc = err_set(b->note, d->rc, "%s", d->note.text);
     if (!rc)
         out->is_final[to] = 1;

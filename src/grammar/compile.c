@@ -196,9 +196,9 @@ static enum err check_beginnings_of(struct compile *c, uint32_t root, uint8_t *c
                                : no_memory(c->b.note);
             continue;
         }
-        while (v->next < a->n_arrows && (a->arrows[v->next].kind != ARROW_RULE ||
-                                         !seen[v->rule][a->arrows[v->next].from] ||
-                                         colour[a->arrows[v->next].rule] == COLOUR_DONE))
+        while (v->next < a->n_arrows &&
+               (a->arrows[v->next].kind != ARROW_RULE || !seen[v->rule][a->arrows[v->next].from] ||
+                colour[a->arrows[v->next].rule] == COLOUR_DONE))
             v->next++;
         if (v->next == a->n_arrows) {
             colour[v->rule] = COLOUR_DONE;
@@ -247,9 +247,9 @@ static void number_classes(struct grammar *g, uint32_t n_steps)
     for (int byte = 0; byte < 256; byte++) {
         if (border[byte])
             g->byte_of[++class] = (uint8_t)byte;
-        g->class_of[byte] = (uint8_t)class;
+        g->class_of[byte] = (uint8_t) class;
     }
-    g->n_classes = (uint32_t)class + 1;
+    g->n_classes = (uint32_t) class + 1;
 }
 
 static void fill_rule(struct compile *c, struct grammar *g, uint32_t rule, uint32_t *n_steps,

@@ -167,7 +167,8 @@ uint32_t draft_class(struct draft *d, const struct code_range *ranges, size_t n,
 {
     if (d->rc)
         return DRAFT_NOTHING;
-    struct code_range *a = mem_array(2 * n + 4, sizeof a[0]), *b = mem_array(2 * n + 4, sizeof b[0]);
+    struct code_range *a = mem_array(2 * n + 4, sizeof a[0]),
+                      *b = mem_array(2 * n + 4, sizeof b[0]);
     uint32_t made = DRAFT_NOTHING;
     if (!a || !b) {
         draft_fail(d, ERR_MEMORY, "out of memory for a class of characters");

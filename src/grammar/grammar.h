@@ -35,7 +35,8 @@ enum err grammar_from_json_schema(struct str text, const struct grammar_limits *
 enum err grammar_from_json(bool object, const struct grammar_limits *limits, struct grammar **out,
                            struct err_note *note);
 
-/* grammar_from_draft - d's root rule. Uses d up. ERR_UNSUPPORTED: a rule that begins with itself. */
+/* grammar_from_draft - d's root rule. Uses d up. ERR_UNSUPPORTED: a rule that begins with itself.
+ */
 enum err grammar_from_draft(struct draft *d, const struct grammar_limits *limits,
                             struct grammar **out, struct err_note *note);
 void grammar_free(struct grammar *g); /* NULL is fine */

@@ -12,10 +12,10 @@
 #include "grammar/stacks.h"
 
 enum {
-    STATE_MASKS = 96,  /* remembered by state */
-    SET_MASKS = 32,    /* remembered whole, by set */
+    STATE_MASKS = 96,   /* remembered by state */
+    SET_MASKS = 32,     /* remembered whole, by set */
     RETURNS_MAX = 8192, /* trie nodes of a state at which the hole is reached */
-    PLAIN_LEVELS = 20, /* characters looked ahead for the tries of plain text */
+    PLAIN_LEVELS = 20,  /* characters looked ahead for the tries of plain text */
     PLAIN_PAIRS = 64,
     HISTORY = MATCHER_ROLLBACK_MAX + 1,
     SET_ENDED = 0, /* as the current set: an end token was accepted */
@@ -34,11 +34,12 @@ struct matcher {
     struct stacks s;
     uint32_t n_sets;           /* accepted tokens */
     uint32_t history[HISTORY]; /* ring: the set after n tokens is at n % HISTORY */
+    enum stacks_trouble lost;  /* why an allowed token could not be accepted */
     uint64_t clock;
     struct state_mask states[STATE_MASKS];
-    uint16_t *slot_of;     /* by state: its slot plus 1 */
-    uint32_t *state_bits;  /* [STATE_MASKS][n_words] */
-    uint32_t *returns;     /* [STATE_MASKS][RETURNS_MAX]: trie << 28 | node */
+    uint16_t *slot_of;    /* by state: its slot plus 1 */
+    uint32_t *state_bits; /* [STATE_MASKS][n_words] */
+    uint32_t *returns;    /* [STATE_MASKS][RETURNS_MAX]: trie << 28 | node */
     uint32_t set_of[SET_MASKS], next_set_mask;
     uint32_t *set_bits; /* [SET_MASKS][n_words] */
     uint32_t *path;     /* by depth: the set after so many bytes of a token */
@@ -104,6 +105,7 @@ void matcher_reset(struct matcher *m)
 {
     memset(m->history, 0, sizeof m->history);
     m->n_sets = 0;
+    m->lost = STACKS_FINE;
     collect(m);
     uint32_t below = stacks_single(&m->s, STATE_END, SET_NONE);
     m->history[0] = stacks_closed(&m->s, stacks_single(&m->s, m->s.g->start, below));
@@ -312,12 +314,12 @@ static void mask_set(struct matcher *m, uint32_t set, uint32_t *bits)
     memcpy(m->set_bits + (size_t)slot * n_words, bits, n_words * sizeof bits[0]);
 }
 
-static enum err trouble_note(const struct matcher *m, struct err_note *note)
+static enum err trouble_note(enum stacks_trouble trouble, struct err_note *note)
 {
-    if (m->s.trouble == STACKS_DEEP)
+    if (trouble == STACKS_DEEP)
         return err_set(note, ERR_LIMIT, "the grammar nests more than %d deep in this answer",
                        STACKS_DEPTH_MAX);
-    if (m->s.trouble == STACKS_WIDE)
+    if (trouble == STACKS_WIDE)
         return err_set(note, ERR_LIMIT, "the grammar can be read in more than %d ways here",
                        STACKS_WIDTH_MAX);
     return err_set(note, ERR_LIMIT, "the grammar needs more memory than a matcher has");
@@ -339,16 +341,17 @@ enum err matcher_mask(struct matcher *m, uint32_t *bits, struct err_note *note)
         return ERR_OK;
     }
     memset(bits, 0, n_words * sizeof bits[0]);
+    if (m->lost)
+        return trouble_note(m->lost, note);
     if (*current(m) == SET_DEAD)
-        return err_set(note, ERR_UNSUPPORTED,
-                       "a token was chosen that the grammar does not allow");
+        return err_set(note, ERR_UNSUPPORTED, "a token was chosen that the grammar does not allow");
     mask_set(m, *current(m), bits);
     if (m->s.trouble == STACKS_FULL) { /* once more, with an empty pool */
         collect(m);
         mask_set(m, *current(m), bits);
     }
     if (m->s.trouble) {
-        enum err rc = trouble_note(m, note);
+        enum err rc = trouble_note(m->s.trouble, note);
         memset(bits, 0, n_words * sizeof bits[0]);
         collect(m);
         return rc;
@@ -387,6 +390,7 @@ bool matcher_accept(struct matcher *m, int32_t token)
         set = after_token(m, (uint32_t)token);
     }
     if (m->s.trouble) {
+        m->lost = m->s.trouble;
         collect(m);
         set = SET_DEAD;
     }
@@ -399,6 +403,8 @@ void matcher_rollback(struct matcher *m, uint32_t n)
 {
     CHECK(n <= MATCHER_ROLLBACK_MAX && n <= m->n_sets);
     m->n_sets -= n;
+    if (n > 0)
+        m->lost = STACKS_FINE;
 }
 
 bool matcher_may_end(const struct matcher *m)

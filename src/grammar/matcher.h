@@ -35,7 +35,8 @@ void matcher_rollback(struct matcher *m, uint32_t n);
 bool matcher_may_end(const struct matcher *m);
 /* An end token was accepted. */
 bool matcher_has_ended(const struct matcher *m);
-/* matcher_forced - the bytes that must come next, as far as there is one way only; at most n_max. */
+/* matcher_forced - the bytes that must come next, as far as there is one way only; at most n_max.
+ */
 size_t matcher_forced(struct matcher *m, char *bytes, size_t n_max);
 
 /* The same as the engine asks for it; borrows m. */

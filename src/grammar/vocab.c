@@ -11,9 +11,9 @@ int plain_next(int state, uint8_t byte)
 {
     static const struct {
         uint8_t low, high, next;
-    } rest[PLAIN_STATES] = {[1] = {0x80, 0xbf, 0}, [2] = {0x80, 0xbf, 1}, [3] = {0x80, 0xbf, 2},
-                            [4] = {0xa0, 0xbf, 1}, [5] = {0x80, 0x9f, 1}, [6] = {0x90, 0xbf, 2},
-                            [7] = {0x80, 0x8f, 2}};
+    } rest[PLAIN_STATES] = {
+        [1] = {0x80, 0xbf, 0}, [2] = {0x80, 0xbf, 1}, [3] = {0x80, 0xbf, 2}, [4] = {0xa0, 0xbf, 1},
+        [5] = {0x80, 0x9f, 1}, [6] = {0x90, 0xbf, 2}, [7] = {0x80, 0x8f, 2}};
     if (state != PLAIN_WHOLE)
         return byte >= rest[state].low && byte <= rest[state].high ? rest[state].next : -1;
     if (byte < 0x80)

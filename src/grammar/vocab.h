@@ -11,7 +11,7 @@
 #include "base/str.h"
 
 enum {
-    VOCAB_TRIES = 5,         /* [0]: tokens that are not plain */
+    VOCAB_TRIES = 5, /* [0]: tokens that are not plain */
     VOCAB_TOKENS_MAX = 1 << 24,
     VOCAB_TOKEN_BYTES_MAX = 60000,
     PLAIN_ENDLESS = 1000, /* characters: more than any trie of plain tokens asks for but the last */

@@ -16,10 +16,23 @@ struct probe {
 /* Every byte, one end token, and some texts across the borders that grammars have. */
 static inline struct grammar_vocab *probe_vocab(void)
 {
-    static const char *const more[] = {
-        "{\"", "\":", "\",", "\"}", "}}", "]}", "\",\"", "null", "true", "fals", "e,", "[[", "]]",
-        "aa",  "ab",  "a\"", "12",  ".5", "e+", "\n ",   "  ",   "\\\"", "\\u0", "00", "\":\"", "\":{\"",
-        "\xc3\xa9", "\xa9", "\xf0\x9f", "\x98\x80", "abc", "://", "-0", "\xe2\x82\xac\xc3"};
+    static const char *const more[] = {"{\"",      "\":",
+                                       "\",",      "\"}",
+                                       "}}",       "]}",
+                                       "\",\"",    "null",
+                                       "true",     "fals",
+                                       "e,",       "[[",
+                                       "]]",       "aa",
+                                       "ab",       "a\"",
+                                       "12",       ".5",
+                                       "e+",       "\n ",
+                                       "  ",       "\\\"",
+                                       "\\u0",     "00",
+                                       "\":\"",    "\":{\"",
+                                       "\xc3\xa9", "\xa9",
+                                       "\xf0\x9f", "\x98\x80",
+                                       "abc",      "://",
+                                       "-0",       "\xe2\x82\xac\xc3"};
     struct str tokens[PROBE_END + 1 + COUNT_OF(more)];
     static char bytes[256];
     for (int i = 0; i < 256; i++) {
