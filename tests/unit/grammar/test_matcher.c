@@ -346,8 +346,8 @@ static void ends_are_forced(void **state)
     probe_close(&p);
 }
 
-/* Deeper than a matcher goes; and long enough that its pool is collected many times. */
-static void limits_are_errors(void **state)
+/* Deeper than a matcher goes. */
+static void depth_is_limited(void **state)
 {
     (void)state;
     struct grammar *g;
@@ -362,16 +362,37 @@ static void limits_are_errors(void **state)
             (void)matcher_accept(p.matcher, '(');
     assert_int_equal(rc, ERR_LIMIT);
     assert_true(n > 3900 && strstr(note.text, "4000 deep"));
+    matcher_rollback(p.matcher, 200);
+    assert_ok(matcher_mask(p.matcher, bits, &note));
     probe_close(&p);
-    assert_ok(grammar_from_gbnf(STR("root ::= ([a-z]{1,2000} | [k-z] root [0-9]){1,400}"), NULL, &g,
-                                NULL));
-    p = probe_open(g);
+}
+
+/* A long walk over stacks that are ever different: the pool is collected many times, and the
+ * brackets that may close are always those that a plain stack says. */
+static void pools_are_collected(void **state)
+{
+    (void)state;
+    enum { STEPS = 60000, DEPTH = 60 };
+    struct grammar *g;
+    uint32_t bits[(PROBE_TOKENS + 31) / 32];
+    char stack[DEPTH];
+    int depth = 0;
     uint64_t seed = 5;
-    for (int i = 0; i < 6000; i++) {
-        note.text[0] = 0;
-        if (matcher_mask(p.matcher, bits, &note))
-            fail_msg("%d: %s", i, note.text);
-        assert_true(matcher_accept(p.matcher, 'a' + (int32_t)(test_rand(&seed) % 10)));
+    assert_ok(grammar_from_gbnf(STR("root ::= ([a-z] | \"(\" root \")\" | \"[\" root \"]\")*"),
+                                NULL, &g, NULL));
+    struct probe p = probe_open(g);
+    for (int i = 0; i < STEPS; i++) {
+        assert_ok(matcher_mask(p.matcher, bits, NULL));
+        for (const char *at = ")]"; *at; at++)
+            assert_int_equal(bits[*at / 32] >> *at % 32 & 1, depth > 0 && stack[depth - 1] == *at);
+        char next = "a(["[test_rand(&seed) % 3];
+        if (next != 'a' && depth < DEPTH)
+            stack[depth++] = next == '(' ? ')' : ']';
+        else if (depth > 0)
+            next = stack[--depth];
+        else
+            next = 'z';
+        assert_true(matcher_accept(p.matcher, next));
     }
     probe_close(&p);
 }
@@ -383,7 +404,8 @@ int main(void)
         cmocka_unit_test(words_are_those_of_the_definition),
         cmocka_unit_test(tokens_are_taken_back),
         cmocka_unit_test(ends_are_forced),
-        cmocka_unit_test(limits_are_errors),
+        cmocka_unit_test(depth_is_limited),
+        cmocka_unit_test(pools_are_collected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
