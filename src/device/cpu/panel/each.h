@@ -14,6 +14,8 @@
 
 #define EACH_16(M) EACH_12(M) M(12) M(13) M(14) M(15)
 
+#define EACH_24(M) EACH_16(M) M(16) M(17) M(18) M(19) M(20) M(21) M(22) M(23)
+
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
 

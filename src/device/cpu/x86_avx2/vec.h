@@ -175,6 +175,15 @@ static inline __m256 vm_range(int v, uint32_t low, uint32_t high)
 #define SCORE_RUN   2
 #define VALUE_HEADS 2
 
+/* Panels x tokens of F16 and BF16 products, the largest first, and their cells. */
+#define HALF_CELLS 12
+#define HALF_TILES(M)                                                                              \
+    M(2, 6, EACH_12)                                                                               \
+    M(2, 4, EACH_8)                                                                                \
+    M(1, 8, EACH_8)                                                                                \
+    M(4, 2, EACH_8) M(2, 2, EACH_4) M(4, 1, EACH_4) M(1, 4, EACH_4) M(1, 2, EACH_2)                \
+        M(2, 1, EACH_2) M(1, 1, EACH_1)
+
 #define prefetch(p)    _mm_prefetch((const char *)(p), _MM_HINT_T0)
 #define PREFETCH_AHEAD 6144
 

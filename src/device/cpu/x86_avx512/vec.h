@@ -160,6 +160,17 @@ static inline void vi_store_sums(int32_t *p, __m512i a, __m512i b, __m512i c, __
 #define VI_DOT16_INTO(acc, a, b) __asm__("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b))
 #endif
 
+/* Panels x tokens of F16 and BF16 products, the largest first, and their cells. */
+#define HALF_CELLS 24
+#define HALF_TILES(M)                                                                              \
+    M(2, 12, EACH_24)                                                                              \
+    M(2, 8, EACH_16)                                                                               \
+    M(2, 6, EACH_12)                                                                               \
+    M(2, 4, EACH_8)                                                                                \
+    M(1, 12, EACH_12)                                                                              \
+    M(1, 8, EACH_8) M(4, 2, EACH_8) M(2, 2, EACH_4) M(1, 4, EACH_4) M(1, 2, EACH_2)                \
+        M(2, 1, EACH_2) M(1, 1, EACH_1)
+
 #define prefetch(p)    _mm_prefetch((const char *)(p), _MM_HINT_T0)
 #define PREFETCH_AHEAD 6144
 
