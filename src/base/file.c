@@ -31,6 +31,21 @@ static struct file_stamp stamp_of(const struct stat *st)
     };
 }
 
+bool file_stamp_get(const char *path, struct file_stamp *stamp)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return false;
+    *stamp = stamp_of(&st);
+    return true;
+}
+
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->n_bytes == b->n_bytes &&
+           a->mtime_ns == b->mtime_ns;
+}
+
 enum err file_map_open(struct file_map *m, const char *path, struct err_note *note)
 {
     struct stat st;

@@ -13,6 +13,8 @@ struct file_stamp {
     uint64_t device, inode, n_bytes;
     int64_t mtime_ns;
 };
+bool file_stamp_get(const char *path, struct file_stamp *stamp); /* false: no such file */
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
 
 /* A read-only view of a whole file. Pages come from the file on demand. */
 struct file_map {

@@ -298,8 +298,10 @@ static void print_json(const struct table *t, const struct facts *f)
 /* ---- the command ------------------------------------------------------------------------------
  */
 
-/* Both hashes; the weights are read once, with as many threads as there are processors. */
-static enum err find_identity(const struct table *t, struct facts *f, struct err_note *note)
+/* Both hashes: remembered, or the weights are read once, with as many threads as there are
+ * processors. */
+static enum err find_identity(const struct table *t, bool rehash, struct facts *f,
+                              struct err_note *note)
 {
     struct identity identity;
     struct progress progress;
@@ -307,9 +309,12 @@ static enum err find_identity(const struct table *t, struct facts *f, struct err
     if (!threads)
         return err_set(note, ERR_MEMORY, "cannot start threads");
     progress_begin(&progress, "hashing the weights");
-    enum err rc = identity_of(t, threads, progress_show, &progress, &identity, note);
+    enum err rc = rehash ? identity_of(t, threads, progress_show, &progress, &identity, note)
+                         : identity_find(t, threads, progress_show, &progress, &identity, note);
     progress_end(&progress);
     threads_free(threads);
+    if (!rc && rehash)
+        identity_keep(t, &identity);
     if (rc)
         return rc;
     f->has_identity = true;
@@ -318,7 +323,7 @@ static enum err find_identity(const struct table *t, struct facts *f, struct err
     return ERR_OK;
 }
 
-static enum err inspect(const char *path, bool brief, bool json, struct err_note *note)
+static enum err inspect(const char *path, bool brief, bool json, bool rehash, struct err_note *note)
 {
     struct loaded l;
     struct facts facts = {0};
@@ -328,7 +333,7 @@ static enum err inspect(const char *path, bool brief, bool json, struct err_note
         return rc;
     (void)model_plan(&l.table, limits, &facts.info, &facts.no_model);
     if (!brief)
-        rc = find_identity(&l.table, &facts, note);
+        rc = find_identity(&l.table, rehash, &facts, note);
     if (!rc && json)
         print_json(&l.table, &facts);
     else if (!rc)
@@ -339,19 +344,21 @@ static enum err inspect(const char *path, bool brief, bool json, struct err_note
 
 int cmd_inspect(int argc, char **argv)
 {
-    bool json = false, brief = false;
+    bool json = false, brief = false, rehash = false;
     const char *path = NULL;
     const struct arg_option options[] = {
         OPT_TEXT('m', "model", "MODEL", &path, "the same as the argument"),
         OPT_FLAG('b', "brief", &brief, "a summary: no metadata, no tensor table, no hashes"),
         OPT_FLAG(0, "json", &json, "as one JSON object"),
+        OPT_FLAG(0, "rehash", &rehash, "hash the weights again, though their hash is remembered"),
     };
     const struct arg_command command = {
         .name = "inspect",
         .summary = "show what a model file holds and needs, and its identity",
         .usage = "inspect [options] [MODEL]",
         .about = "The identity is two hashes, of the weights and of the metadata that the model's\n"
-                 "forward pass reads: split and merged files have the same.",
+                 "forward pass reads: split and merged files have the same. They are remembered\n"
+                 "(in $XDG_CACHE_HOME/isobit, or ~/.cache/isobit) until the file changes.",
         .options = options,
         .n_options = COUNT_OF(options),
         .examples = "isobit inspect model.gguf\n"
@@ -366,6 +373,6 @@ int cmd_inspect(int argc, char **argv)
         return EXIT_OK;
     }
     if (!rc)
-        rc = inspect(args.n_positional ? args.positional[0] : path, brief, json, &note);
+        rc = inspect(args.n_positional ? args.positional[0] : path, brief, json, rehash, &note);
     return rc ? say_error(rc, &note) : EXIT_OK;
 }

@@ -2,7 +2,6 @@
 #include "format/identity.h"
 
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,8 +41,14 @@ static int by_name(const void *a, const void *b)
     return str_order(x->view->name, y->view->name);
 }
 
+enum { PIECE_BYTES = 256 << 10 };
+
 struct work {
+    const struct table *table;
     struct digest *digests;
+    uint8_t *buffers; /* PIECE_BYTES of each thread */
+    const atomic_bool *stop;
+    atomic_int failed; /* enum err */
     uint64_t n_total;
     atomic_uint_fast64_t n_done;
     void (*progress)(void *context, uint64_t done, uint64_t total);
@@ -53,11 +58,26 @@ struct work {
 static void hash_tensor(void *context, size_t i, int worker)
 {
     struct work *w = context;
-    struct digest *d = &w->digests[i];
-    sha256_of(d->view->data, d->view->n_bytes, d->data);
-    uint64_t done = atomic_fetch_add(&w->n_done, d->view->n_bytes) + d->view->n_bytes;
-    if (worker == 0 && w->progress)
-        w->progress(w->context, done, w->n_total);
+    const struct tensor_view *v = w->digests[i].view;
+    struct sha256 h;
+    sha256_init(&h);
+    for (size_t at = 0; at < v->n_bytes && !atomic_load(&w->failed); at += PIECE_BYTES) {
+        size_t n = v->n_bytes - at < PIECE_BYTES ? v->n_bytes - at : PIECE_BYTES;
+        const void *bytes;
+        enum err rc = table_read(w->table, (const uint8_t *)v->data + at, n,
+                                 w->buffers + (size_t)worker * PIECE_BYTES, &bytes, NULL);
+        if (rc == ERR_OK && w->stop && atomic_load(w->stop))
+            rc = ERR_CANCELLED;
+        if (rc) {
+            atomic_store(&w->failed, (int)rc);
+            return;
+        }
+        sha256_add(&h, bytes, n);
+        uint64_t done = atomic_fetch_add(&w->n_done, n) + n;
+        if (worker == 0 && w->progress)
+            w->progress(w->context, done, w->n_total);
+    }
+    sha256_end(&h, w->digests[i].data);
 }
 
 static void add_tensor(struct sha256 *h, const struct digest *d)
@@ -149,33 +169,55 @@ enum err identity_config_of(const struct table *t, uint8_t config[SHA256_BYTES],
     return ERR_OK;
 }
 
-enum err identity_of(const struct table *t, struct threads *threads,
-                     void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
-                     struct identity *out, struct err_note *note)
+static enum err hash_tensors(struct work *w, struct threads *threads, struct err_note *note)
+{
+    const struct table *t = w->table;
+    for (size_t i = 0; i < t->n_tensors; i++) {
+        w->digests[i].view = &t->tensors[i];
+        w->n_total += t->tensors[i].n_bytes;
+    }
+    if (threads)
+        threads_run(threads, t->n_tensors, hash_tensor, w);
+    else
+        for (size_t i = 0; i < t->n_tensors; i++)
+            hash_tensor(w, i, 0);
+    enum err rc = (enum err)atomic_load(&w->failed);
+    if (rc == ERR_CANCELLED)
+        return err_set(note, rc, "hashing the weights was stopped");
+    return rc ? err_set(note, rc, "%s: cannot read the weights to hash them", t->path) : ERR_OK;
+}
+
+enum err identity_hash(const struct table *t, struct threads *threads, const atomic_bool *stop,
+                       void (*progress)(void *context, uint64_t done, uint64_t total),
+                       void *context, struct identity *out, struct err_note *note)
 {
     enum err rc = identity_config_of(t, out->config, note);
     if (rc)
         return rc;
-    struct work w = {.progress = progress, .context = context};
+    struct work w = {.table = t, .stop = stop, .progress = progress, .context = context};
     w.digests = mem_array(t->n_tensors + 1, sizeof *w.digests);
-    if (!w.digests)
-        return err_set(note, ERR_MEMORY, "out of memory hashing %zu tensors", t->n_tensors);
-    for (size_t i = 0; i < t->n_tensors; i++) {
-        w.digests[i].view = &t->tensors[i];
-        w.n_total += t->tensors[i].n_bytes;
-    }
-    if (threads)
-        threads_run(threads, t->n_tensors, hash_tensor, &w);
-    else
+    w.buffers = mem_array(threads ? (size_t)threads_count(threads) : 1, PIECE_BYTES);
+    if (!w.digests || !w.buffers)
+        rc = err_set(note, ERR_MEMORY, "out of memory hashing %zu tensors", t->n_tensors);
+    if (!rc)
+        rc = hash_tensors(&w, threads, note);
+    if (!rc) {
+        struct sha256 h;
+        qsort(w.digests, t->n_tensors, sizeof *w.digests, by_name);
+        sha256_init(&h);
+        add_text(&h, "isobit-weights-1\n");
         for (size_t i = 0; i < t->n_tensors; i++)
-            hash_tensor(&w, i, 0);
-    qsort(w.digests, t->n_tensors, sizeof *w.digests, by_name);
-    struct sha256 h;
-    sha256_init(&h);
-    add_text(&h, "isobit-weights-1\n");
-    for (size_t i = 0; i < t->n_tensors; i++)
-        add_tensor(&h, &w.digests[i]);
-    sha256_end(&h, out->weights);
+            add_tensor(&h, &w.digests[i]);
+        sha256_end(&h, out->weights);
+    }
     mem_free(w.digests);
-    return ERR_OK;
+    mem_free(w.buffers);
+    return rc;
+}
+
+enum err identity_of(const struct table *t, struct threads *threads,
+                     void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
+                     struct identity *out, struct err_note *note)
+{
+    return identity_hash(t, threads, NULL, progress, context, out, note);
 }

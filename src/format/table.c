@@ -28,6 +28,7 @@ struct table_owner {
     struct arena arena;
     struct metas taken; /* its arena holds what table_take_metas took */
     struct file_map *maps;
+    struct table_file *files; /* of the maps */
     size_t n_maps;
     struct pages *pages;
     struct tensor_view *tensors;
@@ -69,6 +70,7 @@ void table_close(struct table *t)
             o->pages = next;
         }
         mem_free(o->maps);
+        mem_free(o->files);
         mem_free(o->tensors);
         mem_free(o->metas);
         mem_free(o->tensor_index.slots);
@@ -89,9 +91,17 @@ enum err table_map(struct table *t, const char *path, struct file_map *out, stru
     if (!maps)
         return no_memory(t, note);
     o->maps = maps;
+    struct table_file *files = mem_resize(o->files, (o->n_maps + 1) * sizeof *files);
+    if (!files)
+        return no_memory(t, note);
+    o->files = files;
+    files[o->n_maps].path = table_printf(t, "%s", path);
+    if (!files[o->n_maps].path)
+        return no_memory(t, note);
     enum err rc = file_map_open(&maps[o->n_maps], path, note);
     if (rc)
         return rc;
+    files[o->n_maps].stamp = maps[o->n_maps].stamp;
     *out = maps[o->n_maps++];
     t->n_bytes_file += out->n_bytes;
     return ERR_OK;
@@ -294,6 +304,12 @@ static const struct file_map *map_of(const struct table *t, const void *data, si
             return m;
     }
     return NULL;
+}
+
+size_t table_files(const struct table *t, const struct table_file **files)
+{
+    *files = t->owner->files;
+    return t->owner->n_maps;
 }
 
 enum err table_read(const struct table *t, const void *data, size_t n_bytes, void *buffer,

@@ -10,6 +10,7 @@
 #define FORMAT_TABLE_H
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "tensor/dtype.h"
 
@@ -78,6 +79,13 @@ void table_close(struct table *t);
 
 const struct tensor_view *table_tensor(const struct table *t, const char *name); /* NULL: none */
 const struct meta_value *table_meta(const struct table *t, const char *key);     /* NULL: none */
+
+/* The files that views lie in, as they were when they were opened. */
+struct table_file {
+    const char *path;
+    struct file_stamp stamp;
+};
+size_t table_files(const struct table *t, const struct table_file **files);
 
 /* table_read - n_bytes of a view's data, from `data` on: read into buffer where a file holds them,
  * else where they lie. *bytes is one of the two. Any thread. */

@@ -3,6 +3,7 @@
 set -euo pipefail
 isobit=$1
 tmp=$(mktemp -d)
+export XDG_CACHE_HOME="$tmp/cache"
 trap 'rm -rf "$tmp"' EXIT
 
 fail() {
