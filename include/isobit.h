@@ -93,6 +93,11 @@ struct iso_engine_options {
     /* Monotonic nanoseconds: times steps, ends requests at their deadlines. NULL: the machine's. */
     uint64_t (*clock_ns)(void *context);
     void *clock_context;
+    /* Pages that leave memory go to files in this folder, and are there after a restart. Only this
+     * process may use it meanwhile. NULL: no files. What was said can be read from them: the folder
+     * is 0700, the files 0600. Opening hashes the weights. */
+    const char *cache_dir;
+    uint64_t n_cache_bytes; /* its size; the files used least recently go; 0: 4 GiB */
     /* Called while weights are laid out; may be NULL. */
     void (*progress)(void *context, uint64_t n_bytes_done, uint64_t n_bytes);
     void *progress_context;
@@ -101,8 +106,13 @@ struct iso_engine_options {
 /* What became of work done before. Counters run from the engine's opening. */
 struct iso_cache_info {
     uint64_t n_hits, n_misses;     /* requests that found remembered positions, or none */
-    uint64_t n_positions_recalled; /* positions that were not computed again */
+    uint64_t n_positions_recalled; /* positions that were not computed again: from memory, */
+    uint64_t n_positions_restored; /* and from cache_dir */
     uint64_t n_evicted;            /* remembered pages given up for others */
+    /* cache_dir: what it holds; pages read from it and written; files that were damaged, and that
+     * made room for others; the first thing that went wrong, in one line, or "". */
+    uint64_t n_files, n_bytes, n_pages_read, n_pages_written, n_files_bad, n_files_removed;
+    const char *note;
 };
 
 /* What is known of an open engine. Strings live as long as it. */
@@ -127,6 +137,8 @@ enum iso_err iso_engine_open(const char *path, const struct iso_engine_options *
 /* Closes its sessions too. NULL is nothing. */
 void iso_engine_close(struct iso_engine *engine);
 struct iso_engine_info iso_engine_info(const struct iso_engine *engine);
+/* iso_engine_save - writes the whole pages in memory that cache_dir lacks; closing does it too. */
+void iso_engine_save(struct iso_engine *engine);
 
 /* What it does now, and did since it was opened. */
 struct iso_engine_stats {

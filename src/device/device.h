@@ -162,5 +162,7 @@ const char *const *cpu_isa_names(void);
  * for each head, for each position: k int16[E], v int16[E], k scale, v scale, running maximum of
  * the v scales, all little-endian. Returns bytes written: n * G * (4 E + 12). */
 size_t kv_export(const void *layer_part, struct kv_shape s, uint32_t n, uint8_t *out);
+/* kv_import - the way back: positions [0, n) from their canonical bytes. Returns bytes read. */
+size_t kv_import(void *layer_part, struct kv_shape s, uint32_t n, const uint8_t *in);
 
 #endif

@@ -7,10 +7,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/threads.h"
+#include "format/identity.h"
 
 enum { CHUNK_DEFAULT = 512, CHUNK_MAX = 1 << 16, SESSIONS_MAX = 4096, THREADS_MAX = 1024 };
 
 static const float stretch_default = 2.5f;
+#define CACHE_BYTES_DEFAULT ((uint64_t)4 << 30)
 
 #define SAME_ERR(name, text)                                                                       \
     _Static_assert((int)ISO_ERR_##name == (int)ERR_##name, "error numbers differ");
@@ -118,6 +120,22 @@ static const char *best_isa(void)
     return names[0];
 }
 
+/* The weights are hashed here: a file's name says nothing of what is in it. */
+static enum err open_tier(struct iso_engine *e, const struct table *table,
+                          const struct iso_engine_options *o, struct err_note *note)
+{
+    struct identity identity;
+    if (!o->cache_dir)
+        return ERR_OK;
+    struct threads *threads = threads_new(o->n_threads);
+    if (!threads)
+        return out_of_memory(note, "threads that hash the weights");
+    enum err rc = identity_of(table, threads, o->progress, o->progress_context, &identity, note);
+    threads_free(threads);
+    uint64_t n_bytes = o->n_cache_bytes ? o->n_cache_bytes : CACHE_BYTES_DEFAULT;
+    return rc ? rc : tier_open(e, o->cache_dir, n_bytes, &identity, note);
+}
+
 static enum err open_parts(struct iso_engine *e, const struct table *table,
                            const struct iso_engine_options *o, struct err_note *note)
 {
@@ -133,7 +151,9 @@ static enum err open_parts(struct iso_engine *e, const struct table *table,
     rc = open_sessions(e, o->n_kv_pages, note);
     if (!rc)
         rc = queue_init(&e->queue, o->n_running, o->n_queue, e->pages.n_pages, note);
-    return rc ? rc : open_scratch(e, o->n_running, note);
+    if (!rc)
+        rc = open_scratch(e, o->n_running, note);
+    return rc ? rc : open_tier(e, table, o, note);
 }
 
 enum err engine_open(const struct table *table, const struct iso_engine_options *options,
@@ -176,6 +196,7 @@ void iso_engine_close(struct iso_engine *e)
 {
     if (!e)
         return;
+    tier_close(e);
     close_sessions(e);
     prefix_release(&e->prefix);
     queue_release(&e->queue);
@@ -204,6 +225,8 @@ void iso_engine_close(struct iso_engine *e)
 struct iso_engine_info iso_engine_info(const struct iso_engine *e)
 {
     const struct model_info *m = model_info(e->model);
+    struct iso_cache_info cache = e->cache;
+    tier_info(e, &cache);
     return (struct iso_engine_info){
         .arch = m->arch,
         .arithmetic = ISO_ARITHMETIC,
@@ -221,7 +244,7 @@ struct iso_engine_info iso_engine_info(const struct iso_engine *e)
         .n_kv_pages = e->pages.n_pages,
         .n_kv_pages_free = e->pages.n_free + e->pages.n_idle,
         .n_kv_pages_remembered = e->pages.n_idle,
-        .cache = e->cache,
+        .cache = cache,
     };
 }
 

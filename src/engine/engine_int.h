@@ -15,6 +15,7 @@
 #include "engine/queue.h"
 #include "engine/sampler.h"
 #include "engine/schedule.h"
+#include "engine/tier.h"
 #include "model/model.h"
 
 enum session_state { SESSION_FREE, SESSION_IDLE, SESSION_WAITING, SESSION_RUNNING };
@@ -56,6 +57,7 @@ struct iso_engine {
     struct model *model;
     struct kv_pages pages;
     struct prefix prefix;
+    struct tier tier;
     struct iso_cache_info cache;
     struct sampler sampler;
     struct queue queue;

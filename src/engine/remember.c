@@ -3,12 +3,15 @@
 
 #include "base/check.h"
 
+enum { CALL_READS_MAX = 8 << 20 };
+
 uint32_t engine_take_page(struct iso_engine *e)
 {
     if (e->pages.n_free == 0) {
         uint32_t victim = prefix_victim(&e->prefix);
         if (victim == KV_PAGE_NONE)
             return KV_PAGE_NONE;
+        tier_save(e, victim);
         prefix_remove(&e->prefix, victim);
         e->cache.n_evicted++;
     }
@@ -69,47 +72,109 @@ static void take_over(struct iso_session *s, uint32_t last, uint32_t n)
     prefix_touch(&e->prefix, s->pages[n_pages - 1]);
 }
 
-void session_recall(struct iso_session *s)
-{
-    struct iso_engine *e = s->engine;
-    struct prefix_space space = space_of(s);
-    bool reads = s->n_tokens == s->border;
-    s->recall = false;
-    if (s->is_private || (s->request.want_logits_prompt && reads))
-        return;
-    uint32_t last, n = prefix_match(&e->prefix, &space, s->tokens, s->n_tokens - 1, &last);
-    if (n > s->n_kv) {
-        e->cache.n_hits++;
-        e->cache.n_positions_recalled += n - s->n_kv;
-        take_over(s, last, n);
-    } else if (s->n_kv == 0) {
-        e->cache.n_misses++;
-    }
-}
-
 /* The page before number i of a session, whose first i pages are in the tree. */
 static uint32_t parent_of(const struct iso_session *s, uint32_t i)
 {
     return i ? s->pages[i - 1] : PREFIX_ROOT;
 }
 
-void session_remember(struct iso_session *s)
+/* Page i of the session, whose first i pages are in the tree, joins them. The page that the tree
+ * keeps is the session's from then on: computed twice, the bits are the same. */
+static bool join(struct iso_session *s, uint32_t i)
 {
     struct iso_engine *e = s->engine;
     struct prefix_space space = space_of(s);
-    for (; !s->is_private && (s->n_shared + 1) * KV_PAGE <= s->n_kv; s->n_shared++) {
-        uint32_t i = s->n_shared, page = s->pages[i];
-        uint32_t kept = prefix_insert(&e->prefix, &space, parent_of(s, i),
-                                      s->tokens + (size_t)i * KV_PAGE, KV_PAGE, page);
-        if (kept == KV_PAGE_NONE)
-            return;
-        if (kept == page)
-            continue;
-        kv_pages_share(&e->pages, kept); /* computed twice: the bits are the same */
-        kv_pages_drop(&e->pages, page);
-        s->pages[i] = kept;
-        s->bases[i] = kv_pages_base(&e->pages, kept);
+    uint32_t page = s->pages[i];
+    uint32_t kept = prefix_insert(&e->prefix, &space, parent_of(s, i),
+                                  s->tokens + (size_t)i * KV_PAGE, KV_PAGE, page);
+    if (kept == KV_PAGE_NONE)
+        return false;
+    if (kept == page) {
+        tier_joined(e, page);
+        return true;
     }
+    kv_pages_share(&e->pages, kept);
+    kv_pages_drop(&e->pages, page);
+    s->pages[i] = kept;
+    s->bases[i] = kv_pages_base(&e->pages, kept);
+    return true;
+}
+
+/* One more whole page from the disk, after those of the tree. */
+static bool restore_page(struct iso_session *s)
+{
+    struct iso_engine *e = s->engine;
+    struct prefix_space space = space_of(s);
+    uint8_t key[SHA256_BYTES];
+    uint32_t i = s->n_kv / KV_PAGE, n_end = (i + 1) * KV_PAGE;
+    if (s->n_shared != i || n_end >= s->n_tokens)
+        return false;
+    tier_key(e, &space, parent_of(s, i), s->tokens + (size_t)i * KV_PAGE, key);
+    uint32_t page = disk_has(e->tier.disk, key) ? engine_take_page(e) : KV_PAGE_NONE;
+    if (page == KV_PAGE_NONE)
+        return false;
+    if (!tier_restore(e, key, page)) {
+        kv_pages_drop(&e->pages, page);
+        return false;
+    }
+    if (i < s->n_pages) /* some of its positions came from the tree */
+        kv_pages_drop(&e->pages, s->pages[i]);
+    s->pages[i] = page;
+    s->bases[i] = kv_pages_base(&e->pages, page);
+    s->n_pages = i + 1;
+    e->cache.n_positions_restored += n_end - s->n_kv;
+    s->n_kv = n_end;
+    if (join(s, i))
+        s->n_shared = i + 1;
+    return true;
+}
+
+static void recall_from_tree(struct iso_session *s)
+{
+    struct iso_engine *e = s->engine;
+    struct prefix_space space = space_of(s);
+    uint32_t last, n = prefix_match(&e->prefix, &space, s->tokens, s->n_tokens - 1, &last);
+    if (n <= s->n_kv)
+        return;
+    e->cache.n_positions_recalled += n - s->n_kv;
+    take_over(s, last, n);
+}
+
+/* Beginnings of timelines stay on the disk longer than their ends. */
+static void use_files(struct iso_session *s)
+{
+    for (uint32_t i = s->n_shared; i-- > 0;)
+        disk_use(s->engine->tier.disk, s->engine->tier.keys[s->pages[i]]);
+}
+
+bool session_recall(struct iso_session *s)
+{
+    struct iso_engine *e = s->engine;
+    bool reads = s->n_tokens == s->border;
+    uint32_t n_kv = s->n_kv;
+    if (s->is_private || (s->request.want_logits_prompt && reads)) {
+        s->recall = false;
+        return true;
+    }
+    recall_from_tree(s);
+    size_t n_read = 0, n_bytes = model_info(e->model)->kv_file_bytes;
+    while (e->tier.disk && restore_page(s))
+        if ((n_read += n_bytes) >= CALL_READS_MAX)
+            return false;
+    if (n_read > 0) {
+        use_files(s);
+        recall_from_tree(s); /* part of a page may have been remembered after the last whole one */
+    }
+    s->recall = false;
+    e->cache.n_hits += s->n_kv > n_kv;
+    e->cache.n_misses += s->n_kv == 0;
+    return true;
+}
+
+void session_remember(struct iso_session *s)
+{
+    while (!s->is_private && (s->n_shared + 1) * KV_PAGE <= s->n_kv && join(s, s->n_shared))
+        s->n_shared++;
 }
 
 void session_drop_pages(struct iso_session *s, uint32_t n_pages)

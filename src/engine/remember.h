@@ -16,9 +16,10 @@ uint32_t engine_own_page(struct iso_engine *e, uint32_t page);
 
 /* session_enter - a request begins: whose pages these are, and whether they may be remembered. */
 void session_enter(struct iso_session *s);
-/* session_recall - takes over remembered pages that reach further than the session's own. The last
- * token's position is never among them: it is computed for its logits. */
-void session_recall(struct iso_session *s);
+/* session_recall - takes over remembered pages that reach further than the session's own, from the
+ * tree, then from the disk. The last token's position is never among them: it is computed for its
+ * logits. False: there is more on the disk than others should wait for; call again after them. */
+bool session_recall(struct iso_session *s);
 /* session_remember - the session's full pages join the tree. After each pass. */
 void session_remember(struct iso_session *s);
 /* session_drop_pages - keeps the first n pages; the others stay in the tree. */

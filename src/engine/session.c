@@ -243,7 +243,8 @@ struct schedule_need session_need(struct iso_session *s)
         s->far = true;
     }
     if (s->recall) {
-        session_recall(s);
+        if (!session_recall(s))
+            return (struct schedule_need){.priority = s->request.priority, .tenant = s->place};
         s->read_from = s->n_kv;
     }
     if (s->far && s->n_told < border)

@@ -25,6 +25,8 @@ static void fill_info(const struct hparams *h, const struct weights *w, struct m
     };
     struct kv_shape shape = {h->n_kv_heads, h->head_size};
     info->kv_page_bytes = h->n_layers * kv_layer_bytes(shape);
+    info->kv_file_bytes =
+        (size_t)h->n_layers * KV_PAGE * h->n_kv_heads * (4 * (size_t)h->head_size + 12);
     info->window_max = h->window;
     for (uint32_t i = 0; i < h->n_layers; i++)
         if (!h->windowed[i])
@@ -241,4 +243,18 @@ size_t model_cache_bytes(const struct model *m, uint32_t n_positions)
         n_bytes += n * (m->kv_layer_bytes / KV_PAGE);
     }
     return n_bytes;
+}
+
+void model_kv_export(const struct model *m, const void *page, uint8_t *out)
+{
+    struct kv_shape shape = {m->h.n_kv_heads, m->h.head_size};
+    for (uint32_t i = 0; i < m->h.n_layers; i++)
+        out += kv_export((const uint8_t *)page + i * m->kv_layer_bytes, shape, KV_PAGE, out);
+}
+
+void model_kv_import(const struct model *m, void *page, const uint8_t *in)
+{
+    struct kv_shape shape = {m->h.n_kv_heads, m->h.head_size};
+    for (uint32_t i = 0; i < m->h.n_layers; i++)
+        in += kv_import((uint8_t *)page + i * m->kv_layer_bytes, shape, KV_PAGE, in);
 }

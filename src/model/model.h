@@ -28,6 +28,7 @@ struct model_info {
     uint32_t n_vocab, n_ctx_train, n_ctx, n_layers, n_embd, n_heads, n_kv_heads, head_size;
     uint64_t n_params;
     size_t kv_page_bytes; /* one page: KV_PAGE positions of every layer */
+    size_t kv_file_bytes; /* the same in canonical bytes (model_kv_export) */
     size_t weight_bytes;  /* on the device, or read where they lie */
     size_t raw_bytes;     /* of these, what limits.packed_bytes_max left in the file */
     uint32_t window_max;  /* largest sliding window; 0 if a layer attends to everything */
@@ -83,6 +84,11 @@ size_t model_products(const struct model *m, struct model_product *out, size_t n
 /* model_cache_bytes - what a row reads of its cache when it sees n_positions, windows regarded. */
 size_t model_cache_bytes(const struct model *m, uint32_t n_positions);
 void model_forward(struct model *m, const struct batch *b);
+
+/* model_kv_export - a full page's canonical bytes (kv_export), layer after layer: kv_file_bytes of
+ * them. model_kv_import makes a page of them that cannot be told from one that was computed. */
+void model_kv_export(const struct model *m, const void *page, uint8_t *out);
+void model_kv_import(const struct model *m, void *page, const uint8_t *in);
 
 /* model_plan - what a model would need, from metadata and tensor table alone. */
 enum err model_plan(const struct table *t, struct model_limits limits, struct model_info *info,

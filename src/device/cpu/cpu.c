@@ -506,3 +506,38 @@ size_t kv_export(const void *layer_part, struct kv_shape s, uint32_t n, uint8_t 
     }
     return (size_t)(out - start);
 }
+
+static const uint8_t *get_i16(const uint8_t *in, uint8_t *at)
+{
+    int16_t x = (int16_t)(in[0] | in[1] << 8);
+    memcpy(at, &x, sizeof x);
+    return in + 2;
+}
+
+static const uint8_t *get_f32(const uint8_t *in, float *x)
+{
+    uint32_t bits = 0;
+    for (int i = 0; i < 4; i++)
+        bits |= (uint32_t)*in++ << 8 * i;
+    *x = num_from_bits(bits);
+    return in;
+}
+
+size_t kv_import(void *layer_part, struct kv_shape s, uint32_t n, const uint8_t *in)
+{
+    const uint8_t *start = in;
+    uint32_t e = s.head_size;
+    for (uint32_t g = 0; g < s.n_kv_heads; g++) {
+        uint8_t *part = (uint8_t *)layer_part + g * kv_head_bytes(e);
+        float *scales = kv_scales(part, e);
+        for (uint32_t i = 0; i < n; i++) {
+            for (uint32_t d = 0; d < e; d++)
+                in = get_i16(in, part + kv_key_at(e, i, d));
+            for (uint32_t d = 0; d < e; d++)
+                in = get_i16(in, part + kv_value_at(e, i, d));
+            for (int k = 0; k < 3; k++)
+                in = get_f32(in, &scales[k * KV_PAGE + i]);
+        }
+    }
+    return (size_t)(in - start);
+}
