@@ -100,6 +100,8 @@ static void activations_draw(enum drawing how, float *x, uint32_t n_rows, uint32
         }
 }
 
+enum { TOKENS_MAX = 525 };
+
 struct product {
     enum dtype type;
     enum drawing how;
@@ -117,7 +119,7 @@ static void product_run(const struct cpu_isa *isa, const struct product *p, cons
     struct acts a = {act_kind_of(p->type), p->n_tokens, p->n_cols, NULL};
     a.data = mem_pages(isa->acts_bytes(a.kind, p->n_tokens, p->n_cols));
     memset(a.data, 0xff, isa->acts_bytes(a.kind, p->n_tokens, p->n_cols));
-    uint8_t bad[64] = {0};
+    uint8_t bad[TOKENS_MAX] = {0};
     for (uint32_t r = 0; r < p->n_rows; r += isa->row_step)
         isa->matrix_pack(p->type, p->n_rows, p->n_cols, rows, r,
                          r + isa->row_step < p->n_rows ? r + isa->row_step : p->n_rows, packed);
@@ -192,11 +194,23 @@ static void wide_products_equal(const struct cpu_isa *scalar, const struct cpu_i
     }
 }
 
+/* Many rows and tokens at once: several panels share a pass, and tokens take more than one. */
+static void large_products_equal(const struct cpu_isa *scalar, const struct cpu_isa *isa)
+{
+    for (size_t k = 0; k < COUNT_OF(types); k++) {
+        struct product many = {types[k], EXTREME, 100, 512, k % 4 ? 41 : TOKENS_MAX, k % 2};
+        struct product deep = {types[k], TAME, 100, 2304 + 256 * (uint32_t)(k % 3), 15, k % 2};
+        product_check(scalar, isa, &many, k);
+        product_check(scalar, isa, &deep, k);
+    }
+}
+
 static void test_products(void **state)
 {
     (void)state;
     for_each_isa(products_equal);
     for_each_isa(wide_products_equal);
+    for_each_isa(large_products_equal);
 }
 
 /* A row that holds a value beyond R6 multiplies as zeros and marks itself alone. */

@@ -67,6 +67,14 @@ static inline VI weights_3(const uint8_t *p, int j)
     return vi_add8(or_bits(vi_load(p), 2 - j, 4, weights_2(p + V, j)), vi_set1_8(28));
 }
 
+/* Bytes of w times the scale of their lane, modulo 256. */
+static inline VI products(VI w, VI sc)
+{
+    const VI low = vi_set1(0xff00ff), twice = vi_or(vi_and(sc, vi_set1(0xffff)), vi_sll(sc, 16));
+    VI even = vi_and(vi_mul16(vi_and(w, low), twice), low);
+    return vi_or(even, vi_sll(vi_and(vi_mul16(vi_and(vi_srl(w, 8), low), twice), low), 8));
+}
+
 static inline VI weights_8(const uint8_t *p, int j)
 {
     return vi_load(p + j * V);
@@ -163,12 +171,21 @@ static inline void q3_k_scales(const uint8_t *p, VI sc[16])
     for (int g = 0; g < 16; g++)
         sc[g] = vi_sub(sc[g], vi_set1(32));
 }
-#define q3_k_HEAD    (3 * V)
-#define q3_k_BODY    THREES
-#define q3_k_GROUP   16
-#define q3_k_START   A256_START16
-#define q3_k_weights weights_3
-#define q3_k_PLANE   (2 * LANES)
+/* -124 <= -(code - 4) * scale + 128 - 128 <= 128: negated, the product fits a byte after the bias.
+ */
+static inline VI q3_k_product(VI w, VI sc)
+{
+    VI p = products(vi_add8(w, vi_set1_8(-32)), sc);
+    return vi_add8(vi_xor(p, vi_set1_8(-1)), vi_set1_8(-127));
+}
+#define q3_k_PRODUCTS 1
+#define q3_k_NEGATIVE 1
+#define q3_k_HEAD     (3 * V)
+#define q3_k_BODY     THREES
+#define q3_k_GROUP    16
+#define q3_k_START    A256_START16
+#define q3_k_weights  weights_3
+#define q3_k_PLANE    (2 * LANES)
 
 /* Q2_K. Head: d, dmin halves; four words per row, bytes of word i: groups 4i, 4i+2, 4i+1, 4i+3,
  * scales in the low four bits, minima above. */
@@ -191,14 +208,16 @@ static inline void q2_k_minima(const uint8_t *p, VI pair[8])
         pair[2 * i + 1] = vi_and(vi_srl(word, 12), m);
     }
 }
-#define q2_k_HEAD    (5 * V)
-#define q2_k_BODY    TWOS
-#define q2_k_START   NO_START
-#define q2_k_GROUP   16
-#define q2_k_MINIMA  8
-#define q2_k_weights weights_2
-#define q2_k_d       head45_d
-#define q2_k_dmin    head45_dmin
+#define q2_k_PRODUCTS 1
+#define q2_k_product  products
+#define q2_k_HEAD     (5 * V)
+#define q2_k_BODY     TWOS
+#define q2_k_START    NO_START
+#define q2_k_GROUP    16
+#define q2_k_MINIMA   8
+#define q2_k_weights  weights_2
+#define q2_k_d        head45_d
+#define q2_k_dmin     head45_dmin
 
 /* Q8_K. Head: d [LANES] binary32. */
 #define q8_k_HEAD    V

@@ -43,6 +43,10 @@ static void store_panel(const struct matmul_args *m, const VF *sums, uint32_t n,
     }
 }
 
+#ifdef WIDE
+#include "device/cpu/panel/wide_matmul.h"
+#endif
+
 void ISA_NAME(matmul)(const struct matmul_args *m, uint32_t row0, uint32_t row1)
 {
     const struct tile_table *kernels = ISA_NAME(tile_table)(m->w->dtype);
@@ -50,7 +54,7 @@ void ISA_NAME(matmul)(const struct matmul_args *m, uint32_t row0, uint32_t row1)
         ISA_NAME(matmul_plain)(m, row0, row1);
         return;
     }
-    VF out[STACK_DEPTH * 2 * TILE_SMALL_MAX];
+    VF out[TILE_SMALL_MAX * STACK_DEPTH];
     struct segments segments;
     ISA_NAME(segments_init)(&segments, (m->w->n_cols + 255) / 256);
     size_t panel_bytes = ISA_NAME(matrix_bytes)(m->w->dtype, LANES, m->w->n_cols);
@@ -58,23 +62,20 @@ void ISA_NAME(matmul)(const struct matmul_args *m, uint32_t row0, uint32_t row1)
     struct tile tile = {.segments = &segments, .n_cols = m->w->n_cols, .out = out};
     uint32_t n_tokens = m->a->n_rows, n_step;
     for (uint32_t n = row0; n < row1; n += n_step) {
-        bool two = n_tokens > TILE_SMALL_MAX && kernels->two && n + LANES < row1;
-        n_step = two ? 2 * LANES : LANES;
-        tile.w[0] = (const uint8_t *)m->w->data + n / LANES * panel_bytes;
-        tile.w[1] = tile.w[0] + panel_bytes;
-        for (uint32_t t = 0, width; t < n_tokens; t += width) {
-            width = tile_width(n_tokens, t);
-            uint32_t n_real = n_tokens - t < width ? n_tokens - t : width;
-            tile.x = (const uint8_t *)m->a->data + t * token_bytes;
-            bool pairs = two && width == TILE_WIDE;
-            for (uint32_t p = 0; p < n_step; p += LANES) {
-                if (pairs && p == 0) {
-                    kernels->two(&tile);
-                } else if (!pairs) {
-                    tile.w[0] = (const uint8_t *)m->w->data + (n + p) / LANES * panel_bytes;
-                    kernels->one[width](&tile);
-                }
-                store_panel(m, pairs && p ? out + width : out, n + p, row1, t, n_real);
+        uint32_t done = 0; /* tokens */
+        n_step = LANES;
+#ifdef WIDE
+        if (n_tokens > TILE_SMALL_MAX && n + LANES < row1)
+            n_step = wide_matmul(m, &segments, n, row1, &done);
+#endif
+        for (uint32_t p = 0; p < n_step; p += LANES) {
+            tile.w = (const uint8_t *)m->w->data + (n + p) / LANES * panel_bytes;
+            for (uint32_t t = done, width; t < n_tokens; t += width) {
+                width = tile_width(n_tokens, t);
+                uint32_t n_real = n_tokens - t < width ? n_tokens - t : width;
+                tile.x = (const uint8_t *)m->a->data + t * token_bytes;
+                kernels->by_tokens[width](&tile);
+                store_panel(m, out, n + p, row1, t, n_real);
             }
         }
     }

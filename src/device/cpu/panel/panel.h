@@ -49,20 +49,19 @@ struct segments {
 };
 enum { STACK_DEPTH = 4 };
 
-/* One call of a kernel: one or two panels times a tile of activations. */
+/* One call of a kernel: a panel times a tile of activations. */
 struct tile {
-    const uint8_t *w[2];
+    const uint8_t *w;
     const void *x;
     const struct segments *segments;
     uint32_t n_cols;
-    VF *out; /* [STACK_DEPTH][panels][tokens] of scratch; the sums are left in the first level */
+    VF *out; /* [STACK_DEPTH][tokens] of scratch; the sums are left in the first level */
 };
 typedef void tile_fn(const struct tile *t);
 
-/* Kernels of a format by tokens (NULL where there is none), and the one for two panels. */
+/* Kernels of a format by tokens; NULL where there is none. */
 struct tile_table {
-    tile_fn *one[TILE_SMALL_MAX + 1];
-    tile_fn *two; /* TILE_WIDE tokens */
+    tile_fn *by_tokens[TILE_SMALL_MAX + 1];
 };
 
 void ISA_NAME(segments_init)(struct segments *s, uint32_t n_blocks);

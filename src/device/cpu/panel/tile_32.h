@@ -1,18 +1,12 @@
-/* tile_32.h - PANELS x TOKENS of a product in a format with a scale per 32, included for each.
+/* tile_32.h - one panel times TOKENS, a product in a format with a scale per 32, included for each.
  *
  * Per group of 32: integer dot products, one conversion, the float step. A block of 256 columns
  * keeps its sums in registers. */
 #include "device/cpu/panel/tile_begin.h"
 
-#define LOAD_SUM(t)                                                                                \
-    VF fa##t = f[t];                                                                               \
-    SECOND(VF fb##t = f[TOKENS + t];)
-#define STORE_SUM(t)                                                                               \
-    f[t] = fa##t;                                                                                  \
-    SECOND(f[TOKENS + t] = fb##t;)
-#define START(t)                                                                                   \
-    VI a##t = START_AT == NO_START ? vi_zero() : vi_set1(start[t]);                                \
-    SECOND(VI b##t = a##t;)
+#define LOAD_SUM(t)  VF f##t = f[t];
+#define STORE_SUM(t) f[t] = f##t;
+#define START(t)     VI a##t = START_AT == NO_START ? vi_zero() : vi_set1(start[t]);
 #if F(MINIMA)
 #define PLUS_MINIMUM(t, term, m) term = vf_add(term, vf_mul(vf_set1(sum[t]), m));
 #else
@@ -21,18 +15,14 @@
 #define FINISH(t)                                                                                  \
     {                                                                                              \
         const VF dx = vf_set1(d_x[t]);                                                             \
-        VF term = vf_mul(vi_to_f(a##t), da);                                                       \
-        PLUS_MINIMUM(t, term, ma)                                                                  \
-        fa##t = vf_add(fa##t, vf_mul(term, dx));                                                   \
-        SECOND(term = vf_mul(vi_to_f(b##t), db);                                                   \
-               PLUS_MINIMUM(t, term, mb)                                                           \
-               fb##t = vf_add(fb##t, vf_mul(term, dx));)                                           \
+        VF term = vf_mul(vi_to_f(a##t), d);                                                        \
+        PLUS_MINIMUM(t, term, m)                                                                   \
+        f##t = vf_add(f##t, vf_mul(term, dx));                                                     \
     }
 
 static void TILE_NAME(const struct tile *t)
 {
-    const uint8_t *wa = t->w[0];
-    SECOND(const uint8_t *wb = t->w[1];)
+    const uint8_t *w = t->w;
 #if F(TABLE)
     const VI levels = vi_xor(vi_table(F(LEVELS)), vi_set1_8(WEIGHT_FLIP));
 #endif
@@ -44,25 +34,22 @@ static void TILE_NAME(const struct tile *t)
         for (; block < t->segments->at[s].end; block++) {
             uint32_t n_groups = t->n_cols / 32 - 8 * block;
             n_groups = n_groups < 8 ? n_groups : 8;
-            const uint8_t *pa = wa + n_groups * F(HEAD);
-            SECOND(const uint8_t *pb = wb + n_groups * F(HEAD);)
+            const uint8_t *p = w + n_groups * F(HEAD);
             const int32_t *q = x, *start = x + (START_AT == NO_START ? 0 : START_AT) * TOKENS;
             const float *d_x = (const float *)x + A32_D * TOKENS;
 #if F(MINIMA)
             const float *sum = (const float *)x + A32_SUM * TOKENS;
 #endif
             for (uint32_t i = 0; i < 8 * F(HEAD); i += 64)
-                FETCH(wa + i);
+                FETCH(w + i);
             EACH(LOAD_SUM)
 #pragma GCC unroll 1
             for (uint32_t g = 0; g < n_groups; g++) {
                 EACH(START)
-                STEP(0) STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7)
-                const VF da = F(d)(wa, g);
-                SECOND(const VF db = F(d)(wb, g);)
+                STEP(0)
+                STEP(1) STEP(2) STEP(3) STEP(4) STEP(5) STEP(6) STEP(7) const VF d = F(d)(w, g);
 #if F(MINIMA)
-                const VF ma = F(m)(wa, g);
-                SECOND(const VF mb = F(m)(wb, g);)
+                const VF m = F(m)(w, g);
                 EACH(FINISH)
                 sum += TOKENS;
 #else
@@ -71,15 +58,13 @@ static void TILE_NAME(const struct tile *t)
                 start += TOKENS;
                 d_x += TOKENS;
                 q += 8 * TOKENS;
-                pa += F(BODY);
-                SECOND(pb += F(BODY);)
+                p += F(BODY);
             }
             EACH(STORE_SUM)
-            wa = pa;
-            SECOND(wb = pb;)
+            w = p;
             x += A32_WORDS * TOKENS;
         }
-        f += STACK_ROW;
+        f += TOKENS;
         MERGE(f, t->segments->at[s].n_merges)
     }
 }

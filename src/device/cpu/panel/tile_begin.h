@@ -1,21 +1,12 @@
-/* tile_begin.h - what the tile loops share: included by each of them for FORMAT, TOKENS, PANELS.
- *
- * Accumulators are a0, a1... for the first panel and b0, b1... for the second. */
+/* tile_begin.h - what the tile loops share: included by each of them for FORMAT and TOKENS. */
 #include "device/cpu/panel/each.h"
 
 #define F(name)   JOIN(JOIN(FORMAT, _), name)
-#define TILE_NAME JOIN(F(tile_), JOIN(PANELS, JOIN(x, TOKENS)))
+#define TILE_NAME JOIN(F(tile_), TOKENS)
 #define EACH(M)   JOIN(EACH_, TOKENS)(M)
-#if PANELS == 2
-#define SECOND(...) __VA_ARGS__
-#else
-#define SECOND(...)
-#endif
 
 /* Weights come from memory once where tokens are few; ahead by what covers its latency. */
-#define FETCH(p)                                                                                   \
-    if (PANELS == 1)                                                                               \
-    prefetch((p) + PREFETCH_AHEAD)
+#define FETCH(p) prefetch((p) + PREFETCH_AHEAD)
 
 /* Integers that are not biased start at zero. */
 #if F(FLIPPED) && !WEIGHT_FLIP
@@ -38,27 +29,24 @@
 #define DOT(t)                                                                                     \
     {                                                                                              \
         const VI x_ = vi_set1(q_[t]);                                                              \
-        a##t = DOT_FN(a##t, ua, x_);                                                               \
-        SECOND(b##t = DOT_FN(b##t, ub, x_);)                                                       \
+        a##t = DOT_FN(a##t, u, x_);                                                                \
     }
 #define STEP(j)                                                                                    \
     {                                                                                              \
-        const VI ua = WEIGHTS(pa, j);                                                              \
-        SECOND(const VI ub = WEIGHTS(pb, j);)                                                      \
+        const VI u = WEIGHTS(p, j);                                                                \
         const int32_t *q_ = q + (j)*TOKENS;                                                        \
         if ((j)*VEC_BYTES < F(BODY))                                                               \
-            FETCH(pa + (j)*VEC_BYTES);                                                             \
+            FETCH(p + (j)*VEC_BYTES);                                                              \
         EACH(DOT)                                                                                  \
     }
 
 /* A new sum on the stack; and, after a segment, the merges of the tree. */
-#define STACK_ROW (PANELS * TOKENS)
 #define PUSH(f)                                                                                    \
-    for (int i = 0; i < STACK_ROW; i++)                                                            \
+    for (int i = 0; i < TOKENS; i++)                                                               \
         (f)[i] = vf_zero();
 #define MERGE(f, n)                                                                                \
     for (uint32_t m = 0; m < (n); m++) {                                                           \
-        (f) -= STACK_ROW;                                                                          \
-        for (int i = 0; i < STACK_ROW; i++)                                                        \
-            (f)[i - STACK_ROW] = vf_add((f)[i - STACK_ROW], (f)[i]);                               \
+        (f) -= TOKENS;                                                                             \
+        for (int i = 0; i < TOKENS; i++)                                                           \
+            (f)[i - TOKENS] = vf_add((f)[i - TOKENS], (f)[i]);                                     \
     }

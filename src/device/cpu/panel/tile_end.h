@@ -2,15 +2,12 @@
 #undef F
 #undef TILE_NAME
 #undef EACH
-#undef SECOND
 #undef FETCH
 #undef START_AT
 #undef DOT_FN
 #undef WEIGHTS
 #undef DOT
 #undef STEP
-#undef STACK_ROW
 #undef PUSH
 #undef MERGE
 #undef TOKENS
-#undef PANELS

@@ -31,6 +31,7 @@
 #define vi_sub(a, b)        _mm256_sub_epi32(a, b)
 #define vi_add8(a, b)       _mm256_add_epi8(a, b)
 #define vi_mul(a, b)        _mm256_mullo_epi32(a, b)
+#define vi_mul16(a, b)      _mm256_mullo_epi16(a, b)
 #define vi_and(a, b)        _mm256_and_si256(a, b)
 #define vi_or(a, b)         _mm256_or_si256(a, b)
 #define vi_xor(a, b)        _mm256_xor_si256(a, b)

@@ -21,6 +21,9 @@
         0, 1, 2, 3, 4, 6, 6, 8, 8, 12, 12, 12, 12                                                  \
     }
 
+/* Many tokens: weights are opened first (wide.h). */
+#define WIDE
+
 #define vi_load(p)          _mm512_loadu_si512(p)
 #define vi_store(p, a)      _mm512_storeu_si512(p, a)
 #define vi_zero()           _mm512_setzero_si512()
@@ -29,6 +32,7 @@
 #define vi_add(a, b)        _mm512_add_epi32(a, b)
 #define vi_add8(a, b)       _mm512_add_epi8(a, b)
 #define vi_mul(a, b)        _mm512_mullo_epi32(a, b)
+#define vi_mul16(a, b)      _mm512_mullo_epi16(a, b)
 #define vi_and(a, b)        _mm512_and_si512(a, b)
 #define vi_or(a, b)         _mm512_or_si512(a, b)
 #define vi_xor(a, b)        _mm512_xor_si512(a, b)
@@ -172,6 +176,8 @@ static inline void vi_store_sums(int32_t *p, __m512i a, __m512i b, __m512i c, __
         M(2, 1, EACH_2) M(1, 1, EACH_1)
 
 #define prefetch(p)    _mm_prefetch((const char *)(p), _MM_HINT_T0)
+#define prefetch_far(p) _mm_prefetch((const char *)(p), _MM_HINT_T1)
+#define prefetch_write(p) __builtin_prefetch(p, 1)
 #define PREFETCH_AHEAD 6144
 
 #endif
