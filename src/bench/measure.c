@@ -150,6 +150,7 @@ static enum err submit(struct bench *b, struct iso_session *s, uint32_t n_tokens
     r.n_tokens = n_tokens;
     r.n_answer_max = n_answer;
     r.sampling.temperature = 0;
+    r.no_cache = true;
     return (enum err)iso_session_submit(s, &r, (struct iso_note *)note);
 }
 

@@ -67,6 +67,15 @@ struct bench_summary {
     double roof_tokens_per_second, roof_share, roof_gops, roof_gb_per_s;
     size_t n_dropped; /* the others */
 };
+/* A test beside a baseline that ran in turns with it. */
+struct bench_versus {
+    struct bench_spread tokens_per_second; /* the baseline's */
+    double ratio;                          /* of the medians: ours by theirs */
+    double pair_min, pair_max;             /* of the ratios of each turn */
+};
+/* n >= 1, at most BENCH_REPEATS_MAX; every rate above 0. */
+struct bench_versus bench_versus_of(const double *ours, const double *theirs, size_t n);
+
 /* bench_summarize - s has a sample. ERR_MEMORY if its steps were not kept. */
 enum err bench_summarize(const struct bench_series *s, struct bench_summary *out,
                          struct err_note *note);

@@ -1,6 +1,7 @@
 /* summary.c - a test's repetitions as the few numbers that are told. */
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "bench/measure.h"
 #include "bench/stats.h"
@@ -50,16 +51,35 @@ static void summarize_roof(const struct bench_series *s, struct bench_summary *o
     out->roof_gops = median_of(compute, n);
 }
 
+static struct bench_spread spread_of(double *x, size_t n)
+{
+    stats_sort(x, n);
+    return (struct bench_spread){x[0], stats_median(x, n), x[n - 1]};
+}
+
+struct bench_versus bench_versus_of(const double *ours, const double *theirs, size_t n)
+{
+    double x[BENCH_REPEATS_MAX], y[BENCH_REPEATS_MAX], ratio[BENCH_REPEATS_MAX];
+    CHECK(n > 0 && n <= BENCH_REPEATS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        x[i] = ours[i];
+        y[i] = theirs[i];
+        ratio[i] = ours[i] / theirs[i];
+    }
+    struct bench_spread a = spread_of(x, n), b = spread_of(y, n), pairs = spread_of(ratio, n);
+    return (struct bench_versus){b, a.median / b.median, pairs.min, pairs.max};
+}
+
 enum err bench_summarize(const struct bench_series *s, struct bench_summary *out,
                          struct err_note *note)
 {
     double rate[BENCH_REPEATS_MAX];
+    CHECK(s->n_samples > 0);
     size_t n = s->n_samples, n_steps = s->steps.n_bytes / sizeof(double);
     *out = (struct bench_summary){0};
     for (size_t i = 0; i < n; i++)
         rate[i] = s->samples[i].tokens_per_second;
-    stats_sort(rate, n);
-    out->tokens_per_second = (struct bench_spread){rate[0], stats_median(rate, n), rate[n - 1]};
+    out->tokens_per_second = spread_of(rate, n);
     double seconds = (double)s->test.n_tokens * s->test.n_batch / out->tokens_per_second.median;
     out->gops = (s->cost.int8_ops + s->cost.f32_ops) / seconds * 1e-9;
     out->gb_per_s = s->cost.n_bytes / seconds * 1e-9;

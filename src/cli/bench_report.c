@@ -92,7 +92,7 @@ static void versus_cells(const struct bench_row *row, char theirs[32], char rati
     const struct bench_versus *v = &row->versus;
     snprintf(theirs, 32, "-");
     snprintf(ratio, 64, "-");
-    if (v->n_pairs == 0)
+    if (row->n_theirs == 0)
         return;
     rate_text(v->tokens_per_second.median, theirs);
     snprintf(ratio, 64, "%.2f (%.2f to %.2f)", v->ratio, v->pair_min, v->pair_max);
@@ -176,7 +176,7 @@ void bench_report_csv(const struct bench_report *r, FILE *out)
         else
             fputs(",,,", out);
         fprintf(out, ",%zu,%zu,", r->rows[i].series.n_samples, s->n_dropped);
-        if (v->n_pairs)
+        if (r->rows[i].n_theirs)
             fprintf(out, "%.6g,%.4g,%.4g,%.4g\n", v->tokens_per_second.median, v->ratio,
                     v->pair_min, v->pair_max);
         else
@@ -210,9 +210,10 @@ static void set_roof(json_t *o, const struct bench_summary *s)
         json_object_set_new(o, keys[i], s->roof_share > 0 ? json_real(values[i]) : json_null());
 }
 
-static void set_versus(json_t *o, const struct bench_versus *v)
+static void set_versus(json_t *o, const struct bench_row *row)
 {
-    if (v->n_pairs == 0)
+    const struct bench_versus *v = &row->versus;
+    if (row->n_theirs == 0)
         return;
     set_real(o, "baseline_tokens_per_second", v->tokens_per_second.median);
     set_real(o, "baseline_min", v->tokens_per_second.min);
@@ -242,7 +243,7 @@ static json_t *row_json(const struct bench_row *row)
     set_real(o, "gb_per_s", s->gb_per_s);
     set_roof(o, s);
     json_object_set_new(o, "n_dropped", json_integer((json_int_t)s->n_dropped));
-    set_versus(o, &row->versus);
+    set_versus(o, row);
     return o;
 }
 

@@ -8,18 +8,12 @@
 #include "bench/machine.h"
 #include "bench/measure.h"
 
-/* The baseline's side of a test (--against). */
-struct bench_versus {
-    size_t n_pairs; /* 0: the baseline did not run this test */
-    struct bench_spread tokens_per_second;
-    double ratio;              /* of the medians: ours by theirs */
-    double pair_min, pair_max; /* of the ratios of each pair */
-};
-
 struct bench_row {
     struct bench_series series;
     struct bench_summary summary;
-    struct bench_versus versus;
+    double theirs[BENCH_REPEATS_MAX]; /* the baseline's rate in each repetition (--against) */
+    size_t n_theirs;                  /* 0: the baseline does not run this test */
+    struct bench_versus versus;       /* where n_theirs > 0 */
 };
 
 struct bench_report {
@@ -30,7 +24,7 @@ struct bench_report {
     uint64_t n_params, n_bytes_file, n_bytes_weights, n_bytes_resident;
     const char *isa;
     const char *against; /* the baseline's command, or NULL */
-    char baseline[160];  /* what it says of itself, "" if nothing */
+    char baseline[80];   /* what it says of itself, "" if nothing */
     struct bench_row *rows;
     size_t n_rows;
 };

@@ -5,17 +5,19 @@
 #include "base/mem.h"
 #include "base/threads.h"
 #include "cli/args.h"
+#include "cli/bench_peer.h"
 #include "cli/bench_report.h"
+#include "cli/child.h"
 #include "cli/commands.h"
 #include "cli/load.h"
 #include "cli/number_list.h"
 #include "cli/say.h"
 #include "commit.h"
 
-enum { TESTS_MAX = 1024, BATCH_MAX = 1024, THREADS_MAX = 1024 };
+enum { TESTS_MAX = 1024, BATCH_MAX = 1024, THREADS_MAX = 1024, BASELINE_BYTES_MAX = 16 << 20 };
 
 struct bench_command {
-    const char *model, *threads, *prompt, *gen, *batch, *depth;
+    const char *model, *threads, *prompt, *gen, *batch, *depth, *against;
     uint32_t n_repeats, n_chunk;
     bool json, csv, markdown, quiet;
 
@@ -47,6 +49,9 @@ static enum err parse(struct bench_command *c, int argc, char **argv, bool *help
                 "repetitions of each test (default: 5)"),
         OPT_U32(0, "chunk", "N", &c->n_chunk, 1, 1 << 16,
                 "prompt tokens read in one pass (default: 512)"),
+        OPT_TEXT(0, "against", "COMMAND", &c->against,
+                 "run COMMAND after each repetition and compare: llama-bench -o json,\n"
+                 "llama-batched-bench --output-format jsonl, or isobit bench --json"),
         OPT_HEADING("Output"),
         OPT_FLAG(0, "json", &c->json, "one JSON object"),
         OPT_FLAG(0, "csv", &c->csv, "a line for each test"),
@@ -65,7 +70,9 @@ static enum err parse(struct bench_command *c, int argc, char **argv, bool *help
         .n_options = COUNT_OF(options),
         .examples = "isobit bench\n"
                     "isobit bench -m model.gguf --prompt 512,4096 --gen 128 --depth 0,3072\n"
-                    "isobit bench -m model.gguf --prompt 0 --gen 64 --batch 1-16*2",
+                    "isobit bench -m model.gguf --prompt 0 --gen 64 --batch 1-16*2\n"
+                    "isobit bench -m model.gguf -t 2 --against \\\n"
+                    "    \"llama-bench -m model.gguf -t 2 -p 512 -n 128 -r 1 -o json\"",
     };
     struct args args;
     enum err rc = args_parse(&command, argc, argv, &args, note);
@@ -150,18 +157,86 @@ static void tell_engine(struct bench_command *c)
     r->n_bytes_weights = info.n_bytes_weights;
 }
 
+/* ---- the baseline ---- */
+
+static enum err nothing_to_compare(const struct bench_peer *p, const struct bench_test *t,
+                                   struct err_note *note)
+{
+    char ours[BENCH_NAME], theirs[BENCH_NAME], threads[40] = "";
+    if (p->rows[0].test.n_threads)
+        snprintf(threads, sizeof threads, " with %u threads", p->rows[0].test.n_threads);
+    return err_set(note, ERR_NOT_FOUND,
+                   "--against: the baseline ran no test that runs here; its first was %s%s, the "
+                   "first here is %s with %u threads",
+                   bench_test_name(&p->rows[0].test, theirs), threads, bench_test_name(t, ours),
+                   t->n_threads);
+}
+
+/* Adds the baseline's rate to every test that it ran: the same ones each time. */
+static enum err take_baseline(struct bench_command *c, const struct bench_peer *p,
+                              struct bench_row *rows, struct err_note *note)
+{
+    size_t n_found = 0;
+    snprintf(c->report.baseline, sizeof c->report.baseline, "%s", p->name);
+    for (size_t i = 0; i < c->n_tests; i++) {
+        struct bench_row *row = &rows[i];
+        const struct bench_peer_row *theirs = bench_peer_find(p, &row->series.test);
+        bool was_found = row->n_theirs > 0, is_first = row->series.n_samples == 1;
+        char name[BENCH_NAME];
+        if (!is_first && was_found != (theirs != NULL))
+            return err_set(note, ERR_FORMAT, "--against: the baseline ran %s only sometimes",
+                           bench_test_name(&row->series.test, name));
+        if (theirs)
+            row->theirs[row->n_theirs++] = theirs->tokens_per_second;
+        n_found += theirs != NULL;
+    }
+    return n_found ? ERR_OK : nothing_to_compare(p, &rows[0].series.test, note);
+}
+
+static enum err run_baseline(struct bench_command *c, struct bench_row *rows, struct err_note *note)
+{
+    static const char *const drop[] = {"OPENBLAS_", "OMP_", "GOMP_", "KMP_", NULL};
+    struct bench_peer peer = {0};
+    struct buf out;
+    buf_init(&out, BASELINE_BYTES_MAX);
+    enum err rc = child_run(c->against, drop, &out, note);
+    if (!rc)
+        rc = bench_peer_parse(&peer, (struct str){out.n_bytes ? out.bytes : "", out.n_bytes}, note);
+    if (rc)
+        err_wrap(note, rc, "--against");
+    else
+        rc = take_baseline(c, &peer, rows, note);
+    bench_peer_release(&peer);
+    buf_release(&out);
+    return rc;
+}
+
+static void compare(struct bench_row *row)
+{
+    double ours[BENCH_REPEATS_MAX];
+    for (size_t i = 0; i < row->n_theirs; i++)
+        ours[i] = row->series.samples[i].tokens_per_second;
+    if (row->n_theirs)
+        row->versus = bench_versus_of(ours, row->theirs, row->n_theirs);
+}
+
 /* All tests once, then all again: what drifts meets every test alike. */
 static enum err run_rounds(struct bench_command *c, struct bench_row *rows, struct err_note *note)
 {
     enum err rc = ERR_OK;
     size_t n_all = c->report.n_rows * c->n_repeats;
-    for (uint32_t round = 0; !rc && round < c->n_repeats; round++)
+    for (uint32_t round = 0; !rc && round < c->n_repeats; round++) {
         for (size_t i = 0; !rc && i < c->n_tests; i++) {
             rc = bench_repeat(&c->bench, &rows[i].series, note);
             progress_show(&c->progress, ++c->n_done, n_all);
         }
-    for (size_t i = 0; !rc && i < c->n_tests; i++)
+        if (!rc && c->against)
+            rc = run_baseline(c, rows, note);
+    }
+    for (size_t i = 0; !rc && i < c->n_tests; i++) {
         rc = bench_summarize(&rows[i].series, &rows[i].summary, note);
+        compare(&rows[i]);
+    }
     return rc;
 }
 
@@ -206,6 +281,7 @@ static enum err print_report(struct bench_command *c, struct err_note *note)
 {
     struct bench_report *r = &c->report;
     r->commit = ISOBIT_COMMIT;
+    r->against = c->against;
     machine_read(&r->machine);
     r->n_bytes_resident = machine_peak_resident();
     if (c->csv)

@@ -41,6 +41,45 @@ done
 expect 0 "$isobit" bench -m $m "${small[@]}" --markdown
 says out "| gen 3 |" "|---|"
 
+# A baseline that takes turns with us: the environment is cleared, each repetition is a pair.
+cat >"$tmp/llama-bench" <<'END'
+#!/bin/sh
+echo "${OPENBLAS_CORETYPE-none}" >>"$(dirname "$0")/runs"
+echo "it loads" >&2
+echo '[{"build_commit": "abc", "n_threads": 1, "n_prompt": 5, "n_gen": 0, "n_depth": 0, "avg_ts": 10.0,
+   "samples_ts": [9.0, 10.0, 30.0]},
+  {"build_commit": "abc", "n_threads": 1, "n_prompt": 0, "n_gen": 77, "avg_ts": 10.0}]'
+END
+chmod +x "$tmp/llama-bench"
+against=("$isobit" bench -m $m -t 1 --prompt 5 --gen 3 --repeat 3 --against)
+expect 0 env OPENBLAS_CORETYPE=x "${against[@]}" "$tmp/llama-bench -o json" --json
+[ "$(cat "$tmp/runs")" = "$(printf 'none\nnone\nnone')" ] || fail "not three clean runs of the baseline"
+python3 - "$tmp/out" <<'END' || fail "ratios"
+import json, statistics, sys
+all = json.load(open(sys.argv[1]))
+assert all["against"]["baseline"] == "llama.cpp abc" and "-o json" in all["against"]["command"]
+prompt, gen = all["results"]
+near = lambda a, b: abs(a - b) <= 1e-4 * abs(b)
+assert prompt["baseline_tokens_per_second"] == 10
+assert near(prompt["ratio"], statistics.median(prompt["samples"]) / 10)
+assert near(prompt["ratio_min"], min(prompt["samples"]) / 10)
+assert near(prompt["ratio_max"], max(prompt["samples"]) / 10)
+assert "ratio" not in gen
+END
+expect 0 "${against[@]}" "$isobit bench -m $m -t 1 --prompt 5 --gen 3 --repeat 1 --json"
+says out "baseline" "ratio" "(isobit "
+refuses 1 "${against[@]}" "$tmp/nothing-here" -- "--against" "exit status 127" "not found"
+refuses 1 "${against[@]}" "echo tokens: 12" -- 'it printed "tokens: 12'
+refuses 1 "${against[@]}" true -- "it printed nothing"
+refuses 1 "${against[@]}" "echo no such model >&2; exit 4" -- "exit status 4: no such model"
+refuses 1 "${against[@]}" "sh $tmp/llama-bench | sed 's/: 5,/: 6,/'" -- "ran no test that runs here" "prompt 6"
+cat >"$tmp/flaky" <<'END'
+[ -e "$0.again" ] && kind=gen || kind=prompt
+touch "$0.again"
+echo '{"results": [{"kind": "'$kind'", "n_tokens": 5, "samples": [4]}, {"kind": "gen", "n_tokens": 3, "samples": [4]}]}'
+END
+refuses 1 "${against[@]}" "sh $tmp/flaky" -- "ran prompt 5 only sometimes"
+
 refuses 2 "$isobit" bench -m $m --prompt 0 --gen 0 -- "nothing to measure"
 refuses 2 "$isobit" bench -m $m --batch 4-1 -- '--batch is "4-1"'
 refuses 2 "$isobit" bench -m $m --json --csv -- "give one"
