@@ -39,7 +39,7 @@ static enum err parse(struct bench_command *c, int argc, char **argv, bool *help
                  "GGUF file or Hugging Face folder (default: the demo model)"),
         OPT_TEXT('t', "threads", "LIST", &c->threads,
                  "threads that compute (default: all processors)"),
-        OPT_HEADING("What is measured (numbers, lists 1,2,4 and ranges 1-4, 0-1024+256, 1-16*2)"),
+        OPT_HEADING("What is measured (lists 1,2,4 and ranges 1-4, 0-1024+256, 1-16*2)"),
         OPT_TEXT('p', "prompt", "LIST", &c->prompt, "tokens read; 0: none (default: 512)"),
         OPT_TEXT('n', "gen", "LIST", &c->gen, "tokens generated; 0: none (default: 128)"),
         OPT_TEXT('b', "batch", "LIST", &c->batch, "sequences that generate together (default: 1)"),
@@ -50,8 +50,9 @@ static enum err parse(struct bench_command *c, int argc, char **argv, bool *help
         OPT_U32(0, "chunk", "N", &c->n_chunk, 1, 1 << 16,
                 "prompt tokens read in one pass (default: 512)"),
         OPT_TEXT(0, "against", "COMMAND", &c->against,
-                 "run COMMAND after each repetition and compare: llama-bench -o json,\n"
-                 "llama-batched-bench --output-format jsonl, or isobit bench --json"),
+                 "run COMMAND after each repetition and compare: one of\n"
+                 "llama-bench -o json, isobit bench --json,\n"
+                 "llama-batched-bench --output-format jsonl"),
         OPT_HEADING("Output"),
         OPT_FLAG(0, "json", &c->json, "one JSON object"),
         OPT_FLAG(0, "csv", &c->csv, "a line for each test"),
