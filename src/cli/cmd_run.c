@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/constrain.h"
 #include "cli/generate.h"
 #include "cli/say.h"
 #include "text/chat_face.h"
@@ -15,6 +16,7 @@
 struct run {
     struct model_options model;
     struct sample_options sample;
+    struct constrain_options constrain;
     const char *prompt, *file, *system, *template;
     bool raw, json, quiet;
 
@@ -24,6 +26,7 @@ struct run {
     size_t n_bytes;
     struct token_list tokens;
     struct iso_request request;
+    struct constrained constrained;
     struct answer answer;
 };
 
@@ -45,6 +48,7 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
         THREAD_OPTION(r->model),
         CHUNK_OPTION(r->model),
         SAMPLE_OPTIONS(r->sample),
+        CONSTRAIN_OPTIONS(r->constrain),
         OPT_HEADING("Output"),
         OPT_FLAG(0, "json", &r->json, "one JSON object at the end instead of text as it comes"),
         OPT_FLAG('q', "quiet", &r->quiet, "say nothing but errors"),
@@ -62,6 +66,7 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
         .n_options = COUNT_OF(options),
         .examples = "isobit run -p \"What is isobit?\"\n"
                     "isobit run -m model.gguf -p \"Write a haiku.\" --temp 0.7 --seed 1\n"
+                    "isobit run -m model.gguf -p \"Is water wet?\" --choice yes,no\n"
                     "isobit run -m model.gguf --raw -p \"Once upon a time\" -n 100\n"
                     "cat report.txt | isobit run -m model.gguf --system \"Summarise.\" -c 16384",
     };
@@ -72,6 +77,8 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
         args_help(&command, stdout);
     if (!rc && r->raw && (r->system || r->template))
         rc = err_set(note, ERR_USAGE, "--raw goes without --system and --template");
+    if (!rc && r->sample.ignore_eos && constrain_any(&r->constrain))
+        rc = err_set(note, ERR_USAGE, "an answer of a given form ends itself: no --ignore-eos");
     return rc;
 }
 
@@ -161,6 +168,9 @@ static enum err work(struct run *r, struct err_note *note)
         rc = sample_request(&r->sample, r->loaded.tokenizer, &r->request, note);
     if (!rc)
         rc = load_engine(&r->loaded, &r->model, NULL, note);
+    if (!rc)
+        rc = constrain_open(&r->constrained, &r->constrain, r->loaded.tokenizer,
+                            iso_engine_info(r->loaded.engine).n_vocab, &r->request, note);
     if (!rc)
         rc = encode(r, note);
     if (rc)

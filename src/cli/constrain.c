@@ -1,0 +1,137 @@
+/* constrain.c - from options to a matcher over the model's tokens. */
+#include "cli/constrain.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+enum { SOURCE_BYTES_MAX = 4 << 20, CHOICES_MAX = 1000 };
+
+/* ---- grammars ----------------------------------------------------------------------------------
+ */
+
+static enum err choices(const char *text, struct grammar **out, struct err_note *note)
+{
+    struct str items[CHOICES_MAX];
+    size_t n = 0;
+    for (const char *at = text;; at++) {
+        size_t len = strcspn(at, ",");
+        if (n == CHOICES_MAX)
+            return err_set(note, ERR_LIMIT, "--choice has more than %d texts", CHOICES_MAX);
+        items[n++] = (struct str){at, len};
+        at += len;
+        if (!*at)
+            return grammar_from_choices(items, n, NULL, out, note);
+    }
+}
+
+static enum err from_file(const char *path, struct grammar **out, struct err_note *note)
+{
+    char *text;
+    size_t n_bytes;
+    enum err rc = file_read(path, SOURCE_BYTES_MAX, &text, &n_bytes, note);
+    if (rc)
+        return rc;
+    rc = grammar_from_gbnf((struct str){text, n_bytes}, NULL, out, note);
+    mem_free(text);
+    return rc ? err_wrap(note, rc, "%s", path) : ERR_OK;
+}
+
+bool constrain_any(const struct constrain_options *o)
+{
+    return o->grammar || o->regex || o->choice || o->json_object;
+}
+
+enum err constrain_grammar(const struct constrain_options *o, struct grammar **out,
+                           struct err_note *note)
+{
+    int n = !!o->grammar + !!o->regex + !!o->choice + o->json_object;
+    *out = NULL;
+    if (n > 1)
+        return err_set(note, ERR_USAGE,
+                       "of --json-object, --grammar, --regex and "
+                       "--choice, only one "
+                       "can hold");
+    if (o->grammar)
+        return from_file(o->grammar, out, note);
+    if (o->regex)
+        return grammar_from_regex(str_from(o->regex), NULL, out, note);
+    if (o->choice)
+        return choices(o->choice, out, note);
+    return o->json_object ? grammar_from_json(true, NULL, out, note) : ERR_OK;
+}
+
+/* ---- tokens ------------------------------------------------------------------------------------
+ */
+
+/* What each token adds to an answer; all bytes stand in text, ends[i] behind
+ * token i. */
+static enum err spell_tokens(const struct tokenizer *t, struct buf *text, size_t *ends,
+                             struct err_note *note)
+{
+    enum err rc = ERR_OK;
+    for (size_t i = 0; i < tokenizer_n_tokens(t) && !rc; i++) {
+        int32_t id = (int32_t)i;
+        enum token_type type = tokenizer_token_type(t, id);
+        if (type != TOKEN_CONTROL && type != TOKEN_UNKNOWN && type != TOKEN_UNUSED &&
+            !tokenizer_is_eog(t, id))
+            rc = tokenizer_decode(t, &id, 1, DECODE_CONTINUE, text, note);
+        ends[i] = text->n_bytes;
+    }
+    return rc || !text->failed ? rc : err_set(note, ERR_MEMORY, "out of memory for the tokens");
+}
+
+static enum err make_vocab(const struct tokenizer *t, uint32_t n_vocab, struct grammar_vocab **out,
+                           struct err_note *note)
+{
+    size_t n_tokens = tokenizer_n_tokens(t);
+    n_tokens = n_tokens > n_vocab ? n_vocab : n_tokens;
+    size_t *ends = mem_array(tokenizer_n_tokens(t) + 1, sizeof ends[0]);
+    struct str *tokens = mem_array(n_tokens + 1, sizeof tokens[0]);
+    int32_t *stops = mem_array(n_tokens + 1, sizeof stops[0]);
+    uint32_t n_stops = 0;
+    struct buf text;
+    buf_init(&text, 1 << 30);
+    enum err rc = ends && tokens && stops ? spell_tokens(t, &text, ends, note)
+                                          : err_set(note, ERR_MEMORY, "out of memory for tokens");
+    for (size_t i = 0; i < n_tokens && !rc; i++) {
+        size_t begin = i ? ends[i - 1] : 0;
+        tokens[i] = (struct str){text.bytes + begin, ends[i] - begin};
+        if (tokenizer_is_eog(t, (int32_t)i))
+            stops[n_stops++] = (int32_t)i;
+    }
+    if (!rc)
+        rc = grammar_vocab_new(tokens, (uint32_t)n_tokens, n_vocab, stops, n_stops, out, note);
+    buf_release(&text);
+    mem_free(ends);
+    mem_free(tokens);
+    mem_free(stops);
+    return rc;
+}
+
+enum err constrain_open(struct constrained *c, const struct constrain_options *o,
+                        const struct tokenizer *t, uint32_t n_vocab, struct iso_request *request,
+                        struct err_note *note)
+{
+    enum err rc = constrain_grammar(o, &c->grammar, note);
+    if (rc || !c->grammar)
+        return rc;
+    rc = make_vocab(t, n_vocab, &c->vocab, note);
+    if (!rc)
+        rc = matcher_new(c->grammar, c->vocab, &c->matcher, note);
+    if (rc)
+        return rc;
+    c->constraint = matcher_constraint(c->matcher);
+    request->constraint = &c->constraint;
+    return ERR_OK;
+}
+
+void constrain_close(struct constrained *c)
+{
+    matcher_free(c->matcher);
+    grammar_vocab_free(c->vocab);
+    grammar_free(c->grammar);
+    *c = (struct constrained){0};
+}
