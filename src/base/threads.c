@@ -1,7 +1,8 @@
-/* threads.c - the pool: a generation counter starts a job, an atomic counter hands out its tasks.
+/* threads.c - the pool: a generation counter starts a job; each worker has its own run of tasks.
  *
  * A job is published by writing its fields, then incrementing `generation` (release). A worker that
- * sees a new generation joins, takes tasks until none is left, and counts itself out in `n_active`.
+ * sees a new generation takes its own tasks in ascending order, so that it walks through memory in
+ * one direction, then the last ones of whoever has most left, and counts itself out in `n_active`.
  * The caller returns when every worker is out: no field of a job is read after threads_run. */
 #include "base/threads.h"
 
@@ -20,6 +21,8 @@
 enum { SPIN_COUNT = 4000 };
 
 struct worker {
+    _Alignas(
+        64) _Atomic uint64_t tasks; /* begin and, in the upper half, end of what is not taken */
     struct threads *pool;
     pthread_t thread;
     int index;
@@ -27,9 +30,9 @@ struct worker {
 
 struct threads {
     int n_threads;
+    size_t n_bytes_workers;
     struct worker *workers; /* 1..n_threads-1 have a thread */
     _Alignas(64) atomic_uint generation;
-    _Alignas(64) atomic_size_t task_next;
     _Alignas(64) atomic_int n_active;
     size_t n_tasks;
     threads_fn *fn;
@@ -59,13 +62,55 @@ static void pause_briefly(void)
 #endif
 }
 
+static uint64_t tasks_of(uint64_t begin, uint64_t end)
+{
+    return begin | end << 32;
+}
+
+static uint32_t tasks_left(uint64_t tasks)
+{
+    return (uint32_t)(tasks >> 32) - (uint32_t)tasks;
+}
+
+/* The first task of a run, or its last one; false if none is left. */
+static bool take_task(struct worker *w, bool last, size_t *i)
+{
+    uint64_t tasks = atomic_load_explicit(&w->tasks, memory_order_relaxed);
+    while (tasks_left(tasks) > 0) {
+        uint64_t rest = last ? tasks - (1ull << 32) : tasks + 1;
+        *i = last ? (size_t)(rest >> 32) : (size_t)(uint32_t)tasks;
+        if (atomic_compare_exchange_weak_explicit(&w->tasks, &tasks, rest, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return true;
+    }
+    return false;
+}
+
+/* Whoever has most tasks left; NULL if nobody has any. */
+static struct worker *busiest(struct threads *t)
+{
+    struct worker *most = NULL;
+    uint32_t n_most = 0;
+    for (int k = 0; k < t->n_threads; k++) {
+        uint32_t n = tasks_left(atomic_load_explicit(&t->workers[k].tasks, memory_order_relaxed));
+        if (n > n_most) {
+            n_most = n;
+            most = &t->workers[k];
+        }
+    }
+    return most;
+}
+
 static void take_tasks(struct threads *t, int worker)
 {
-    size_t n_tasks = t->n_tasks, i;
     threads_fn *fn = t->fn;
     void *context = t->context;
-    while ((i = atomic_fetch_add_explicit(&t->task_next, 1, memory_order_relaxed)) < n_tasks)
+    size_t i;
+    while (take_task(&t->workers[worker], false, &i))
         fn(context, i, worker);
+    for (struct worker *w; (w = busiest(t)) != NULL;)
+        if (take_task(w, true, &i))
+            fn(context, i, worker);
 }
 
 static void wait_for_job(struct threads *t, unsigned seen)
@@ -101,8 +146,11 @@ static void *worker_main(void *argument)
 
 static void publish(struct threads *t)
 {
-    atomic_store(&t->task_next, 0);
-    atomic_store(&t->n_active, t->n_threads - 1);
+    for (size_t k = 0, n = (size_t)t->n_threads; k < n; k++)
+        atomic_store_explicit(&t->workers[k].tasks,
+                              tasks_of(t->n_tasks * k / n, t->n_tasks * (k + 1) / n),
+                              memory_order_relaxed);
+    atomic_store_explicit(&t->n_active, t->n_threads - 1, memory_order_relaxed);
     atomic_fetch_add(&t->generation, 1);
     if (atomic_load(&t->n_sleeping) > 0) {
         pthread_mutex_lock(&t->mutex);
@@ -117,14 +165,16 @@ struct threads *threads_new(int n_threads)
     struct threads *t = mem_pages(sizeof *t);
     if (!t)
         return NULL;
-    t->workers = mem_array((size_t)n_threads, sizeof t->workers[0]);
+    t->n_bytes_workers = (size_t)n_threads * sizeof t->workers[0];
+    t->workers = mem_pages(t->n_bytes_workers);
     t->n_threads = 1;
     pthread_mutex_init(&t->mutex, NULL);
     pthread_cond_init(&t->wake, NULL);
     bool ok = t->workers != NULL;
     for (int i = 1; ok && i < n_threads; i++) {
         struct worker *w = &t->workers[i];
-        *w = (struct worker){.pool = t, .index = i};
+        w->pool = t;
+        w->index = i;
         ok = pthread_create(&w->thread, NULL, worker_main, w) == 0;
         t->n_threads += ok;
     }
@@ -141,12 +191,14 @@ void threads_free(struct threads *t)
     if (!t)
         return;
     atomic_store(&t->stop, true);
-    publish(t);
+    t->n_tasks = 0;
+    if (t->n_threads > 1)
+        publish(t);
     for (int i = 1; i < t->n_threads; i++)
         pthread_join(t->workers[i].thread, NULL);
     pthread_mutex_destroy(&t->mutex);
     pthread_cond_destroy(&t->wake);
-    mem_free(t->workers);
+    mem_pages_free(t->workers, t->n_bytes_workers);
     mem_pages_free(t, sizeof *t);
 }
 
@@ -162,6 +214,7 @@ void threads_run(struct threads *t, size_t n_tasks, threads_fn *fn, void *contex
             fn(context, i, 0);
         return;
     }
+    CHECK(n_tasks <= UINT32_MAX);
     t->n_tasks = n_tasks;
     t->fn = fn;
     t->context = context;

@@ -1,10 +1,11 @@
 /* threads.h - one fixed pool that runs numbered tasks.
  *
- * The caller takes part as worker 0. Tasks are handed out in order by an atomic counter; the result
- * never depends on which worker ran which task, because tasks write disjoint memory.
- * Workers spin briefly between jobs, then sleep. Every worker sets the floating-point control
- * registers to round-to-nearest without flushing (docs/arithmetic.md, R6) before its first task.
- * Owner thread: the one that made the pool; threads_run is not re-entrant. */
+ * The caller takes part as worker 0. Every worker begins with a run of neighbouring tasks, in
+ * order, and then takes the last ones of others; the result never depends on which worker ran which
+ * task, because tasks write disjoint memory. Workers spin briefly between jobs, then sleep. Every
+ * worker sets the floating-point control registers to round-to-nearest without flushing
+ * (docs/arithmetic.md, R6) before its first task. Owner thread: the one that made the pool;
+ * threads_run is not re-entrant. */
 #ifndef BASE_THREADS_H
 #define BASE_THREADS_H
 

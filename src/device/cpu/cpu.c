@@ -28,7 +28,7 @@ struct cpu {
     atomic_uint *n_done; /* [CELLS_MAX], all 0 between operations */
 };
 
-enum { RANGES_PER_THREAD = 4, CELLS_MAX = 4096, PART_FLOATS = 8 << 20 };
+enum { TASKS_PER_THREAD = 16, RANGES_PER_THREAD = 4, CELLS_MAX = 4096, PART_FLOATS = 8 << 20 };
 
 static struct cpu *cpu_of(struct device *d)
 {
@@ -52,11 +52,11 @@ static uint32_t split_end(const struct split *s, size_t task)
     return end < s->n ? end : s->n;
 }
 
-/* About four tasks per thread, each a multiple of `unit` items, so that a slow thread waits little.
- */
+/* Up to TASKS_PER_THREAD tasks per thread, each a multiple of `unit` items: a thread walks through
+ * its own in order, and the smaller they are the less the first to be ready waits for the last. */
 static void run_split(struct cpu *c, uint32_t n, uint32_t unit, threads_fn *fn, const void *args)
 {
-    uint32_t n_parts = 4 * (uint32_t)threads_count(c->threads);
+    uint32_t n_parts = TASKS_PER_THREAD * (uint32_t)threads_count(c->threads);
     uint32_t step = (n + n_parts - 1) / n_parts;
     step = (step + unit - 1) / unit * unit;
     struct split s = {c, args, n, step};
