@@ -97,7 +97,7 @@ struct iso_engine_options {
      * process may use it meanwhile. NULL: no files. What was said can be read from them: the folder
      * is 0700, the files 0600. Opening hashes the weights. */
     const char *cache_dir;
-    uint64_t n_cache_bytes; /* its size; the files used least recently go; 0: 4 GiB */
+    uint64_t n_cache_bytes; /* its size; the files used least recently go; 0: the pool's size */
     /* Called while weights are laid out; may be NULL. */
     void (*progress)(void *context, uint64_t n_bytes_done, uint64_t n_bytes);
     void *progress_context;

@@ -12,7 +12,6 @@
 enum { CHUNK_DEFAULT = 512, CHUNK_MAX = 1 << 16, SESSIONS_MAX = 4096, THREADS_MAX = 1024 };
 
 static const float stretch_default = 2.5f;
-#define CACHE_BYTES_DEFAULT ((uint64_t)4 << 30)
 
 #define SAME_ERR(name, text)                                                                       \
     _Static_assert((int)ISO_ERR_##name == (int)ERR_##name, "error numbers differ");
@@ -130,10 +129,9 @@ static enum err open_tier(struct iso_engine *e, const struct table *table,
     struct threads *threads = threads_new(o->n_threads);
     if (!threads)
         return out_of_memory(note, "threads that hash the weights");
-    enum err rc = identity_of(table, threads, o->progress, o->progress_context, &identity, note);
+    enum err rc = identity_find(table, threads, o->progress, o->progress_context, &identity, note);
     threads_free(threads);
-    uint64_t n_bytes = o->n_cache_bytes ? o->n_cache_bytes : CACHE_BYTES_DEFAULT;
-    return rc ? rc : tier_open(e, o->cache_dir, n_bytes, &identity, note);
+    return rc ? rc : tier_open(e, o->cache_dir, o->n_cache_bytes, &identity, note);
 }
 
 static enum err open_parts(struct iso_engine *e, const struct table *table,

@@ -24,4 +24,8 @@ const struct model *engine_model(const struct iso_engine *engine);
  * the position of the pass's first row of this session. */
 uint32_t session_cached(const struct iso_session *session);
 
+/* engine_model_key - a hash of the weights, the model's configuration and the arithmetic: equal
+ * keys, equal pages. Zeros in an engine without cache_dir. */
+const uint8_t *engine_model_key(const struct iso_engine *engine);
+
 #endif

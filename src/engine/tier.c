@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "engine/disk_file.h"
 #include "engine/engine_int.h"
 #include "format/identity.h"
 
@@ -32,8 +33,10 @@ enum err tier_open(struct iso_engine *e, const char *folder, uint64_t n_bytes_ma
     t->keys = mem_array(e->pages.n_pages, sizeof t->keys[0]);
     if (!t->keys)
         return err_set(note, ERR_MEMORY, "out of memory for the page cache %s", folder);
-    return disk_open(&t->disk, folder, n_bytes_max, model_info(e->model)->kv_file_bytes, tier_io,
-                     note);
+    size_t n_payload = model_info(e->model)->kv_file_bytes;
+    if (n_bytes_max == 0)
+        n_bytes_max = e->pages.n_pages * ((uint64_t)n_payload + DISK_HEADER_BYTES);
+    return disk_open(&t->disk, folder, n_bytes_max, n_payload, tier_io, note);
 }
 
 void tier_close(struct iso_engine *e)
@@ -112,4 +115,9 @@ void tier_info(const struct iso_engine *e, struct iso_cache_info *info)
     info->n_files_bad = c.n_bad;
     info->n_files_removed = c.n_removed;
     info->note = disk_note(e->tier.disk);
+}
+
+const uint8_t *engine_model_key(const struct iso_engine *e)
+{
+    return e->tier.root;
 }

@@ -21,6 +21,7 @@ struct tier {
 /* The calls that a tier opened from now on makes; NULL: the system's. For tests. */
 extern const struct disk_io *tier_io;
 
+/* n_bytes_max 0: as many pages as the pool. */
 enum err tier_open(struct iso_engine *e, const char *folder, uint64_t n_bytes_max,
                    const struct identity *identity, struct err_note *note);
 void tier_close(struct iso_engine *e); /* saves first */

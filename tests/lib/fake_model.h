@@ -101,9 +101,9 @@ void model_kv_import(const struct model *m, void *page, const uint8_t *in)
 {
     memcpy(page, in, m->info.kv_file_bytes);
 }
-enum err identity_of(const struct table *t, struct threads *threads,
-                     void (*progress)(void *, uint64_t, uint64_t), void *context,
-                     struct identity *out, struct err_note *note)
+enum err identity_find(const struct table *t, struct threads *threads,
+                       void (*progress)(void *, uint64_t, uint64_t), void *context,
+                       struct identity *out, struct err_note *note)
 {
     (void)t, (void)threads, (void)progress, (void)context, (void)note;
     *out = (struct identity){.weights = {1}};
