@@ -4,7 +4,8 @@
  * before each. base is kept as a mean for each class of row counts, because it is not a line: few
  * rows cost what reading the weights costs, many what multiplying costs. Between two known classes
  * it is interpolated, and beyond the largest known one taken as proportional, which is too much
- * rather than too little. slope comes from how times vary within classes.
+ * rather than too little. slope comes from how times vary within classes, as far as that stands
+ * out of the noise.
  * One sample moves a mean by at most a part, so a step that something else disturbed does little
  * harm; a class unseen for COST_STEPS_FRESH steps is forgotten, so that nothing wrong stays.
  * Pure: time comes in as numbers. Units: nanoseconds. */
@@ -24,7 +25,8 @@ struct cost_class {
 
 struct cost {
     struct cost_class classes[COST_CLASSES];
-    double sum_depth_ns, sum_depth_depth; /* slope is their quotient */
+    /* Of the last hundred or so: products of how depth and time differ from their class's means. */
+    double n, depth_depth, depth_ns, ns_ns;
     uint64_t n_steps;
 };
 

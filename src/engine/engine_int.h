@@ -80,9 +80,10 @@ struct iso_engine {
     float *logits;        /* [n_logits, n_vocab] */
     size_t n_bytes_logits;
     uint8_t (*digests)[ISO_DIGEST_BYTES]; /* [n_logits] */
-    struct iso_session **turn;            /* [n_running] those that run, in line */
-    struct schedule_need *need;           /* [n_running] theirs */
-    uint32_t *n_rows;                     /* [n_running] theirs */
+    struct iso_session **turn;            /* [n_turns <= n_running] those that run, in line */
+    struct schedule_need *need;           /* [n_turns] theirs */
+    uint32_t *n_rows;                     /* [n_turns] theirs */
+    uint32_t n_turns;
     struct iso_event *events;             /* [n_events_max] */
     size_t n_events, n_events_max;
 

@@ -26,7 +26,8 @@ uint32_t engine_own_page(struct iso_engine *e, uint32_t page)
     uint32_t copy = engine_take_page(e);
     if (copy != KV_PAGE_NONE) {
         kv_pages_drop(&e->pages, copy);
-    } else if (prefix_holds(&e->prefix, page) && e->prefix.nodes[page].n_children == 0) {
+    } else if (e->pages.count[page] == 2 && prefix_holds(&e->prefix, page) &&
+               e->prefix.nodes[page].n_children == 0) {
         prefix_remove(&e->prefix, page);
         e->cache.n_evicted++;
     }

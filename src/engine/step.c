@@ -62,9 +62,9 @@ static void add_rows(struct iso_session *s, struct schedule_need need, uint32_t 
 
 /* Pages for the rows of those that run, taken from others where the pool is empty. In line: who is
  * sent back to wait for them has no rows in the batch yet. */
-static void reserve_pages(struct iso_engine *e, uint32_t n_turns)
+static void reserve_pages(struct iso_engine *e)
 {
-    for (uint32_t i = 0; i < n_turns; i++) {
+    for (uint32_t i = 0; i < e->n_turns; i++) {
         struct iso_session *s = e->turn[i];
         while (s->state == SESSION_RUNNING && e->n_rows[i] > 0 &&
                session_reserve(s, s->n_kv + e->n_rows[i], &s->note) != ERR_OK)
@@ -77,7 +77,7 @@ static void reserve_pages(struct iso_engine *e, uint32_t n_turns)
 }
 
 /* One row at least: with the pool empty those that wait for it leave, until the rest can go on. */
-static struct batch build_batch(struct iso_engine *e, uint32_t *n_turns)
+static struct batch build_batch(struct iso_engine *e)
 {
     struct batch b = {.token = e->token,
                       .rows = e->rows,
@@ -88,14 +88,14 @@ static struct batch build_batch(struct iso_engine *e, uint32_t *n_turns)
     struct schedule_limits limits = {e->n_chunk, e->n_logits, e->stretch};
     while (b.n_rows == 0) {
         CHECK(e->queue.running.n > 0);
-        *n_turns = e->queue.running.n;
-        for (uint32_t i = 0; i < *n_turns; i++) {
+        e->n_turns = e->queue.running.n;
+        for (uint32_t i = 0; i < e->n_turns; i++) {
             e->turn[i] = e->queue.running.s[i];
             e->need[i] = session_need(e->turn[i]);
         }
-        schedule_rows(e->need, *n_turns, limits, &e->cost, e->queue.served, e->n_rows);
-        reserve_pages(e, *n_turns);
-        for (uint32_t i = 0; i < *n_turns; i++)
+        schedule_rows(e->need, e->n_turns, limits, &e->cost, e->queue.served, e->n_rows);
+        reserve_pages(e);
+        for (uint32_t i = 0; i < e->n_turns; i++)
             if (e->n_rows[i] > 0)
                 add_rows(e->turn[i], e->need[i], e->n_rows[i], &b);
     }
@@ -276,14 +276,14 @@ static void observe(struct iso_engine *e, uint64_t begin_ns, uint32_t n_rows, ui
 
 static void run(struct iso_engine *e, uint64_t begin_ns)
 {
-    uint32_t n_turns, row = 0, logits_i = 0;
-    struct batch b = build_batch(e, &n_turns);
+    uint32_t row = 0, logits_i = 0;
+    struct batch b = build_batch(e);
     uint64_t depth = 0;
     for (uint32_t i = 0; i < b.n_rows; i++)
         depth += b.rows[i].position;
     model_forward(e->model, &b);
     e->device->ops->wait(e->device);
-    for (uint32_t i = 0; i < n_turns; i++) {
+    for (uint32_t i = 0; i < e->n_turns; i++) {
         uint32_t n_rows = e->n_rows[i];
         if (n_rows == 0)
             continue;

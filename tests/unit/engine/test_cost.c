@@ -51,12 +51,12 @@ static void cost_does_not_fall_with_rows(void **state)
     struct cost c = {.n_steps = 0};
     uint64_t seed = 5;
     for (int i = 0; i < 3000; i++) {
-        cost_observe(&c, 1 + test_rand(&seed) % 600, test_rand(&seed) % 100000,
-                     (double)(1 + test_rand(&seed) % 1000));
+        uint32_t n_rows = 1 + test_rand(&seed) % (i % 20 ? 8 : 600);
+        cost_observe(&c, n_rows, test_rand(&seed) % 100000, (double)(1 + test_rand(&seed) % 1000));
         double last = 0;
         for (uint32_t n = 1; n < 700 && i % 100 == 0; n++) {
             double ns = cost_of(&c, n, 1000);
-            assert_true(ns >= last);
+            assert_true(ns >= last * (1 - 1e-12) && ns < 10000);
             last = ns;
         }
     }
