@@ -87,7 +87,9 @@ struct iso_engine_options {
     uint32_t n_queue;    /* requests that wait beyond those, at most; 0: any number */
     uint32_t n_kv_pages; /* the pool, which holds one session of n_ctx positions at least; 0:
                             enough for n_sessions of them */
-    uint32_t n_logits;   /* rows of one pass whose logits are wanted; 0: n_running */
+    uint32_t n_logits;   /* rows of one pass whose logits are wanted; 0: n_running,
+                            and what speculation needs */
+    bool no_speculation; /* the same text, slower where it repeats itself */
     float stretch;       /* a step that reads prompts lasts at most so many times what its answers
                             alone would take; above 1; 0: 2.5 */
     /* Monotonic nanoseconds: times steps, ends requests at their deadlines. NULL: the machine's. */
@@ -142,13 +144,14 @@ void iso_engine_save(struct iso_engine *engine);
 
 /* What it does now, and did since it was opened. */
 struct iso_engine_stats {
-    uint32_t n_waiting, n_running;         /* requests now */
-    uint32_t n_kv_pages_used;              /* by sessions, now */
-    uint64_t n_requests, n_finished;       /* submitted, over for whatever reason */
-    uint64_t n_preempted;                  /* times that a request went back to wait */
-    uint64_t n_steps, n_rows;              /* forward passes, and what went through them */
+    uint32_t n_waiting, n_running;           /* requests now */
+    uint32_t n_kv_pages_used;                /* by sessions, now */
+    uint64_t n_requests, n_finished;         /* submitted, over for whatever reason */
+    uint64_t n_preempted;                    /* times that a request went back to wait */
+    uint64_t n_steps, n_rows;                /* forward passes, and what went through them */
     uint64_t n_tokens_read, n_tokens_chosen; /* of prompts read to their end; of answers */
-    uint64_t busy_ns;                      /* spent in steps */
+    uint64_t n_guesses, n_guesses_true;      /* tokens computed ahead, and those chosen indeed */
+    uint64_t busy_ns;                        /* spent in steps */
 };
 struct iso_engine_stats iso_engine_stats(const struct iso_engine *engine);
 
@@ -184,15 +187,15 @@ struct iso_breaker {
  * probabilities are integers of 40 bits, ties go to the lower token id, and randomness is
  * Philox4x32-10 keyed by (seed, choice, position). */
 struct iso_sampling {
-    float temperature;         /* 0: the most likely token */
-    uint32_t top_k;            /* keep the k most likely; 0: off */
-    float top_p;               /* keep the fewest that together reach p; 1: off */
-    float min_p;               /* keep those at least p times as likely as the first; 0: off */
-    float typical_p;           /* keep the most typical that together reach p; 1: off */
-    float repeat_penalty;      /* divides positive, multiplies negative logits; 1: off */
-    float frequency_penalty;   /* subtracted once for each time a token occurred; 0: off */
-    float presence_penalty;    /* subtracted once if it occurred; 0: off */
-    uint32_t n_penalty_window; /* the last tokens that penalties look at */
+    float temperature;           /* 0: the most likely token */
+    uint32_t top_k;              /* keep the k most likely; 0: off */
+    float top_p;                 /* keep the fewest that together reach p; 1: off */
+    float min_p;                 /* keep those at least p times as likely as the first; 0: off */
+    float typical_p;             /* keep the most typical that together reach p; 1: off */
+    float repeat_penalty;        /* divides positive, multiplies negative logits; 1: off */
+    float frequency_penalty;     /* subtracted once for each time a token occurred; 0: off */
+    float presence_penalty;      /* subtracted once if it occurred; 0: off */
+    uint32_t n_penalty_window;   /* the last tokens that penalties look at */
     float dry_multiplier;        /* of the penalty on going on with a repetition; 0: off */
     float dry_base;              /* it grows by this factor with each token of the repetition */
     uint32_t dry_allowed_length; /* repetitions shorter than this go free */
@@ -236,7 +239,7 @@ struct iso_request {
     bool ignore_stops;     /* none of the stops is ever chosen */
     struct iso_sampling sampling;
     const struct iso_constraint *constraint; /* NULL: none; kept until the request finishes */
-    int32_t priority;        /* higher goes first */
+    int32_t priority;                        /* higher goes first */
     uint32_t deadline_ms;    /* ends the request so long after it was submitted; 0: never */
     uint32_t n_logprobs;     /* alternatives reported with each token, at most 20 */
     bool want_logprob;       /* of the chosen token */
@@ -283,6 +286,8 @@ void iso_session_close(struct iso_session *session);
 enum iso_err iso_session_submit(struct iso_session *session, const struct iso_request *request,
                                 struct iso_note *note);
 /* End the request; the next step reports ISO_EVENT_FINISH with this reason, and its place is free.
+ * One step may report several tokens: a caller that ends an answer at one of them, because it saw a
+ * stop string, cuts the idle session back to that token's position + 1.
  * Pages stay with the session until another needs them, as with every request that ends. */
 void iso_session_cancel(struct iso_session *session, enum iso_finish reason);
 

@@ -274,6 +274,7 @@ static enum err parse(struct chat *c, int argc, char **argv, bool *help, struct 
         CONTEXT_OPTION(c->model),
         THREAD_OPTION(c->model),
         CHUNK_OPTION(c->model),
+        SPECULATION_OPTION(c->model),
         OPT_TEXT(0, "system", "TEXT", &c->system, "how the model should behave"),
         OPT_TEXT(0, "template", "NAME|FILE", &c->template,
                  "another chat template: a Jinja file, or one of r1, llama3.1,\n"

@@ -47,6 +47,7 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
         CONTEXT_OPTION(r->model),
         THREAD_OPTION(r->model),
         CHUNK_OPTION(r->model),
+        SPECULATION_OPTION(r->model),
         SAMPLE_OPTIONS(r->sample),
         CONSTRAIN_OPTIONS(r->constrain),
         OPT_HEADING("Output"),

@@ -54,6 +54,7 @@ struct talk {
     void *context;
     struct progress progress;
     uint64_t start_ns, first_ns, last_ns;
+    uint32_t n_beyond; /* tokens after the one that ended a stop string */
     enum iso_err err;
 };
 
@@ -76,6 +77,10 @@ static void take_piece(struct talk *k)
 static void take_token(struct talk *k, const struct iso_event *e)
 {
     struct answer *a = k->answer;
+    if (k->stops.found) { /* chosen in the same step as the end of a stop string */
+        k->n_beyond++;
+        return;
+    }
     k->last_ns = clock_ns();
     if (a->n_answer++ == 0) {
         progress_end(&k->progress);
@@ -158,6 +163,11 @@ enum err answer_run(struct loaded *l, const struct sample_options *o,
             take_event(&k, &events[i], note);
         if (interrupt_seen() || ferror(stdout)) /* nobody reads on */
             iso_session_cancel(l->session, ISO_FINISH_CANCELLED);
+    }
+    if (!rc && k.stops.found) {
+        uint32_t n_tokens;
+        iso_session_tokens(l->session, &n_tokens);
+        iso_session_cut(l->session, n_tokens - k.n_beyond);
     }
     talk_end(&k);
     if (!rc && (a->text.failed || a->tokens.failed))

@@ -106,6 +106,7 @@ enum err load_engine(struct loaded *l, const struct model_options *m,
     o.n_ctx = m->n_ctx ? m->n_ctx : default_context(&l->table);
     if (m->n_chunk)
         o.n_chunk = m->n_chunk;
+    o.no_speculation = m->no_speculation;
     o.progress = progress_show;
     o.progress_context = &progress;
     progress_begin(&progress, "loading");

@@ -13,6 +13,7 @@
 struct model_options {
     const char *path;
     uint32_t n_threads, n_ctx, n_chunk;
+    bool no_speculation;
 };
 
 #define MODEL_OPTION(m)                                                                            \
@@ -28,6 +29,9 @@ struct model_options {
 #define CHUNK_OPTION(m)                                                                            \
     OPT_U32(0, "chunk", "N", &(m).n_chunk, 1, 1 << 16,                                             \
             "prompt tokens read in one pass (default: 512)")
+#define SPECULATION_OPTION(m)                                                                      \
+    OPT_FLAG(0, "no-speculation", &(m).no_speculation,                                             \
+             "compute one token at a time (the text is the same)")
 
 struct loaded {
     struct table table;

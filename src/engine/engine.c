@@ -36,6 +36,8 @@ static enum err check_options(struct iso_engine_options *o, struct err_note *not
         o->n_running = o->n_sessions;
     if (o->n_queue == 0 || o->n_queue > o->n_sessions - o->n_running)
         o->n_queue = o->n_sessions - o->n_running;
+    if (o->n_logits == 0 && !o->no_speculation)
+        o->n_logits = GUESSES_MAX + 1;
     if (o->n_logits < o->n_running)
         o->n_logits = o->n_running;
     if (o->stretch == 0)
@@ -99,6 +101,7 @@ static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct er
     e->rope_far = mem_array(e->n_chunk, sizeof e->rope_far[0]);
     e->logit_rows = mem_array(e->n_logits, sizeof e->logit_rows[0]);
     e->digests = mem_array(e->n_logits, sizeof e->digests[0]);
+    e->logprobs = mem_array(e->n_logits, sizeof e->logprobs[0]);
     e->need = mem_array(n_running, sizeof e->need[0]);
     e->n_rows = mem_array(n_running, sizeof e->n_rows[0]);
     e->events = mem_array(e->n_events_max, sizeof e->events[0]);
@@ -106,7 +109,7 @@ static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct er
         mul_ok(n_floats, sizeof e->logits[0], &e->n_bytes_logits))
         e->logits = mem_pages(e->n_bytes_logits);
     if (!e->token || !e->rows || !e->bad || !e->rope_far || !e->logit_rows || !e->digests ||
-        !e->turn || !e->need || !e->n_rows || !e->events || !e->logits)
+        !e->logprobs || !e->turn || !e->need || !e->n_rows || !e->events || !e->logits)
         return out_of_memory(note, "a forward pass");
     return sampler_init(&e->sampler, (uint32_t)n_vocab, e->n_ctx, note);
 }
@@ -147,6 +150,8 @@ static enum err open_parts(struct iso_engine *e, const struct table *table,
         return rc;
     e->n_ctx = model_info(e->model)->n_ctx;
     rc = open_sessions(e, o->n_kv_pages, note);
+    if (!rc)
+        rc = speculate_init(&e->speculate, o->no_speculation, e->n_ctx, note);
     if (!rc)
         rc = queue_init(&e->queue, o->n_running, o->n_queue, e->pages.n_pages, note);
     if (!rc)
@@ -200,12 +205,14 @@ void iso_engine_close(struct iso_engine *e)
     queue_release(&e->queue);
     kv_pages_release(&e->pages);
     sampler_release(&e->sampler);
+    speculate_release(&e->speculate);
     mem_free(e->token);
     mem_free(e->rows);
     mem_free(e->bad);
     mem_free(e->rope_far);
     mem_free(e->logit_rows);
     mem_free(e->digests);
+    mem_free(e->logprobs);
     mem_free(e->turn);
     mem_free(e->need);
     mem_free(e->n_rows);
@@ -255,6 +262,11 @@ struct iso_engine_stats iso_engine_stats(const struct iso_engine *e)
     stats.n_preempted = e->queue.n_preempted;
     stats.n_kv_pages_used = e->pages.n_pages - e->pages.n_free - e->pages.n_idle;
     return stats;
+}
+
+void engine_set_guesser(struct iso_engine *e, struct guesser guesser)
+{
+    e->speculate.guesser = guesser;
 }
 
 void engine_set_tap(struct iso_engine *e, struct model_tap tap)

@@ -17,6 +17,15 @@ enum err engine_open(const struct table *table, const struct iso_engine_options 
  * allocate: a step is guarded. */
 void engine_set_tap(struct iso_engine *engine, struct model_tap tap);
 
+/* Guesses in place of the engine's own, for tests: whatever they are, the tokens are the same.
+ * fn writes at most n_max tokens that may follow the session's; it returns how many. */
+struct guesser {
+    uint32_t (*fn)(void *context, const struct iso_session *session, int32_t *guesses,
+                   uint32_t n_max);
+    void *context;
+};
+void engine_set_guesser(struct iso_engine *engine, struct guesser guesser);
+
 /* What computes, for those who want to know its cost. Lives as long as the engine. */
 const struct model *engine_model(const struct iso_engine *engine);
 

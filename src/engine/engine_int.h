@@ -15,6 +15,8 @@
 #include "engine/queue.h"
 #include "engine/sampler.h"
 #include "engine/schedule.h"
+
+#include "engine/speculate.h"
 #include "engine/tier.h"
 #include "model/model.h"
 
@@ -28,11 +30,11 @@ struct iso_session {
     uint32_t *pages; /* [n_ctx / KV_PAGE, rounded up] */
     void **bases;    /* the same pages' addresses, as kv_row wants them */
     uint32_t n_pages;
-    uint32_t n_shared; /* the first of them that are the prefix tree's too */
+    uint32_t n_shared;           /* the first of them that are the prefix tree's too */
     uint64_t tenant, cache_pool; /* whose prefix tree; one of them is 0 */
     bool is_private;             /* the tree neither gives nor takes */
     bool recall;                 /* remembered pages are looked for before the next pass */
-    bool far; /* LongRoPE (model.h): its cache was computed with the far set */
+    bool far;                    /* LongRoPE (model.h): its cache was computed with the far set */
 
     /* The request in force. */
     struct iso_request request; /* tokens and stops point into this session */
@@ -47,9 +49,7 @@ struct iso_session {
     uint32_t place;       /* of its tenant in the queue's arrays */
     uint64_t last_used;   /* the ticket that was next when it became idle */
 
-    /* What events point to. */
-    struct iso_logprob logprobs[ISO_LOGPROBS_MAX];
-    struct err_note note;
+    struct err_note note; /* what an event points to */
 };
 
 struct iso_engine {
@@ -62,6 +62,7 @@ struct iso_engine {
     struct sampler sampler;
     struct queue queue;
     struct cost cost;
+    struct speculate speculate;
     struct iso_engine_stats stats; /* the counters */
     uint64_t (*clock_ns)(void *context);
     void *clock_context;
@@ -79,12 +80,13 @@ struct iso_engine {
     uint32_t *logit_rows; /* [n_logits] */
     float *logits;        /* [n_logits, n_vocab] */
     size_t n_bytes_logits;
-    uint8_t (*digests)[ISO_DIGEST_BYTES]; /* [n_logits] */
-    struct iso_session **turn;            /* [n_turns <= n_running] those that run, in line */
-    struct schedule_need *need;           /* [n_turns] theirs */
-    uint32_t *n_rows;                     /* [n_turns] theirs */
+    uint8_t (*digests)[ISO_DIGEST_BYTES];             /* [n_logits] */
+    struct iso_logprob (*logprobs)[ISO_LOGPROBS_MAX]; /* [n_logits] */
+    struct iso_session **turn;  /* [n_turns <= n_running] those that run, in line */
+    struct schedule_need *need; /* [n_turns] theirs */
+    uint32_t *n_rows;           /* [n_turns] theirs */
     uint32_t n_turns;
-    struct iso_event *events;             /* [n_events_max] */
+    struct iso_event *events; /* [n_events_max] */
     size_t n_events, n_events_max;
 
     /* Only when opened by path: closed with the engine. */

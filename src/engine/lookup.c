@@ -86,7 +86,7 @@ static void add(struct lookup *l, const int32_t *tokens, bool is_chosen)
         l->source = came_true ? l->source + 1 : 0;
     }
     uint32_t n = ++l->n_tokens;
-    for (int i = 0; i < 2 && n >= gram[i]; i++) {
+    for (int i = n < LOOKUP_LONG; i < 2 && n >= LOOKUP_SHORT; i++) {
         uint32_t *slot = slot_of(l, i, tokens + n);
         uint32_t place = *slot;
         *slot = n;

@@ -42,6 +42,7 @@ void iso_session_close(struct iso_session *s)
     if (is_busy(s))
         queue_leave(s);
     session_drop_pages(s, 0);
+    lookup_forget(&s->engine->speculate.lookup, s);
     session_init(s, s->engine, s->tokens, s->pages, s->bases);
 }
 
@@ -72,6 +73,7 @@ void iso_session_cut(struct iso_session *s, uint32_t n_tokens)
     bool leaves_far = s->far && (n_tokens == 0 || !is_far(s, n_tokens - 1));
     uint32_t n_kv = leaves_far ? 0 : s->n_kv < n_tokens ? s->n_kv : n_tokens;
     session_drop_pages(s, session_pages(n_kv));
+    lookup_forget(&s->engine->speculate.lookup, s);
     s->n_tokens = n_tokens;
     s->n_kv = n_kv;
     s->far &= !leaves_far;
@@ -108,8 +110,8 @@ enum err session_reserve(struct iso_session *s, uint32_t n_end, struct err_note 
     if (s->n_shared > s->n_kv / KV_PAGE) /* the last of them is about to be written */
         s->n_shared = s->n_kv / KV_PAGE;
     for (uint32_t i = s->n_kv / KV_PAGE; i < session_pages(n_end); i++) {
-        uint32_t page = i < s->n_pages ? engine_own_page(s->engine, s->pages[i])
-                                       : engine_take_page(s->engine);
+        uint32_t page =
+            i < s->n_pages ? engine_own_page(s->engine, s->pages[i]) : engine_take_page(s->engine);
         if (page == KV_PAGE_NONE)
             return err_set(note, ERR_LIMIT,
                            "all %u key-value pages are in use; open the engine with more, or with "
@@ -254,8 +256,10 @@ struct schedule_need session_need(struct iso_session *s)
         n_end = s->n_told;
         all_logits = false;
     }
+    bool decodes = s->n_kv + 1 == s->n_tokens && n_end == s->n_tokens;
     return (struct schedule_need){
         .n_pending = n_end - s->n_kv,
+        .n_extra = decodes && !all_logits ? speculate_guess(s) : 0,
         .last_logits = s->request.n_answer_max > 0 && n_end == s->n_tokens,
         .all_logits = all_logits,
         .position = s->n_kv,

@@ -206,8 +206,8 @@ static void choose(struct iso_session *s, uint32_t logits_i)
     if (r->want_logprob)
         event->logprob = iso_logprob(event->logits, e->sampler.n_vocab, event->token);
     if (r->n_logprobs) {
-        sampler_logprobs(&e->sampler, event->logits, r->n_logprobs, s->logprobs);
-        event->logprobs = s->logprobs;
+        sampler_logprobs(&e->sampler, event->logits, r->n_logprobs, e->logprobs[logits_i]);
+        event->logprobs = e->logprobs[logits_i];
         event->n_logprobs = r->n_logprobs;
     }
     s->tokens[s->n_tokens++] = event->token;
@@ -237,10 +237,36 @@ static bool rows_are_finite(struct iso_session *s, const struct batch *b, uint32
     return true;
 }
 
+/* The token after the last row that was read; then, as long as the guess for it was the same, the
+ * one after the guess's row. row and logits_i are those of the last row that was read. */
+static void choose_along(struct iso_session *s, const struct batch *b, uint32_t row,
+                         uint32_t n_guesses, uint32_t logits_i)
+{
+    struct iso_engine *e = s->engine;
+    for (uint32_t i = 0;; i++) {
+        int32_t guess = i < n_guesses ? s->tokens[s->n_tokens] : -1; /* it is overwritten */
+        choose(s, logits_i + i);
+        bool came_true = s->tokens[s->n_tokens - 1] == guess;
+        e->stats.n_guesses_true += came_true;
+        if (!came_true || s->state != SESSION_RUNNING)
+            break;
+        if (!rows_are_finite(s, b, row + 1 + i, 1)) {
+            finish(s, ISO_FINISH_ERROR, ERR_NUMERIC);
+            break;
+        }
+        s->n_kv++;
+    }
+    e->stats.n_guesses += n_guesses;
+    while (n_guesses > 0 && s->n_pages > session_pages(s->n_kv))
+        kv_pages_drop(&e->pages, s->pages[--s->n_pages]);
+}
+
 /* What a pass means for one session: rows [first_row, +n_rows), logits from logits_i on. */
 static void take_results(struct iso_session *s, struct schedule_need need, const struct batch *b,
                          uint32_t first_row, uint32_t n_rows, uint32_t logits_i)
 {
+    uint32_t n_guesses = n_rows > need.n_pending ? n_rows - need.n_pending : 0;
+    n_rows -= n_guesses;
     if (!rows_are_finite(s, b, first_row, n_rows)) {
         finish(s, ISO_FINISH_ERROR, ERR_NUMERIC);
         return;
@@ -261,7 +287,8 @@ static void take_results(struct iso_session *s, struct schedule_need need, const
         event->n_done = s->n_kv - s->read_from;
     }
     if (s->n_kv == s->n_tokens)
-        choose(s, logits_i + schedule_logits(need, n_rows) - 1);
+        choose_along(s, b, first_row + n_rows - 1, n_guesses,
+                     logits_i + schedule_logits(need, n_rows) - 1);
 }
 
 /* What the pass that began then took, for the plans to come. */
