@@ -90,6 +90,8 @@ struct iso_engine_options {
     uint32_t n_logits;   /* rows of one pass whose logits are wanted; 0: n_running,
                             and what speculation needs */
     bool no_speculation; /* the same text, slower where it repeats itself */
+    const char *draft_path; /* a smaller model of the same vocabulary that guesses what this one
+                               will choose: the same text, sooner; NULL: none */
     float stretch;       /* a step that reads prompts lasts at most so many times what its answers
                             alone would take; above 1; 0: 2.5 */
     /* Monotonic nanoseconds: times steps, ends requests at their deadlines. NULL: the machine's. */

@@ -95,6 +95,34 @@ static void say_engine(const struct loaded *l)
         info.n_threads == 1 ? "" : "s", info.n_ctx);
 }
 
+/* Two vocabularies are the same if their tokenizers are: folders do not list their tokens. */
+static enum err check_draft_tokenizer(const struct loaded *l, struct err_note *note)
+{
+    struct tokenizer *t;
+    enum err rc = tokenizer_from_table(&l->draft, &t, note);
+    if (rc)
+        return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+    if (tokenizer_n_tokens(t) != tokenizer_n_tokens(l->tokenizer))
+        rc = err_set(note, ERR_USAGE,
+                     "%s cannot guess for %s: its tokenizer has %zu tokens, the other's %zu",
+                     l->draft.path, l->table.path, tokenizer_n_tokens(t),
+                     tokenizer_n_tokens(l->tokenizer));
+    for (int32_t id = 0; !rc && (size_t)id < tokenizer_n_tokens(t); id++)
+        if (!str_eq(tokenizer_token_text(t, id), tokenizer_token_text(l->tokenizer, id)))
+            rc = err_set(note, ERR_USAGE, "%s cannot guess for %s: their tokens %d differ",
+                         l->draft.path, l->table.path, id);
+    tokenizer_free(t);
+    return rc;
+}
+
+static enum err load_draft(struct loaded *l, const char *path, struct err_note *note)
+{
+    enum err rc = table_open(path, &l->draft, note);
+    if (!rc && l->tokenizer)
+        rc = check_draft_tokenizer(l, note);
+    return rc ? rc : engine_add_draft(l->engine, &l->table, &l->draft, note);
+}
+
 enum err load_engine(struct loaded *l, const struct model_options *m,
                      const struct iso_engine_options *more, struct err_note *note)
 {
@@ -115,6 +143,10 @@ enum err load_engine(struct loaded *l, const struct model_options *m,
     if (rc)
         return rc;
     say_engine(l);
+    if (m->draft)
+        rc = load_draft(l, m->draft, note);
+    if (rc)
+        return rc;
     return (enum err)iso_session_open(l->engine, &l->session, (struct iso_note *)note);
 }
 
@@ -123,6 +155,7 @@ void load_close(struct loaded *l)
     iso_engine_close(l->engine);
     tokenizer_free(l->tokenizer);
     table_close(&l->table);
+    table_close(&l->draft);
     *l = (struct loaded){0};
 }
 

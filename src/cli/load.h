@@ -14,6 +14,7 @@ struct model_options {
     const char *path;
     uint32_t n_threads, n_ctx, n_chunk;
     bool no_speculation;
+    const char *draft;
 };
 
 #define MODEL_OPTION(m)                                                                            \
@@ -31,10 +32,13 @@ struct model_options {
             "prompt tokens read in one pass (default: 512)")
 #define SPECULATION_OPTION(m)                                                                      \
     OPT_FLAG(0, "no-speculation", &(m).no_speculation,                                             \
-             "compute one token at a time (the text is the same)")
+             "compute one token at a time (the text is the same)"),                                \
+        OPT_TEXT(0, "draft", "MODEL", &(m).draft,                                                  \
+                 "a smaller model of the same vocabulary that guesses what\n"                      \
+                 "comes (the text is the same, sooner)")
 
 struct loaded {
-    struct table table;
+    struct table table, draft;   /* draft.path NULL: none */
     struct tokenizer *tokenizer; /* NULL: the file has none */
     struct iso_engine *engine;   /* NULL after load_file */
     struct iso_session *session;

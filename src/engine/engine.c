@@ -224,6 +224,8 @@ void iso_engine_close(struct iso_engine *e)
         e->device->ops->close(e->device);
     if (e->table)
         e->table_free(e->table);
+    if (e->draft_table)
+        e->table_free(e->draft_table);
     mem_free(e);
 }
 
@@ -262,6 +264,14 @@ struct iso_engine_stats iso_engine_stats(const struct iso_engine *e)
     stats.n_preempted = e->queue.n_preempted;
     stats.n_kv_pages_used = e->pages.n_pages - e->pages.n_free - e->pages.n_idle;
     return stats;
+}
+
+enum err engine_add_draft(struct iso_engine *e, const struct table *table,
+                          const struct table *draft, struct err_note *note)
+{
+    struct model_limits limits = {.n_rows_max = e->n_chunk, .n_ctx_max = e->n_ctx};
+    return draft_open(&e->speculate.draft, draft, table, e->device,
+                      model_info(e->model)->n_vocab, limits, note);
 }
 
 void engine_set_guesser(struct iso_engine *e, struct guesser guesser)

@@ -13,6 +13,12 @@ struct table;
 enum err engine_open(const struct table *table, const struct iso_engine_options *options,
                      struct iso_engine **engine, struct err_note *note);
 
+/* engine_add_draft - options.draft_path for a table that is open already: a model that guesses what
+ * the engine's will choose. table: the engine's own. Both outlive the engine. ERR_USAGE: their
+ * vocabularies differ. */
+enum err engine_add_draft(struct iso_engine *engine, const struct table *table,
+                          const struct table *draft, struct err_note *note);
+
 /* A tap for isobit trace: sees every operation's result from the next step on. It may not
  * allocate: a step is guarded. */
 void engine_set_tap(struct iso_engine *engine, struct model_tap tap);

@@ -90,7 +90,7 @@ struct iso_engine {
     size_t n_events, n_events_max;
 
     /* Only when opened by path: closed with the engine. */
-    struct table *table;
+    struct table *table, *draft_table;
     void (*table_free)(struct table *table);
 };
 

@@ -107,14 +107,17 @@ void lookup_follow(struct lookup *l, const void *owner, const int32_t *tokens, u
         add(l, tokens, l->n_tokens >= border);
 }
 
-uint32_t lookup_guess(const struct lookup *l, int32_t *tokens, uint32_t n, float *chance)
+uint32_t lookup_chances(const struct lookup *l, uint32_t n, float *chance)
 {
-    if (l->source == 0)
-        return 0;
-    for (uint32_t i = 0; i < n; i++) { /* the source may run into the guesses: a period */
+    for (uint32_t i = 0; i < n; i++) {
         uint32_t n_match = l->n_match + i;
         chance[i] = l->chance[class_of(n_match < LOOKUP_MATCH_MAX ? n_match : LOOKUP_MATCH_MAX)];
-        tokens[l->n_tokens + i] = tokens[l->source + i];
     }
-    return n;
+    return l->source ? n : 0;
+}
+
+void lookup_guess(const struct lookup *l, int32_t *tokens, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) /* the source may run into the guesses: a period */
+        tokens[l->n_tokens + i] = tokens[l->source + i];
 }

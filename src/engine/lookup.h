@@ -18,12 +18,12 @@
 enum { LOOKUP_SHORT = 2, LOOKUP_LONG = 5, LOOKUP_MATCH_MAX = 64, LOOKUP_CLASSES = 8 };
 
 struct lookup {
-    uint32_t *table[2]; /* [n_slots] the end of the tokens that hash there; 0: none */
-    uint32_t n_slots;   /* a power of two */
-    const void *owner;  /* whose timeline is in the tables */
-    uint32_t n_tokens;  /* of it */
-    uint32_t source;    /* tokens[source] is the guess for tokens[n_tokens]; 0: none */
-    uint32_t n_match;   /* tokens before source that equal the last ones */
+    uint32_t *table[2];           /* [n_slots] the end of the tokens that hash there; 0: none */
+    uint32_t n_slots;             /* a power of two */
+    const void *owner;            /* whose timeline is in the tables */
+    uint32_t n_tokens;            /* of it */
+    uint32_t source;              /* tokens[source] is the guess for tokens[n_tokens]; 0: none */
+    uint32_t n_match;             /* tokens before source that equal the last ones */
     float chance[LOOKUP_CLASSES]; /* that a guess comes true, by class of n_match */
 };
 
@@ -37,8 +37,10 @@ void lookup_forget(struct lookup *l, const void *owner);
 void lookup_follow(struct lookup *l, const void *owner, const int32_t *tokens, uint32_t n_tokens,
                    uint32_t border);
 
-/* lookup_guess - writes up to n guesses after the timeline, tokens[n_tokens..], and the chance of
- * each, given that those before it come true. Returns how many. */
-uint32_t lookup_guess(const struct lookup *l, int32_t *tokens, uint32_t n, float *chance);
+/* lookup_chances - the chances of up to n guesses, each given that those before it come true.
+ * Returns how many. */
+uint32_t lookup_chances(const struct lookup *l, uint32_t n, float *chance);
+/* lookup_guess - writes the first n of them after the timeline: tokens[n_tokens..]. */
+void lookup_guess(const struct lookup *l, int32_t *tokens, uint32_t n);
 
 #endif

@@ -10,18 +10,34 @@ static void close_table(struct table *table)
     mem_free(table);
 }
 
+static enum err open_table(const char *path, struct table **out, struct err_note *note)
+{
+    struct table *table = mem_zalloc(sizeof *table);
+    *out = NULL;
+    if (!table)
+        return err_set(note, ERR_MEMORY, "out of memory opening %s", path);
+    enum err rc = table_open(path, table, note);
+    if (rc)
+        mem_free(table);
+    else
+        *out = table;
+    return rc;
+}
+
+static enum err add_draft(struct iso_engine *e, const char *path, struct err_note *note)
+{
+    enum err rc = open_table(path, &e->draft_table, note);
+    return rc ? rc : engine_add_draft(e, e->table, e->draft_table, note);
+}
+
 enum iso_err iso_engine_open(const char *path, const struct iso_engine_options *options,
                              struct iso_engine **engine, struct iso_note *note)
 {
+    struct table *table;
     *engine = NULL;
-    struct table *table = mem_zalloc(sizeof *table);
-    if (!table)
-        return (enum iso_err)err_set(note_of(note), ERR_MEMORY, "out of memory opening %s", path);
-    enum err rc = table_open(path, table, note_of(note));
-    if (rc) {
-        mem_free(table);
+    enum err rc = open_table(path, &table, note_of(note));
+    if (rc)
         return (enum iso_err)rc;
-    }
     rc = engine_open(table, options, engine, note_of(note));
     if (rc) {
         close_table(table);
@@ -29,5 +45,11 @@ enum iso_err iso_engine_open(const char *path, const struct iso_engine_options *
     }
     (*engine)->table = table;
     (*engine)->table_free = close_table;
-    return ISO_OK;
+    if (options && options->draft_path)
+        rc = add_draft(*engine, options->draft_path, note_of(note));
+    if (rc) {
+        iso_engine_close(*engine);
+        *engine = NULL;
+    }
+    return (enum iso_err)rc;
 }

@@ -42,7 +42,7 @@ void iso_session_close(struct iso_session *s)
     if (is_busy(s))
         queue_leave(s);
     session_drop_pages(s, 0);
-    lookup_forget(&s->engine->speculate.lookup, s);
+    speculate_forget(&s->engine->speculate, s);
     session_init(s, s->engine, s->tokens, s->pages, s->bases);
 }
 
@@ -73,7 +73,7 @@ void iso_session_cut(struct iso_session *s, uint32_t n_tokens)
     bool leaves_far = s->far && (n_tokens == 0 || !is_far(s, n_tokens - 1));
     uint32_t n_kv = leaves_far ? 0 : s->n_kv < n_tokens ? s->n_kv : n_tokens;
     session_drop_pages(s, session_pages(n_kv));
-    lookup_forget(&s->engine->speculate.lookup, s);
+    speculate_forget(&s->engine->speculate, s);
     s->n_tokens = n_tokens;
     s->n_kv = n_kv;
     s->far &= !leaves_far;

@@ -8,6 +8,8 @@ static const double row_hoped = 0.04;
 /* Guesses must promise this much more; they may be wrong about the time they take. */
 static const double gain_least = 1.02;
 
+enum { N_TRIED = 2 };
+
 enum err speculate_init(struct speculate *p, bool is_off, uint32_t n_ctx, struct err_note *note)
 {
     p->is_off = is_off;
@@ -17,15 +19,24 @@ enum err speculate_init(struct speculate *p, bool is_off, uint32_t n_ctx, struct
 void speculate_release(struct speculate *p)
 {
     lookup_release(&p->lookup);
+    draft_close(&p->draft);
 }
 
-uint32_t speculate_worth(const struct cost *c, uint32_t position, const float *chance, uint32_t n)
+void speculate_forget(struct speculate *p, const struct iso_session *s)
+{
+    lookup_forget(&p->lookup, s);
+    draft_forget(&p->draft, s);
+}
+
+struct worth speculate_worth(const struct cost *c, uint32_t position, const float *chance,
+                             uint32_t n, double ns_each)
 {
     double one = cost_of(c, 1, position), sure = one;
-    double tokens = 1, all_true = 1, best_rate = gain_least / one;
-    uint32_t best = 0, sure_rows = 1;
+    double tokens = 1, all_true = 1;
+    struct worth best = {0, gain_least};
+    uint32_t sure_rows = 1;
     if (!cost_is_sure(c, 1))
-        return 0;
+        return best;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t rows = i + 2;
         double ns = sure * (1 + row_hoped * (rows - sure_rows));
@@ -36,10 +47,9 @@ uint32_t speculate_worth(const struct cost *c, uint32_t position, const float *c
         }
         all_true *= (double)chance[i];
         tokens += all_true;
-        if (tokens / ns > best_rate) {
-            best_rate = tokens / ns;
-            best = i + 1;
-        }
+        double rate = tokens * one / (ns + (i + 1) * ns_each);
+        if (rate > best.rate)
+            best = (struct worth){i + 1, rate};
     }
     return best;
 }
@@ -64,17 +74,50 @@ static uint32_t room_for(const struct iso_session *s)
     return n;
 }
 
+/* Guesses of the draft model, if they promise more than `rate`; 0: they do not, and nothing was
+ * written. */
+static uint32_t draft(struct iso_session *s, uint32_t room, double rate)
+{
+    struct iso_engine *e = s->engine;
+    struct draft *d = &e->speculate.draft;
+    struct worth worth = speculate_worth(&e->cost, s->n_tokens - 1, d->chance, room, d->ns_each);
+    if (worth.n > 0)
+        d->n_steps_off = d->n_steps_wait = 0;
+    else if (room > 0 && draft_is_due(d))
+        worth = (struct worth){room < N_TRIED ? room : N_TRIED, 2 * rate};
+    if (worth.n == 0 || worth.rate <= rate)
+        return 0;
+    uint64_t begin_ns = e->clock_ns(e->clock_context);
+    uint32_t n_behind = s->n_tokens - d->n_kv;
+    uint32_t n = draft_guess(d, s, &s->request.sampling, s->mu, s->tokens, s->n_tokens, worth.n);
+    uint64_t ns = e->clock_ns(e->clock_context) - begin_ns;
+    e->speculate.ns_aside += ns;
+    if (n > 0 && n_behind <= GUESSES_MAX) { /* not where it read a prompt */
+        double each = (double)ns / n;
+        d->ns_each += d->ns_each == 0 ? each : (each - d->ns_each) / 16;
+    }
+    return n;
+}
+
 uint32_t speculate_guess(struct iso_session *s)
 {
     struct iso_engine *e = s->engine;
-    struct lookup *l = &e->speculate.lookup;
+    struct speculate *p = &e->speculate;
     float chance[GUESSES_MAX];
-    if (e->speculate.is_off || e->queue.running.n != 1 || s->n_tokens == s->border)
+    if (p->is_off || e->queue.running.n != 1 || s->n_tokens == s->border)
         return 0;
-    if (e->speculate.guesser.fn)
-        return e->speculate.guesser.fn(e->speculate.guesser.context, s, s->tokens + s->n_tokens,
-                                       room_for(s));
-    lookup_follow(l, s, s->tokens, s->n_tokens, s->border);
-    uint32_t n = lookup_guess(l, s->tokens, room_for(s), chance);
-    return speculate_worth(&e->cost, s->n_tokens - 1, chance, n);
+    uint32_t room = room_for(s);
+    if (p->guesser.fn)
+        return p->guesser.fn(p->guesser.context, s, s->tokens + s->n_tokens, room);
+    lookup_follow(&p->lookup, s, s->tokens, s->n_tokens, s->border);
+    uint32_t n = lookup_chances(&p->lookup, room, chance);
+    struct worth worth = speculate_worth(&e->cost, s->n_tokens - 1, chance, n, 0);
+    if (p->draft.model) {
+        draft_learn(&p->draft, s, s->tokens, s->n_tokens);
+        uint32_t n_drafted = draft(s, room, worth.rate);
+        if (n_drafted > 0)
+            return n_drafted;
+    }
+    lookup_guess(&p->lookup, s->tokens, worth.n);
+    return worth.n;
 }

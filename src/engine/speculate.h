@@ -10,27 +10,37 @@
 #define ENGINE_SPECULATE_H
 
 #include "engine/cost.h"
+#include "engine/draft.h"
 #include "engine/engine.h"
 #include "engine/lookup.h"
-
-enum { GUESSES_MAX = 15 };
 
 struct speculate {
     bool is_off;
     struct guesser guesser; /* fn NULL: none */
     struct lookup lookup;
+    struct draft draft;
+    uint64_t ns_aside; /* of the step under way, that guessing took */
 };
 
 enum err speculate_init(struct speculate *p, bool is_off, uint32_t n_ctx, struct err_note *note);
 void speculate_release(struct speculate *p);
+/* The session's timeline was cut or is gone. */
+void speculate_forget(struct speculate *p, const struct iso_session *s);
 
 /* speculate_guess - writes guesses after the timeline of a session that decodes, as many as pay.
  * Returns their number. */
 uint32_t speculate_guess(struct iso_session *s);
 
-/* speculate_worth - how many guesses give the most tokens per time: chance[i] is that of guess i,
- * given that those before it come true; the row before them is at `position`. Row counts that were
- * not measured yet are taken as cheap, to be tried. */
-uint32_t speculate_worth(const struct cost *c, uint32_t position, const float *chance, uint32_t n);
+/* Guesses, and the tokens per time that they promise, relative to none. */
+struct worth {
+    uint32_t n;
+    double rate;
+};
+
+/* speculate_worth - how many guesses promise the most: chance[i] is that of guess i, given that
+ * those before it come true, and ns_each what making one takes; the row before them is at
+ * `position`. Row counts that were not measured yet are taken as cheap, to be tried. */
+struct worth speculate_worth(const struct cost *c, uint32_t position, const float *chance,
+                             uint32_t n, double ns_each);
 
 #endif

@@ -294,7 +294,7 @@ static void take_results(struct iso_session *s, struct schedule_need need, const
 /* What the pass that began then took, for the plans to come. */
 static void observe(struct iso_engine *e, uint64_t begin_ns, uint32_t n_rows, uint64_t depth)
 {
-    uint64_t ns = e->clock_ns(e->clock_context) - begin_ns;
+    uint64_t ns = e->clock_ns(e->clock_context) - begin_ns - e->speculate.ns_aside;
     cost_observe(&e->cost, n_rows, depth, (double)ns);
     e->stats.n_steps++;
     e->stats.n_rows += n_rows;
@@ -326,6 +326,7 @@ size_t iso_engine_step(struct iso_engine *e, const struct iso_event **events)
 {
     uint64_t begin_ns = e->clock_ns(e->clock_context);
     e->n_events = 0;
+    e->speculate.ns_aside = 0;
     *events = e->events;
     mem_guard_begin("a step of the engine");
     end_requests(e, begin_ns);

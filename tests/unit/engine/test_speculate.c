@@ -243,6 +243,57 @@ static void tokens_do_not_depend_on_lookup(void **state)
     assert_true(n_guesses > 1000 && n_true > 300);
 }
 
+static void tokens_do_not_depend_on_drafts(void **state)
+{
+    (void)state;
+    static struct answer wanted[N_KINDS], got[N_KINDS];
+    struct err_note note = {""};
+    for (size_t i = 0; i < TINY_COUNT; i++) {
+        struct tiny m, other;
+        tiny_open(&m, tiny_names[i]);
+        size_t k = (i + 1) % TINY_COUNT; /* the next with as large a vocabulary */
+        for (tiny_open(&other, tiny_names[k]); other.n_vocab != m.n_vocab;
+             k = (k + 1) % TINY_COUNT) {
+            tiny_close(&other);
+            tiny_open(&other, tiny_names[(k + 1) % TINY_COUNT]);
+        }
+        struct iso_engine *e = open_tiny(&m, true, false);
+        run_kinds(e, &m, NULL, NULL, wanted);
+        iso_engine_close(e);
+        for (int itself = 0; itself < 2; itself++) {
+            e = open_tiny(&m, false, true);
+            if (engine_add_draft(e, &m.table, itself ? &m.table : &other.table, &note))
+                fail_msg("%s: %s", tiny_names[i], note.text);
+            run_kinds(e, &m, NULL, NULL, got);
+            for (int kind = 0; kind < N_KINDS; kind++)
+                assert_same(&wanted[kind], &got[kind], tiny_names[i], kind);
+            struct iso_engine_stats stats = iso_engine_stats(e);
+            assert_true(stats.n_guesses > (itself ? 50 : 0));
+            assert_true(!itself || stats.n_guesses_true * 10 > stats.n_guesses * 6);
+            iso_engine_close(e);
+        }
+        tiny_close(&m);
+        tiny_close(&other);
+    }
+}
+
+static void other_vocabularies_are_refused(void **state)
+{
+    (void)state;
+    struct iso_engine *e;
+    struct iso_note note;
+    struct iso_engine_options o = {.draft_path = TEST_DIR "/golden/model/llama.gguf"};
+    const char *talker = TEST_DIR "/golden/engine/talker.gguf";
+    assert_int_equal(iso_engine_open(talker, &o, &e, &note), ISO_ERR_USAGE);
+    assert_null(e);
+    assert_non_null(strstr(note.text, "vocabulary has 99 tokens"));
+    o.draft_path = TEST_DIR "/golden/model/none.gguf";
+    assert_int_equal(iso_engine_open(talker, &o, &e, &note), ISO_ERR_NOT_FOUND);
+    o.draft_path = talker;
+    assert_int_equal(iso_engine_open(talker, &o, &e, &note), ISO_OK);
+    iso_engine_close(e);
+}
+
 /* ---- how much to guess ---------------------------------------------------------------------- */
 
 static void rows_are_tried_then_judged(void **state)
@@ -255,23 +306,23 @@ static void rows_are_tried_then_judged(void **state)
         never[i] = 0.01f;
         even[i] = 0.5f;
     }
-    assert_int_equal(speculate_worth(&c, 100, sure, GUESSES_MAX), 0); /* nothing is known */
+    assert_int_equal(speculate_worth(&c, 100, sure, GUESSES_MAX, 0).n, 0); /* nothing is known */
     for (int i = 0; i < 5; i++)
         cost_observe(&c, 1, 100, 1000);
-    assert_int_equal(speculate_worth(&c, 100, sure, GUESSES_MAX), GUESSES_MAX);
-    assert_int_equal(speculate_worth(&c, 100, sure, 4), 4);
-    assert_int_equal(speculate_worth(&c, 100, never, GUESSES_MAX), 0);
+    assert_int_equal(speculate_worth(&c, 100, sure, GUESSES_MAX, 0).n, GUESSES_MAX);
+    assert_int_equal(speculate_worth(&c, 100, sure, 4, 0).n, 4);
+    assert_int_equal(speculate_worth(&c, 100, never, GUESSES_MAX, 0).n, 0);
     /* Up to 8 rows are nearly free, more are dear. */
     for (uint32_t rows = 2; rows <= GUESSES_MAX + 1; rows++)
         for (int i = 0; i < 5; i++)
             cost_observe(&c, rows, 100 * rows, rows <= 8 ? 1000 + 20 * rows : 400 * rows);
-    assert_int_equal(speculate_worth(&c, 100, sure, GUESSES_MAX), 7);
-    assert_in_range(speculate_worth(&c, 100, even, GUESSES_MAX), 2, 6);
+    assert_int_equal(speculate_worth(&c, 100, sure, GUESSES_MAX, 0).n, 7);
+    assert_in_range(speculate_worth(&c, 100, even, GUESSES_MAX, 0).n, 2, 6);
     /* Where each row costs as much as a step, nothing is worth it. */
     for (uint32_t rows = 1; rows <= GUESSES_MAX + 1; rows++)
         for (int i = 0; i < 40; i++)
             cost_observe(&c, rows, 100 * rows, 1000 * rows);
-    assert_int_equal(speculate_worth(&c, 100, sure, GUESSES_MAX), 0);
+    assert_int_equal(speculate_worth(&c, 100, sure, GUESSES_MAX, 0).n, 0);
 }
 
 static void what_came_before_comes_again(void **state)
@@ -289,8 +340,9 @@ static void what_came_before_comes_again(void **state)
         int32_t after[GUESSES_MAX];
         memcpy(after, tokens + n, sizeof after);
         lookup_follow(&l, &l, tokens, n, PERIOD);
-        uint32_t n_guesses = lookup_guess(&l, tokens, GUESSES_MAX, chance);
+        uint32_t n_guesses = lookup_chances(&l, GUESSES_MAX, chance);
         assert_int_equal(n_guesses, n < PERIOD + LOOKUP_SHORT ? 0 : GUESSES_MAX);
+        lookup_guess(&l, tokens, n_guesses);
         if (n_guesses)
             assert_memory_equal(tokens + n, after, sizeof after);
         memcpy(tokens + n, after, sizeof after);
@@ -308,7 +360,8 @@ static void what_came_before_comes_again(void **state)
     for (int i = 0; i < N; i++)
         tokens[i] = i % 3;
     lookup_follow(&l, &chance, tokens, 20, 0);
-    assert_int_equal(lookup_guess(&l, tokens, 2, chance), 2);
+    assert_int_equal(lookup_chances(&l, 2, chance), 2);
+    lookup_guess(&l, tokens, 2);
     assert_int_equal(tokens[20], 20 % 3);
     lookup_release(&l);
 }
@@ -318,6 +371,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_do_not_depend_on_guesses),
         cmocka_unit_test(tokens_do_not_depend_on_lookup),
+        cmocka_unit_test(tokens_do_not_depend_on_drafts),
+        cmocka_unit_test(other_vocabularies_are_refused),
         cmocka_unit_test(rows_are_tried_then_judged),
         cmocka_unit_test(what_came_before_comes_again),
     };
