@@ -1,8 +1,8 @@
 /* speculate_bench.c - how much faster text comes with speculation: one model, the same forced text
  * with and without it, turn by turn.
  *
- * A constraint forces each token, so that any model, even a random one, writes any text: what a step
- * costs depends on the model's shape, what is guessed on the text.
+ * A constraint forces each token, so that any model, even a random one, writes any text: what a
+ * step costs depends on the model's shape, what is guessed on the text.
  *
  * usage: speculate_bench MODEL PROMPT_FILE ANSWER_FILE [ROUNDS] */
 #include <inttypes.h>
@@ -93,6 +93,7 @@ int main(int argc, char **argv)
     struct token_list prompt = {0}, text = {0};
     struct iso_engine *e[2];
     double seconds[2] = {0};
+    long n_rounds = argc > 4 ? strtol(argv[4], NULL, 10) : 3;
     if (argc < 4)
         return fputs("usage: speculate_bench MODEL PROMPT_FILE ANSWER_FILE [ROUNDS]\n", stderr), 2;
     if (table_open(argv[1], &table, &note) || tokenizer_from_table(&table, &t, &note))
@@ -106,7 +107,7 @@ int main(int argc, char **argv)
             die("engine", &note);
         answer(e[on], &prompt, &text); /* costs and chances are learned */
     }
-    for (int round = 0; round < (argc > 4 ? atoi(argv[4]) : 3); round++)
+    for (long round = 0; round < n_rounds; round++)
         for (int on = 0; on < 2; on++) {
             double s = answer(e[on], &prompt, &text);
             if (round == 0 || s < seconds[on])

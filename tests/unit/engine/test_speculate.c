@@ -248,6 +248,7 @@ static void tokens_do_not_depend_on_drafts(void **state)
     (void)state;
     static struct answer wanted[N_KINDS], got[N_KINDS];
     struct err_note note = {""};
+    uint64_t n_guesses[2] = {0}, n_true[2] = {0}; /* of another draft, of the model itself */
     for (size_t i = 0; i < TINY_COUNT; i++) {
         struct tiny m, other;
         tiny_open(&m, tiny_names[i]);
@@ -267,14 +268,14 @@ static void tokens_do_not_depend_on_drafts(void **state)
             run_kinds(e, &m, NULL, NULL, got);
             for (int kind = 0; kind < N_KINDS; kind++)
                 assert_same(&wanted[kind], &got[kind], tiny_names[i], kind);
-            struct iso_engine_stats stats = iso_engine_stats(e);
-            assert_true(stats.n_guesses > (itself ? 50 : 0));
-            assert_true(!itself || stats.n_guesses_true * 10 > stats.n_guesses * 6);
+            n_guesses[itself] += iso_engine_stats(e).n_guesses;
+            n_true[itself] += iso_engine_stats(e).n_guesses_true;
             iso_engine_close(e);
         }
         tiny_close(&m);
         tiny_close(&other);
     }
+    assert_true(n_guesses[0] > 100 && n_guesses[1] > 1000 && n_true[1] * 10 > n_guesses[1] * 7);
 }
 
 static void other_vocabularies_are_refused(void **state)
