@@ -80,6 +80,12 @@ enum err model_open(const struct table *t, struct device *d, struct model_limits
     *m = &fake;
     return ERR_OK;
 }
+enum err model_plan(const struct table *t, struct model_limits limits, struct model_info *info,
+                    struct err_note *note)
+{
+    (void)t, (void)limits, (void)info;
+    return err_set(note, ERR_UNSUPPORTED, "the fake model has no plan");
+}
 void model_close(struct model *m)
 {
     (void)m;
