@@ -133,7 +133,8 @@ bool file_is_dir(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-enum err file_writer_open(struct file_writer *w, const char *path, struct err_note *note)
+static enum err open_writer(struct file_writer *w, const char *path, mode_t mode,
+                            struct err_note *note)
 {
     *w = (struct file_writer){.fd = -1};
     size_t n = strlen(path);
@@ -145,13 +146,23 @@ enum err file_writer_open(struct file_writer *w, const char *path, struct err_no
         rc = err_set(note, ERR_MEMORY, "out of memory opening %s", path);
     } else {
         snprintf(w->path_tmp, n + 32, "%s.tmp-%ld", path, (long)getpid());
-        w->fd = open(w->path_tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        w->fd = open(w->path_tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
         if (w->fd < 0)
             rc = errno_note(note, "write", path, errno);
     }
     if (rc)
         file_writer_abort(w);
     return rc;
+}
+
+enum err file_writer_open(struct file_writer *w, const char *path, struct err_note *note)
+{
+    return open_writer(w, path, 0666, note);
+}
+
+enum err file_writer_open_private(struct file_writer *w, const char *path, struct err_note *note)
+{
+    return open_writer(w, path, 0600, note);
 }
 
 static void file_writer_flush(struct file_writer *w)

@@ -51,6 +51,8 @@ struct file_writer {
     int saved_errno;
 };
 enum err file_writer_open(struct file_writer *w, const char *path, struct err_note *note);
+/* The same for a file that its owner alone may read. */
+enum err file_writer_open_private(struct file_writer *w, const char *path, struct err_note *note);
 void file_writer_add(struct file_writer *w, const void *bytes, size_t n_bytes);
 void file_writer_pad(struct file_writer *w, size_t alignment); /* zeros up to a multiple */
 bool file_writer_ok(const struct file_writer *w);

@@ -1,16 +1,21 @@
 /* cmd_chat.c - talks with a model in the terminal. */
 #include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "cli/args.h"
+#include "cli/chat_session.h"
 #include "cli/commands.h"
 #include "cli/conversation.h"
 #include "cli/generate.h"
 #include "cli/line_input.h"
 #include "cli/say.h"
+#include "engine/engine.h"
 #include "text/chat_face.h"
 
 enum { INPUT_BYTES_MAX = 64 << 20 };
@@ -19,6 +24,12 @@ struct chat {
     struct model_options model;
     struct sample_options sample;
     const char *system, *template;
+    const char *session_name, *forget;
+    bool list_sessions;
+
+    struct chat_session session; /* where the chat is kept, if it has a name */
+    struct chat_record record;   /* what was kept; its conversation is moved to the one below */
+    bool said_cache_note;
 
     struct loaded loaded;
     struct chat_face face;
@@ -226,6 +237,90 @@ static enum err run_command(struct chat *c, char *line, struct err_note *note)
     return err_set(note, ERR_USAGE, "no command %s; /help lists them", line);
 }
 
+/* ---- a chat with a name -----------------------------------------------------------------------
+ */
+
+/* Keeps the chat as it is now: text and tokens, then the pages. */
+static enum err keep(struct chat *c, struct err_note *note)
+{
+    struct chat_record r = c->record;
+    uint32_t n_tokens;
+    if (!c->session.name)
+        return ERR_OK;
+    r.conversation = c->conversation;
+    r.tokens = (int32_t *)(uintptr_t)iso_session_tokens(c->loaded.session, &n_tokens);
+    r.n_tokens = n_tokens;
+    r.seed = c->sample.sampling.seed;
+    r.temperature = (double)c->sample.sampling.temperature;
+    snprintf(r.arithmetic, sizeof r.arithmetic, "%s", ISO_ARITHMETIC);
+    memcpy(r.model_key, engine_model_key(c->loaded.engine), sizeof r.model_key);
+    enum err rc = chat_session_save(&c->session, &r, note);
+    iso_engine_save(c->loaded.engine);
+    const char *trouble = iso_engine_info(c->loaded.engine).cache.note;
+    if (*trouble && !c->said_cache_note)
+        say("%s", trouble);
+    c->said_cache_note |= *trouble != 0;
+    return rc;
+}
+
+/* The timeline as it was: from its pages, or, where they are gone, read again. */
+static enum err resume_tokens(struct chat *c, struct err_note *note)
+{
+    struct iso_request r = iso_request_default();
+    const struct iso_event *events;
+    struct progress progress;
+    enum err rc = ERR_OK;
+    r.tokens = c->record.tokens;
+    r.n_tokens = (uint32_t)c->record.n_tokens;
+    r.n_answer_max = 0;
+    if (r.n_tokens == 0 || c->record.n_tokens > iso_engine_info(c->loaded.engine).n_ctx)
+        return ERR_OK;
+    if (iso_session_submit(c->loaded.session, &r, (struct iso_note *)note))
+        return ERR_FORMAT;
+    progress_begin(&progress, "reading the conversation");
+    interrupt_catch();
+    for (size_t n; (n = iso_engine_step(c->loaded.engine, &events)) > 0;) {
+        for (size_t i = 0; i < n; i++) {
+            if (events[i].kind == ISO_EVENT_PROMPT)
+                progress_show(&progress, events[i].n_done, events[i].n_total);
+            if (events[i].kind == ISO_EVENT_FINISH && events[i].err)
+                rc = err_set(note, (enum err)events[i].err, "%s", events[i].note);
+        }
+        if (interrupt_seen()) /* what is missing is read with the next message */
+            iso_session_cancel(c->loaded.session, ISO_FINISH_CANCELLED);
+    }
+    interrupt_clear();
+    progress_end(&progress);
+    return rc;
+}
+
+/* Another model's tokens mean nothing here, and its pages are not found: the text alone goes on. */
+static enum err resume(struct chat *c, struct err_note *note)
+{
+    const uint8_t *key = engine_model_key(c->loaded.engine);
+    const char *name = c->session.name;
+    if (!name || c->session.is_new)
+        return ERR_OK;
+    conversation_release(&c->conversation);
+    c->conversation = c->record.conversation;
+    c->record.conversation = (struct conversation){0};
+    if (strcmp(c->record.arithmetic, ISO_ARITHMETIC) != 0) {
+        say("session %s was kept with arithmetic %s, this is %s: its text is read again", name,
+            c->record.arithmetic, ISO_ARITHMETIC);
+        return ERR_OK;
+    }
+    if (memcmp(c->record.model_key, key, sizeof c->record.model_key) != 0) {
+        say("session %s was kept with another model: its text is read again", name);
+        return ERR_OK;
+    }
+    enum err rc = resume_tokens(c, note);
+    struct iso_cache_info cache = iso_engine_info(c->loaded.engine).cache;
+    if (!rc)
+        say("session %s: %zu messages, %zu tokens, %" PRIu64 " of them from its pages", name,
+            c->conversation.n_messages, c->record.n_tokens, cache.n_positions_restored);
+    return rc;
+}
+
 static bool is_blank(const char *text)
 {
     return text[strspn(text, " \t\r\n")] == 0;
@@ -254,6 +349,8 @@ static int talk(struct chat *c)
                           : exchange(c, (struct str){text.bytes, text.n_bytes}, &note);
         if (rc == ERR_CANCELLED)
             break;
+        if (!rc)
+            rc = keep(c, &note);
         status = rc ? say_error(rc, &note) : EXIT_OK;
     }
     buf_release(&text);
@@ -279,12 +376,18 @@ static enum err parse(struct chat *c, int argc, char **argv, bool *help, struct 
         OPT_TEXT(0, "template", "NAME|FILE", &c->template,
                  "another chat template: a Jinja file, or one of r1, llama3.1,\n"
                  "mistral, qwen2, deepseek, phi3, plain"),
+        OPT_TEXT(0, "session", "NAME", &c->session_name,
+                 "keep the chat under this name, with its options and what was\n"
+                 "computed; or go on with it"),
+        OPT_FLAG(0, "sessions", &c->list_sessions, "list the chats that are kept"),
+        OPT_TEXT(0, "forget", "NAME", &c->forget, "delete one"),
         SAMPLE_OPTIONS(c->sample),
     };
     const struct arg_command command = {
         .name = "chat",
         .summary = "talk with a model in the terminal",
-        .usage = "chat [-m MODEL] [options]",
+        .usage = "chat [-m MODEL] [--session NAME] [options]\n"
+                 "chat --sessions | --forget NAME",
         .about =
             "Lines are edited as in a shell and kept in ~/.isobit_history. /help lists the chat's\n"
             "own commands. Ctrl-C stops an answer, Ctrl-D leaves. Nothing is ever dropped from "
@@ -293,6 +396,7 @@ static enum err parse(struct chat *c, int argc, char **argv, bool *help, struct 
         .options = options,
         .n_options = COUNT_OF(options),
         .examples = "isobit chat\n"
+                    "isobit chat --session paris -m model.gguf\n"
                     "isobit chat -m model.gguf --system \"You answer in French.\" --temp 0.5",
     };
     struct args args;
@@ -303,8 +407,43 @@ static enum err parse(struct chat *c, int argc, char **argv, bool *help, struct 
     return rc;
 }
 
+/* The options that the chat was kept with, then those of this command. */
+static enum err open_session(struct chat *c, int argc, char **argv, struct err_note *note)
+{
+    bool help;
+    char *kept[SESSION_OPTIONS_MAX + 1] = {argv[0]}, model[PATH_MAX];
+    enum err rc = chat_session_open(&c->session, c->session_name, &c->record, note);
+    if (rc)
+        return rc;
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
+    sample_release(&c->sample);
+    uint64_t seed = c->sample.sampling.seed;
+    sample_defaults(&c->sample);
+    c->sample.sampling.seed = seed;
+    c->model = (struct model_options){0};
+    c->template = NULL;
+    for (size_t i = 0; i < c->record.n_options; i++)
+        kept[i + 1] = c->record.options[i];
+    rc = parse(c, (int)c->record.n_options + 1, kept, &help, note);
+    if (rc)
+        return err_wrap(note, rc, "the options kept with session %s", c->session.name);
+    if (!c->session.is_new) {
+        c->sample.sampling.seed = c->record.seed;
+        c->sample.sampling.temperature = (float)c->record.temperature;
+        c->system = NULL; /* it is in the conversation */
+    }
+    const char *kept_model = c->model.path;
+    rc = parse(c, argc, argv, &help, note);
+    if (rc)
+        return rc;
+    /* A relative path is kept as one that works from anywhere; opening says if there is none. */
+    bool is_named = c->model.path != kept_model && realpath(c->model.path, model);
+    return chat_record_add_options(&c->record, argc, argv, is_named ? model : NULL, note);
+}
+
 static enum err open_all(struct chat *c, struct err_note *note)
 {
+    const struct iso_engine_options more = {.cache_dir = c->session.pages};
     enum err rc = load_tokenizer(&c->loaded, c->model.path, note);
     if (!rc)
         rc = sample_request(&c->sample, c->loaded.tokenizer, &c->request, note);
@@ -315,7 +454,9 @@ static enum err open_all(struct chat *c, struct err_note *note)
         rc = chat_face_open(&c->face, &c->loaded.table, "plain", note);
     }
     if (!rc)
-        rc = load_engine(&c->loaded, &c->model, NULL, note);
+        rc = load_engine(&c->loaded, &c->model, &more, note);
+    if (!rc)
+        rc = resume(c, note);
     if (!rc && c->system)
         rc = conversation_set_system(&c->conversation, str_from(c->system), note);
     c->input = rc ? NULL : line_input_open();
@@ -331,6 +472,13 @@ int cmd_chat(int argc, char **argv)
     enum err rc = parse(&c, argc, argv, &help, &note);
     if (help)
         return EXIT_OK;
+    if (!rc && (c.list_sessions || c.forget)) {
+        rc = c.forget ? chat_session_forget(c.forget, &note) : chat_session_list(&note);
+        sample_release(&c.sample);
+        return rc ? say_error(rc, &note) : EXIT_OK;
+    }
+    if (!rc && c.session_name)
+        rc = open_session(&c, argc, argv, &note);
     if (!rc)
         rc = open_all(&c, &note);
     if (!rc && line_input_is_terminal(c.input))
@@ -341,5 +489,7 @@ int cmd_chat(int argc, char **argv)
     chat_face_close(&c.face);
     sample_release(&c.sample);
     load_close(&c.loaded);
+    chat_session_close(&c.session);
+    chat_record_release(&c.record);
     return status;
 }

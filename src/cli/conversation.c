@@ -88,15 +88,27 @@ static int to_writer(const char *bytes, size_t n_bytes, void *writer)
     return 0;
 }
 
-enum err conversation_save(const struct conversation *c, const char *path, struct err_note *note)
+struct json_t *conversation_json(const struct conversation *c)
 {
-    struct file_writer w;
     json_t *list = json_array();
     for (size_t i = 0; i < c->n_messages; i++) {
         const struct chat_message *m = &c->messages[i];
-        json_array_append_new(list, json_pack("{s:s%,s:s%}", "role", m->role.ptr, m->role.len,
-                                              "content", m->content.ptr, m->content.len));
+        json_t *item = json_pack("{s:s%,s:s%}", "role", m->role.ptr, m->role.len, "content",
+                                 m->content.ptr, m->content.len);
+        if (json_array_append_new(list, item) != 0) {
+            json_decref(list);
+            return NULL;
+        }
     }
+    return list;
+}
+
+enum err conversation_save(const struct conversation *c, const char *path, struct err_note *note)
+{
+    struct file_writer w;
+    json_t *list = conversation_json(c);
+    if (!list)
+        return err_set(note, ERR_FORMAT, "the conversation cannot be written as JSON");
     enum err rc = file_writer_open(&w, path, note);
     if (!rc) {
         json_dump_callback(list, to_writer, &w, JSON_INDENT(1));
@@ -107,15 +119,24 @@ enum err conversation_save(const struct conversation *c, const char *path, struc
     return rc;
 }
 
-static enum err add_json(struct conversation *c, json_t *item, const char *path, size_t i,
-                         struct err_note *note)
+static enum err add_json(struct conversation *c, json_t *item, size_t i, struct err_note *note)
 {
     const char *role, *content;
     size_t n_role, n_content;
     if (json_unpack(item, "{s:s%,s:s%}", "role", &role, &n_role, "content", &content, &n_content))
-        return err_set(note, ERR_FORMAT, "%s: message %zu is no object with role and content", path,
-                       i);
+        return err_set(note, ERR_FORMAT, "message %zu is no object with role and content", i);
     return conversation_add(c, role, (struct str){content, n_content}, note);
+}
+
+enum err conversation_from_json(struct conversation *c, const struct json_t *list,
+                                struct err_note *note)
+{
+    enum err rc = ERR_OK;
+    for (size_t i = 0; !rc && i < json_array_size(list); i++)
+        rc = add_json(c, json_array_get(list, i), i, note);
+    if (rc)
+        conversation_release(c);
+    return rc;
 }
 
 enum err conversation_load(struct conversation *c, const char *path, struct err_note *note)
@@ -132,13 +153,11 @@ enum err conversation_load(struct conversation *c, const char *path, struct err_
     if (!json_is_array(list))
         rc = err_set(note, ERR_FORMAT, "%s: line %d: %s", path, error.line,
                      list ? "not a list of messages" : error.text);
-    for (size_t i = 0; !rc && i < json_array_size(list); i++)
-        rc = add_json(&loaded, json_array_get(list, i), path, i, note);
+    else if ((rc = conversation_from_json(&loaded, list, note)))
+        err_wrap(note, rc, "%s", path);
     json_decref(list);
-    if (rc) {
-        conversation_release(&loaded);
+    if (rc)
         return rc;
-    }
     conversation_release(c);
     *c = loaded;
     return ERR_OK;

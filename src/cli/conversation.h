@@ -24,4 +24,11 @@ void conversation_release(struct conversation *c);
 enum err conversation_save(const struct conversation *c, const char *path, struct err_note *note);
 enum err conversation_load(struct conversation *c, const char *path, struct err_note *note);
 
+/* The array itself: NULL when memory runs out or a text is no UTF-8. Reading adds to an empty c and
+ * leaves it empty on error; the note does not name the file. */
+struct json_t;
+struct json_t *conversation_json(const struct conversation *c);
+enum err conversation_from_json(struct conversation *c, const struct json_t *list,
+                                struct err_note *note);
+
 #endif
