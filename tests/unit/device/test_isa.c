@@ -198,7 +198,7 @@ static void wide_products_equal(const struct cpu_isa *scalar, const struct cpu_i
 static void large_products_equal(const struct cpu_isa *scalar, const struct cpu_isa *isa)
 {
     for (size_t k = 0; k < COUNT_OF(types); k++) {
-        struct product many = {types[k], EXTREME, 100, 512, k % 4 ? 41 : TOKENS_MAX, k % 2};
+        struct product many = {types[k], EXTREME, 70, 256, k % 4 ? 41 : TOKENS_MAX, k % 2};
         struct product deep = {types[k], TAME, 100, 2304 + 256 * (uint32_t)(k % 3), 15, k % 2};
         product_check(scalar, isa, &many, k);
         product_check(scalar, isa, &deep, k);

@@ -26,6 +26,10 @@ struct wide {
     uint32_t n_groups; /* of 32 columns: 8, or fewer at the end of a row */
     const VF *from;    /* [2][TILE_WIDE] sums so far */
     VF *to;            /* [2][TILE_WIDE]; may be from */
+    /* Sums of the tree that this one completes: the last is at `to`, each before it `down` after.
+     */
+    uint32_t n_merges;
+    size_t down;
 };
 typedef void wide_fn(const struct wide *t);
 
@@ -35,5 +39,22 @@ struct wide_format {
     wide_fn *multiply;
 };
 const struct wide_format *ISA_NAME(wide_format)(enum dtype t);
+
+/* Sum i of a tile and the sums below it that it completes, to its place. */
+static inline void wide_put(VF *to, int i, VF sum, uint32_t n_merges, size_t down)
+{
+    const VF *below = to + n_merges * down + i;
+    for (uint32_t m = 0; m < n_merges; m++) {
+        below -= down;
+        sum = vf_add(*below, sum);
+    }
+    to[i] = sum;
+}
+/* The fields above by value: a store to a sum may alias the struct. */
+#define WIDE_PLACES(t)                                                                             \
+    const VF *from = (t)->from;                                                                    \
+    VF *to = (t)->to;                                                                              \
+    const uint32_t n_merges = (t)->n_merges;                                                       \
+    const size_t down = (t)->down
 
 #endif

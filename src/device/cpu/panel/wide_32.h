@@ -7,10 +7,10 @@
 #define BEGIN(t)                                                                                   \
     VI a##t = START == NO_START ? vi_zero() : vi_set1(start[t]);                                   \
     VI b##t = a##t;
-#define LOAD_SUM(i) VF fa##i = t->from[i], fb##i = t->from[TILE_WIDE + i];
+#define LOAD_SUM(i) VF fa##i = from[i], fb##i = from[TILE_WIDE + i];
 #define STORE_SUM(i)                                                                               \
-    t->to[i] = fa##i;                                                                              \
-    t->to[TILE_WIDE + i] = fb##i;
+    wide_put(to, i, fa##i, n_merges, down);                                                        \
+    wide_put(to, TILE_WIDE + i, fb##i, n_merges, down);
 #define DOT(t)                                                                                     \
     {                                                                                              \
         const VI x_ = vi_set1(q_[t]);                                                              \
@@ -47,6 +47,7 @@ static void WIDE_NAME(const struct wide *t)
     const char *next = (const char *)x + t->ahead;
     const VI *w = t->w, *scale = t->w + WIDE_SCALE;
     (void)sum;
+    WIDE_PLACES(t);
     EACH_6(LOAD_SUM)
 #pragma GCC unroll 1
     for (uint32_t g = 0; g < t->n_groups; g++) {

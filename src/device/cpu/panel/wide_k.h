@@ -42,10 +42,11 @@
         const VF dx = vf_set1(d_x[i]);                                                             \
         VF term = vf_mul(vi_to_f(ia##i), da);                                                      \
         LESS_MINIMA(i, term, 0, dmin_a)                                                            \
-        t->to[i] = vf_add(t->from[i], vf_mul(term, dx));                                           \
+        wide_put(to, i, vf_add(from[i], vf_mul(term, dx)), n_merges, down);                        \
         term = vf_mul(vi_to_f(ib##i), db);                                                         \
         LESS_MINIMA(i, term, 1, dmin_b)                                                            \
-        t->to[TILE_WIDE + i] = vf_add(t->from[TILE_WIDE + i], vf_mul(term, dx));                   \
+        wide_put(to, TILE_WIDE + i, vf_add(from[TILE_WIDE + i], vf_mul(term, dx)), n_merges,       \
+                 down);                                                                            \
     }
 
 static void WIDE_NAME(const struct wide *t)
@@ -82,6 +83,7 @@ static void WIDE_NAME(const struct wide *t)
     const VF da = vi_as_f(block[WIDE_D]), db = vi_as_f(block[WIDE_D + 1]);
     const VF dmin_a = vi_as_f(block[WIDE_DMIN]), dmin_b = vi_as_f(block[WIDE_DMIN + 1]);
     (void)sum, (void)dmin_a, (void)dmin_b;
+    WIDE_PLACES(t);
     EACH_6(FINISH)
 }
 

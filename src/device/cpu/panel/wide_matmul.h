@@ -9,7 +9,8 @@ enum {
     WIDE_TILES = 86, /* whose sums are kept at once */
     WIDE_PAIRS = 2,  /* of panels, opened at once */
 };
-typedef VF wide_sums[WIDE_PAIRS][STACK_DEPTH][2 * TILE_WIDE]; /* of a tile */
+/* A level of the stacks of all tiles: the blocks pass by one level or two at a time. */
+typedef VF wide_sums[WIDE_TILES][WIDE_PAIRS][2 * TILE_WIDE];
 
 /* Tiles of tokens [t0, t1) times n_pairs pairs of panels from row n on. */
 struct wide_run {
@@ -27,23 +28,7 @@ struct wide_block {
     bool is_first; /* of its segment */
 };
 
-static void wide_store(const struct wide_run *r, uint32_t t, wide_sums sums)
-{
-    for (uint32_t p = 0; p < r->n_pairs; p++) {
-        uint32_t n = r->n + 2 * LANES * p;
-        store_panel(r->m, sums[p][0], n, r->row1, t, TILE_WIDE);
-        store_panel(r->m, sums[p][0] + TILE_WIDE, n + LANES, r->row1, t, TILE_WIDE);
-    }
-}
-
-static void wide_merge(VF *f, uint32_t n_merges)
-{
-    for (uint32_t m = 0; m < n_merges; m++, f -= 2 * TILE_WIDE)
-        for (int i = 0; i < 2 * TILE_WIDE; i++)
-            f[i - 2 * TILE_WIDE] = vf_add(f[i - 2 * TILE_WIDE], f[i]);
-}
-
-static void wide_tiles(const struct wide_run *r, const struct wide_block *b, wide_sums *sums)
+static void wide_tiles(const struct wide_run *r, const struct wide_block *b, wide_sums *level)
 {
     static const VF zero[2 * TILE_WIDE];
     const struct matmul_args *m = r->m;
@@ -54,10 +39,13 @@ static void wide_tiles(const struct wide_run *r, const struct wide_block *b, wid
     const uint8_t *fetch =
         r->panels + (is_end ? n_panels * r->panel_bytes : (b->block + 1) * block_bytes);
     const uint32_t n_groups = m->w->n_cols / 32 - 8 * b->block;
-    struct wide wide = {.ahead = r->tile_words * 4, .n_groups = n_groups < 8 ? n_groups : 8};
+    struct wide wide = {.ahead = r->tile_words * 4,
+                        .n_groups = n_groups < 8 ? n_groups : 8,
+                        .n_merges = b->n_merges,
+                        .down = sizeof *level / sizeof(VF)};
     wide.x = (const int32_t *)m->a->data + r->t0 / TILE_WIDE * r->tile_words +
              b->block * (r->tile_words / r->n_blocks);
-    for (uint32_t t = r->t0; t < r->t1; t += TILE_WIDE, sums++, wide.x += r->tile_words) {
+    for (uint32_t i = 0, t = r->t0; i < n_tiles; i++, t += TILE_WIDE, wide.x += r->tile_words) {
         for (uint32_t k = 0; is_end && k < TILE_WIDE; k++)
             for (uint32_t p = 0; p < n_panels; p++)
                 prefetch_write(m->y + (t + k) * m->stride + r->n + p * LANES);
@@ -66,13 +54,14 @@ static void wide_tiles(const struct wide_run *r, const struct wide_block *b, wid
                 prefetch_far(fetch + p * r->panel_bytes);
         for (uint32_t p = 0; p < r->n_pairs; p++) {
             wide.w = b->opened[p];
-            wide.to = (*sums)[p][b->depth];
-            wide.from = b->is_first ? zero : wide.to;
+            VF *f = level[b->depth][i][p];
+            wide.from = b->is_first ? zero : f;
+            wide.to = level[b->depth - b->n_merges][i][p];
             r->format->multiply(&wide);
-            wide_merge(wide.to, b->n_merges);
+            for (uint32_t k = 0; is_end && k < 2; k++)
+                store_panel(m, wide.to + k * TILE_WIDE, r->n + (2 * p + k) * LANES, r->row1, t,
+                            TILE_WIDE);
         }
-        if (is_end)
-            wide_store(r, t, *sums);
     }
 }
 
@@ -80,14 +69,14 @@ static void wide_blocks(const struct wide_run *r, const struct segments *segment
 {
     VI opened[WIDE_PAIRS][WIDE_VECTORS];
     struct wide_block b = {.opened = opened, .is_first = true};
-    wide_sums sums[WIDE_TILES];
+    wide_sums level[STACK_DEPTH];
     for (uint32_t segment = 0; b.block < r->n_blocks; b.block++) {
         for (uint32_t p = 0; p < 2 * r->n_pairs; p++)
             r->format->open(r->panels + p * r->panel_bytes, r->m->w->n_cols, b.block,
                             b.opened[p / 2] + p % 2);
         const bool is_last = b.block + 1 == segments->at[segment].end;
         b.n_merges = is_last ? segments->at[segment].n_merges : 0;
-        wide_tiles(r, &b, sums);
+        wide_tiles(r, &b, level);
         b.depth += is_last ? 1u - b.n_merges : 0;
         b.is_first = is_last;
         segment += is_last;
