@@ -62,21 +62,19 @@ void ISA_NAME(matmul)(const struct matmul_args *m, uint32_t row0, uint32_t row1)
     struct tile tile = {.segments = &segments, .n_cols = m->w->n_cols, .out = out};
     uint32_t n_tokens = m->a->n_rows, n_step;
     for (uint32_t n = row0; n < row1; n += n_step) {
-        uint32_t done = 0; /* tokens */
-        n_step = LANES;
 #ifdef WIDE
-        if (n_tokens > TILE_SMALL_MAX && n + LANES < row1)
-            n_step = wide_matmul(m, &segments, n, row1, &done);
+        if (n_tokens > TILE_ROWS_FEW && n + LANES < row1) {
+            n_step = wide_matmul(m, &segments, n, row1);
+            continue;
+        }
 #endif
-        for (uint32_t p = 0; p < n_step; p += LANES) {
-            tile.w = (const uint8_t *)m->w->data + (n + p) / LANES * panel_bytes;
-            for (uint32_t t = done, width; t < n_tokens; t += width) {
-                width = tile_width(n_tokens, t);
-                uint32_t n_real = n_tokens - t < width ? n_tokens - t : width;
-                tile.x = (const uint8_t *)m->a->data + t * token_bytes;
-                kernels->by_tokens[width](&tile);
-                store_panel(m, out, n + p, row1, t, n_real);
-            }
+        n_step = LANES;
+        tile.w = (const uint8_t *)m->w->data + n / LANES * panel_bytes;
+        for (uint32_t t = 0, width; t < n_tokens; t += width) {
+            width = tile_width(n_tokens, t);
+            tile.x = (const uint8_t *)m->a->data + t * token_bytes;
+            kernels->by_tokens[width](&tile);
+            store_panel(m, out, n, row1, t, n_tokens - t < width ? n_tokens - t : width);
         }
     }
 }

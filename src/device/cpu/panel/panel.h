@@ -76,20 +76,22 @@ void ISA_NAME(quantize)(const float *x, size_t stride, struct acts *a, uint32_t 
 void ISA_NAME(matmul)(const struct matmul_args *m, uint32_t row0, uint32_t row1);
 void ISA_NAME(matmul_plain)(const struct matmul_args *m, uint32_t row0, uint32_t row1);
 
-/* The tile that row t is in begins at t - t % TILE_WIDE, or at 0 where there are few rows. */
+/* Few rows are taken as many at once as there is a kernel for, one panel of packed weights at a
+ * time; for more, panels are opened (wide.h), and their tiles are whole: rows that pad the last are
+ * zero. The tile that row t is in begins here: */
 static inline uint32_t tile_begin(uint32_t n_rows, uint32_t t)
 {
-    return n_rows <= TILE_SMALL_MAX ? 0 : t - t % TILE_WIDE;
+    return t - t % (n_rows <= TILE_ROWS_FEW ? TILE_SMALL_MAX : TILE_WIDE);
 }
 
-/* Tokens of the tile that begins at row t: the least width with a kernel that holds the rest. */
+/* Tokens of the tile that begins at row t. */
 static inline uint32_t tile_width(uint32_t n_rows, uint32_t t)
 {
     static const uint8_t widths[TILE_SMALL_MAX + 1] = TILE_WIDTHS;
     uint32_t n = n_rows - t;
-    if (n_rows > TILE_SMALL_MAX && n > TILE_WIDE)
-        n = TILE_WIDE;
-    return widths[n];
+    if (n_rows > TILE_ROWS_FEW)
+        return TILE_WIDE;
+    return widths[n < TILE_SMALL_MAX ? n : TILE_SMALL_MAX];
 }
 
 /* Words of one token for n_cols columns. */

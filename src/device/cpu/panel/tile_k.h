@@ -73,18 +73,20 @@ static void TILE_NAME(const struct tile *t)
                 EACH(START)
                 STEP(0)
                 STEP(1)
-                STEP(2) STEP(3)
+                STEP(2)
+                STEP(3)
 #if F(GROUP) == 16
                     FOLD_ALL(2 * g) if (start) start += TOKENS;
                 EACH(START)
 #endif
                 STEP(4)
                 STEP(5)
-                STEP(6) STEP(7)
+                STEP(6)
+                STEP(7)
 #if F(GROUP) == 16
                     FOLD_ALL(2 * g + 1)
 #else
-                                FOLD_ALL(g)
+                                    FOLD_ALL(g)
 #endif
                         if (start) start += TOKENS;
                 shift += TOKENS;

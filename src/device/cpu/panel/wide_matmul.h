@@ -1,4 +1,4 @@
-/* wide_matmul.h - whole tiles of many tokens times pairs of panels, block by block of columns.
+/* wide_matmul.h - many tokens times pairs of panels, block by block of columns.
  *
  * A block of a few panels is opened, then multiplied by every tile. Every tile's sums wait on their
  * own stacks for the next block. While a tile is multiplied, what comes next is fetched: the next
@@ -12,7 +12,7 @@ enum {
 /* A level of the stacks of all tiles: the blocks pass by one level or two at a time. */
 typedef VF wide_sums[WIDE_TILES][WIDE_PAIRS][2 * TILE_WIDE];
 
-/* Tiles of tokens [t0, t1) times n_pairs pairs of panels from row n on. */
+/* Tokens [t0, t1), from the beginning of a tile, times n_pairs pairs of panels from row n on. */
 struct wide_run {
     const struct matmul_args *m;
     const struct wide_format *format;
@@ -32,7 +32,8 @@ static void wide_tiles(const struct wide_run *r, const struct wide_block *b, wid
 {
     static const VF zero[2 * TILE_WIDE];
     const struct matmul_args *m = r->m;
-    const uint32_t n_tiles = (r->t1 - r->t0) / TILE_WIDE, n_panels = 2 * r->n_pairs;
+    const uint32_t n_tiles = (r->t1 - r->t0 + TILE_WIDE - 1) / TILE_WIDE;
+    const uint32_t n_panels = 2 * r->n_pairs;
     const bool is_end = b->block + 1 == r->n_blocks;
     const size_t block_bytes = r->panel_bytes / r->n_blocks;
     const size_t n_lines = block_bytes / 64 / n_tiles + 1;
@@ -46,7 +47,8 @@ static void wide_tiles(const struct wide_run *r, const struct wide_block *b, wid
     wide.x = (const int32_t *)m->a->data + r->t0 / TILE_WIDE * r->tile_words +
              b->block * (r->tile_words / r->n_blocks);
     for (uint32_t i = 0, t = r->t0; i < n_tiles; i++, t += TILE_WIDE, wide.x += r->tile_words) {
-        for (uint32_t k = 0; is_end && k < TILE_WIDE; k++)
+        const uint32_t n_real = r->t1 - t < TILE_WIDE ? r->t1 - t : TILE_WIDE;
+        for (uint32_t k = 0; is_end && k < n_real; k++)
             for (uint32_t p = 0; p < n_panels; p++)
                 prefetch_write(m->y + (t + k) * m->stride + r->n + p * LANES);
         for (size_t k = 0; k < n_lines; k++, fetch += 64)
@@ -60,7 +62,7 @@ static void wide_tiles(const struct wide_run *r, const struct wide_block *b, wid
             r->format->multiply(&wide);
             for (uint32_t k = 0; is_end && k < 2; k++)
                 store_panel(m, wide.to + k * TILE_WIDE, r->n + (2 * p + k) * LANES, r->row1, t,
-                            TILE_WIDE);
+                            n_real);
         }
     }
 }
@@ -83,12 +85,11 @@ static void wide_blocks(const struct wide_run *r, const struct segments *segment
     }
 }
 
-/* Some panels from row n on by whole tiles. Returns how many rows, *done: how many tokens. */
+/* Some panels from row n on; returns how many rows they hold. */
 static uint32_t wide_matmul(const struct matmul_args *m, const struct segments *segments,
-                            uint32_t n, uint32_t row1, uint32_t *done)
+                            uint32_t n, uint32_t row1)
 {
-    const uint32_t n_whole = m->a->n_rows / TILE_WIDE * TILE_WIDE;
-    const uint32_t n_pairs = (row1 - n + LANES - 1) / (2 * LANES);
+    const uint32_t n_pairs = (row1 - n + LANES - 1) / (2 * LANES), n_tokens = m->a->n_rows;
     struct wide_run r = {m, ISA_NAME(wide_format)(m->w->dtype)};
     r.panel_bytes = ISA_NAME(matrix_bytes)(m->w->dtype, LANES, m->w->n_cols);
     r.panels = (const uint8_t *)m->w->data + n / LANES * r.panel_bytes;
@@ -97,9 +98,9 @@ static uint32_t wide_matmul(const struct matmul_args *m, const struct segments *
     r.n = n;
     r.row1 = row1;
     r.n_pairs = n_pairs < WIDE_PAIRS ? n_pairs : WIDE_PAIRS;
-    for (; *done < n_whole; *done = r.t1) {
-        r.t0 = *done;
-        r.t1 = n_whole - r.t0 < WIDE_TILES * TILE_WIDE ? n_whole : r.t0 + WIDE_TILES * TILE_WIDE;
+    for (; r.t0 < n_tokens; r.t0 = r.t1) {
+        const uint32_t n_left = n_tokens - r.t0, n_most = WIDE_TILES * TILE_WIDE;
+        r.t1 = r.t0 + (n_left < n_most ? n_left : n_most);
         wide_blocks(&r, segments);
     }
     return 2 * LANES * r.n_pairs;

@@ -17,6 +17,7 @@
 /* Tokens of a tile: 16 registers hold four accumulators and what feeds them. */
 #define TILE_SMALL_MAX 4
 #define TILE_WIDE      4
+#define TILE_ROWS_FEW  4
 #define TILE_WIDTHS                                                                                \
     {                                                                                              \
         0, 1, 2, 3, 4                                                                              \

@@ -13,9 +13,10 @@
 #define VI             __m512i
 #define VF             __m512
 #define WEIGHT_FLIP    0x80
-/* Tokens of a tile: one panel at a time up to TILE_SMALL_MAX rows, else two by TILE_WIDE. */
+/* Tokens of a tile: up to TILE_SMALL_MAX for one panel, TILE_WIDE for two from TILE_ROWS_FEW on. */
 #define TILE_SMALL_MAX 12
 #define TILE_WIDE      6
+#define TILE_ROWS_FEW  23
 #define TILE_WIDTHS                                                                                \
     {                                                                                              \
         0, 1, 2, 3, 4, 6, 6, 8, 8, 12, 12, 12, 12                                                  \
