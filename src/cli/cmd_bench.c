@@ -6,6 +6,7 @@
 #include "base/threads.h"
 #include "cli/args.h"
 #include "cli/bench_peer.h"
+#include "cli/bench_plot.h"
 #include "cli/bench_report.h"
 #include "cli/child.h"
 #include "cli/commands.h"
@@ -17,7 +18,7 @@
 enum { TESTS_MAX = 1024, BATCH_MAX = 1024, THREADS_MAX = 1024, BASELINE_BYTES_MAX = 16 << 20 };
 
 struct bench_command {
-    const char *model, *threads, *prompt, *gen, *batch, *depth, *against;
+    const char *model, *threads, *prompt, *gen, *batch, *depth, *against, *svg;
     uint32_t n_repeats, n_chunk;
     bool json, csv, markdown, quiet;
 
@@ -57,6 +58,7 @@ static enum err parse(struct bench_command *c, int argc, char **argv, bool *help
         OPT_FLAG(0, "json", &c->json, "one JSON object"),
         OPT_FLAG(0, "csv", &c->csv, "a line for each test"),
         OPT_FLAG(0, "markdown", &c->markdown, "a Markdown table"),
+        OPT_TEXT(0, "svg", "FILE", &c->svg, "plots too, with their roofs"),
         OPT_FLAG('q', "quiet", &c->quiet, "say nothing but errors"),
     };
     const struct arg_command command = {
@@ -285,6 +287,9 @@ static enum err print_report(struct bench_command *c, struct err_note *note)
     r->against = c->against;
     machine_read(&r->machine);
     r->n_bytes_resident = machine_peak_resident();
+    enum err rc = c->svg ? bench_plot_write(r, c->svg, note) : ERR_OK;
+    if (rc)
+        return rc;
     if (c->csv)
         bench_report_csv(r, stdout);
     else if (c->markdown)

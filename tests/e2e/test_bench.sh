@@ -41,6 +41,25 @@ done
 expect 0 "$isobit" bench -m $m "${small[@]}" --markdown
 says out "| gen 3 |" "|---|"
 
+expect 0 "$isobit" bench -m $m "${small[@]}" --batch 1-3 --svg "$tmp/a&<b>.svg"
+expect 0 "$isobit" bench -m $m "${small[@]}" --svg "$tmp/bars.svg" \
+    --against "$isobit bench -m $m ${small[*]} --json"
+python3 - "$tmp"/*.svg <<'END' || fail "the plots are no SVG"
+import sys, xml.dom.minidom
+for path in sys.argv[1:]:
+    svg = xml.dom.minidom.parse(path).documentElement
+    assert svg.tagName == "svg" and svg.getAttribute("viewBox")
+    words = [t.firstChild.data for t in svg.getElementsByTagName("text")]
+    assert any("Generating" in w for w in words) and "isobit" in words, words
+    if "bars" in path:
+        assert "roof" in words and any(w.startswith("isobit ") for w in words)
+        assert len(svg.getElementsByTagName("rect")) == 5
+    else:
+        assert [w for w in words if w in "123"] == ["1", "2", "3"]
+END
+[ "$(ls "$tmp" | grep -c svg)" = 2 ] || fail "something lies beside the plots"
+refuses 1 "$isobit" bench -m $m "${small[@]}" --svg "$tmp/no/such.svg" -- "$tmp/no/such.svg"
+
 # A baseline that takes turns with us: the environment is cleared, each repetition is a pair.
 cat >"$tmp/llama-bench" <<'END'
 #!/bin/sh
