@@ -38,7 +38,7 @@ if [ -z "$name" ]; then
 fi
 
 cmake --preset release >/dev/null
-cmake --build --preset release -j "$(nproc)" --target isobit_cli mkmodel >/dev/null
+cmake --build --preset release -j "$(nproc)" --target isobit_cli mkmodel kernel_bench attention_bench >/dev/null
 isobit=build/isobit
 commit=$(git describe --always --abbrev=10 --dirty --exclude='*')
 parts=$models/parts-$commit-$threads
@@ -74,6 +74,24 @@ measure() {
     mv "$parts/$part.tmp" "$parts/$part.json"
 }
 failed=()
+# alone NAME PROGRAM [arguments]: products or attention alone.
+alone() {
+    local part=$1 program=$2
+    shift 2
+    case $part in *"$only"*) ;; *) return 0 ;; esac
+    [ -s "$parts/$part.txt" ] && return
+    echo "$(date +%H:%M:%S) $part"
+    $under "build/$program" -t "$threads" "$@" >"$parts/$part.tmp"
+    mv "$parts/$part.tmp" "$parts/$part.txt"
+}
+
+types="Q8_0 Q4_0 Q4_K Q5_K Q6_K Q3_K Q2_K MXFP4 IQ4_NL NF4 F16 BF16"
+alone kernels-1.1b-up kernel_bench -k 2048 -n 5632 $types
+alone kernels-1.1b-down kernel_bench -k 5632 -n 2048 $types
+alone kernels-8b-up kernel_bench -k 4096 -n 14336 $types
+alone kernels-8b-down kernel_bench -k 14336 -n 4096 $types
+alone kernels-few-rows kernel_bench -k 2048 {Q4_K,Q8_0,Q6_K}:{1,2,4,8,16}
+alone attention attention_bench
 
 shape=tinyllama-1.1b
 for type in Q4_K_M Q8_0 Q5_K_M Q6_K Q4_0 F16; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """table.py - the parts that suite.sh measured as one table.
 
-usage: table.py PARTS OUT    (reads PARTS/*.json, writes OUT.json and OUT.md)
+usage: table.py PARTS OUT    (reads PARTS/*.json and *.txt, writes OUT.json and OUT.md)
 """
 import json
 import sys
@@ -40,7 +40,31 @@ def losses(part):
                 yield f"- {part['model']['name']}: {row['test']} is {100 * lost:.0f} % slower than {base['test']}."
 
 
-def markdown(parts):
+def kernels(texts):
+    """Lines of kernel_bench: "Q4_K K=2048 N=5632 T=512 1200 GOP/s 60.0 % of int8 peak [90 % of read bandwidth]"."""
+    shapes, shares, few = [], {}, []
+    for words in (line.split() for name, text in texts.items() if name != "attention" for line in text.splitlines()):
+        name, k, n, rows, gops = words[0], words[1][2:], words[2][2:], int(words[3][2:]), words[4]
+        if rows <= 16:
+            few.append(f"| {name} | {rows} | {gops} | {words[6]} % of {words[9]} | {words[11]} % |")
+            continue
+        shape = f"{k} to {n}"
+        shapes += [shape] if shape not in shapes else []
+        shares.setdefault((name, words[9]), {})[shape] = words[6]
+    if shares:
+        yield from ["## Products alone, 512 rows", "", "Share of the measured peak, by columns in and out.", ""]
+        yield "| type | peak of | " + " | ".join(shapes) + " |"
+        yield "|---|---|" + "---|" * len(shapes)
+        for (name, peak), row in shares.items():
+            yield f"| {name} | {peak} | " + " | ".join(f"{row[s]} %" if s in row else "" for s in shapes) + " |"
+    if few:
+        yield from [""] * bool(shares) + ["## Products alone, few rows, a matrix that no cache holds", ""]
+        yield from ["| type | rows | GOP/s | of the peak | of the read bandwidth |", "|---|---|---|---|---|", *few]
+    if "attention" in texts:
+        yield from [""] * bool(shares or few) + ["## Attention alone: heads/key-value heads/head size", "", "```", texts["attention"].rstrip(), "```"]
+
+
+def markdown(parts, texts):
     first = parts[0]
     machine = first["machine"]
     names = {p["against"]["baseline"] for p in parts if "against" in p}
@@ -53,13 +77,14 @@ def markdown(parts):
            "", "| file | test | isobit tokens/s (min to max) | of the roof | llama.cpp | ratio (min to max of pairs) |",
            "|---|---|---|---|---|---|"]
     out += [line(p, r) for p in parts for r in p["results"]]
-    out += ["", f"{dropped} of {n_all} repetitions had a roof that moved by more than 10 %.", ""]
-    out += [text for p in parts for text in losses(p)]
+    out += ["", f"{dropped} of {n_all} repetitions had a roof that moved by more than 10 %."]
+    slower = [text for p in parts for text in losses(p)]
+    out += [""] * bool(slower) + slower + ["", *kernels(texts)]
     return "\n".join(out).rstrip() + "\n"
 
 
 def main():
-    parts = []
+    parts, texts = [], {p.stem: p.read_text() for p in sorted(Path(sys.argv[1]).glob("*.txt"))}
     for path in sorted(Path(sys.argv[1]).glob("*.json"), key=lambda p: p.stat().st_mtime):
         parts.append({"part": path.stem, **json.loads(path.read_text())})
     if not parts:
@@ -70,8 +95,8 @@ def main():
             part["against"]["command"] = " ".join(w.rsplit("/", 1)[-1] for w in words)
     out = Path(sys.argv[2])
     out.parent.mkdir(parents=True, exist_ok=True)
-    Path(f"{out}.json").write_text(json.dumps({"parts": parts}, indent=1) + "\n")
-    Path(f"{out}.md").write_text(markdown(parts))
+    Path(f"{out}.json").write_text(json.dumps({"parts": parts, "alone": texts}, indent=1) + "\n")
+    Path(f"{out}.md").write_text(markdown(parts, texts))
     print(f"{out}.json, {out}.md")
 
 

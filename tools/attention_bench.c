@@ -10,14 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/threads.h"
+#include "bench/roof.h"
 #include "device/cpu/isa.h"
 
 enum { REPEATS_MAX = 99, CACHE_BYTES = 160 << 20, LAYERS_MAX = 64 };
@@ -25,9 +22,7 @@ enum { REPEATS_MAX = 99, CACHE_BYTES = 160 << 20, LAYERS_MAX = 64 };
 struct bench {
     int n_threads, n_repeats;
     const char *isa;
-    struct threads *threads;
     struct device *device;
-    uint64_t sink;
 };
 
 struct shape {
@@ -47,96 +42,6 @@ struct cache {
 static double seconds(void)
 {
     return (double)clock_ns() * 1e-9;
-}
-
-#if defined(__x86_64__)
-enum { ROUNDS = 1 << 20 };
-#define CHAINS(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11)
-#define DOT512(i) __asm__ volatile("vpdpwssd %%zmm30, %%zmm31, %%zmm" #i : : : "xmm" #i);
-#define DOT256(i)                                                                                  \
-    __asm__ volatile("vpmaddwd %%ymm12, %%ymm13, %%ymm14\n\tvpaddd %%ymm14, %%ymm" #i ", %%ymm" #i \
-                     :                                                                             \
-                     :                                                                             \
-                     : "xmm" #i, "xmm14");
-__attribute__((target("avx512f"))) static void peak_avx512(void)
-{
-    for (int i = 0; i < ROUNDS; i++) {
-        CHAINS(DOT512)
-    }
-}
-__attribute__((target("avx2"))) static void peak_avx2(void)
-{
-    for (int i = 0; i < ROUNDS; i++) {
-        CHAINS(DOT256)
-    }
-}
-
-static void peak_task(void *context, size_t task, int worker)
-{
-    const struct bench *b = context;
-    (void)task;
-    (void)worker;
-    if (strcmp(b->isa, "avx512") == 0)
-        peak_avx512();
-    else
-        peak_avx2();
-}
-
-/* Operations on int16 (2 per product) per second, all threads; 0 where no loop is known. */
-static double peak(struct bench *b)
-{
-    double per_round = strcmp(b->isa, "avx512") == 0 ? 12.0 * 32 * 2 : 12.0 * 16 * 2;
-    if (strcmp(b->isa, "scalar") == 0)
-        return 0;
-    double start = seconds();
-    threads_run(b->threads, (size_t)b->n_threads, peak_task, b);
-    return per_round * ROUNDS * b->n_threads / (seconds() - start);
-}
-#else
-static double peak(struct bench *b)
-{
-    (void)b;
-    return 0;
-}
-#endif
-
-struct reading {
-    struct bench *b;
-    const uint8_t *bytes;
-    size_t n_bytes, ahead;
-};
-
-static void read_task(void *context, size_t task, int worker)
-{
-    const struct reading *r = context;
-    size_t n = r->n_bytes / (size_t)r->b->n_threads / 256 * 256;
-    const uint8_t *p = r->bytes + task * n;
-    struct lane {
-        uint64_t v __attribute__((vector_size(32)));
-    } sum[8] = {0};
-    (void)worker;
-    for (size_t i = 0; i < n; i += 256) {
-        for (int k = 0; r->ahead && k < 4; k++)
-            __builtin_prefetch(p + i + 64 * k + r->ahead);
-        for (int k = 0; k < 8; k++)
-            sum[k].v += ((const struct lane *)(p + i))[k].v;
-    }
-    for (int k = 0; k < 8; k++)
-        __atomic_fetch_add(&r->b->sink, sum[k].v[0] + sum[k].v[3], __ATOMIC_RELAXED);
-}
-
-/* The better of reading with and without help for the prefetcher. */
-static double bandwidth(struct bench *b, const struct cache *c)
-{
-    double best = 0;
-    for (size_t ahead = 0; ahead <= 6144; ahead += 6144) {
-        struct reading r = {b, c->memory, c->n_bytes, ahead};
-        double start = seconds();
-        threads_run(b->threads, (size_t)b->n_threads, read_task, &r);
-        double here = (double)c->n_bytes / (seconds() - start);
-        best = here > best ? here : best;
-    }
-    return best;
 }
 
 static void cache_open(struct cache *c, const struct shape *s)
@@ -226,8 +131,11 @@ static void measure(struct bench *b, const struct shape *s)
     for (uint32_t i = 0; i < s->n_rows; i++)
         n_positions += c.rows[i].position + 1;
     uint32_t n_layers = s->sessions ? c.n_layers : c.n_layers < 2 ? 1 : 2;
+    const struct roof_span span = {c.memory, c.n_bytes};
+    struct roof *roof;
+    CHECK(roof_open(b->n_threads, b->isa, &span, 1, &roof, NULL) == ERR_OK);
     for (int i = -1; i < b->n_repeats; i++) {
-        double limit = s->sessions ? bandwidth(b, &c) : peak(b), start = seconds();
+        double limit = s->sessions ? roof_read(roof) : roof_int16(roof), start = seconds();
         do /* until the other pool's threads sleep and the device's are awake */
             b->device->ops->attention(b->device, &a);
         while (seconds() - start < 2e-3);
@@ -241,13 +149,14 @@ static void measure(struct bench *b, const struct shape *s)
         took[i] = (seconds() - start) / n_layers;
         rate[i] = s->sessions ? (double)c.n_bytes / c.n_layers / took[i]
                               : 4.0 * n_positions * (double)width / took[i];
-        share[i] = limit > 0 ? rate[i] / limit : 0;
+        share[i] = rate[i] / limit;
     }
     printf("%2u/%2u/%-3u depth %-5u %3u %-8s %9.1f us/layer %7.1f %s  %5.1f %% of %s\n", s->n_heads,
            s->n_kv_heads, s->head_size, s->depth, s->n_rows, s->sessions ? "sessions" : "rows",
            1e6 * median(took, b->n_repeats), 1e-9 * median(rate, b->n_repeats),
            s->sessions ? "GB/s " : "GOP/s", 100 * median(share, b->n_repeats),
            s->sessions ? "read bandwidth" : "int16 peak");
+    roof_close(roof);
     mem_pages_free(c.memory, c.n_bytes);
     mem_free(c.pages);
     mem_free(c.rows);
@@ -310,8 +219,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "attention_bench: %s\n", note.text);
         return 1;
     }
-    b.threads = threads_new(b.n_threads);
-    CHECK(b.threads);
     for (char **arg = i < argc ? argv + i : defaults; *arg; arg++) {
         struct shape s;
         if (!shape_parse(*arg, &s))

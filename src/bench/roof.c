@@ -98,6 +98,13 @@ static void int8_task(void *context, size_t i, int worker)
     ((struct roof *)context)->loops->int8();
 }
 
+static void int16_task(void *context, size_t i, int worker)
+{
+    (void)i;
+    (void)worker;
+    ((struct roof *)context)->loops->int16();
+}
+
 static void f32_task(void *context, size_t i, int worker)
 {
     (void)i;
@@ -134,6 +141,11 @@ static double peak(struct roof *r, threads_fn *fn, double ops_round)
 double roof_int8(struct roof *r)
 {
     return peak(r, int8_task, r->loops->int8_ops);
+}
+
+double roof_int16(struct roof *r)
+{
+    return peak(r, int16_task, r->loops->int16_ops);
 }
 
 double roof_f32(struct roof *r)

@@ -30,8 +30,10 @@ void roof_close(struct roof *r);
 double roof_read(struct roof *r);
 
 /* Operations per second of all threads with operands in registers, two for each multiply-add:
- * bytes into 32-bit sums (vpdpbusd, sdot, vpmaddubsw with vpmaddwd) and f32. About 5 ms. */
+ * bytes or 16-bit integers into 32-bit sums (vpdpbusd, sdot, vpmaddubsw with vpmaddwd; vpdpwssd,
+ * smlal, vpmaddwd), and f32. About 5 ms. */
 double roof_int8(struct roof *r);
+double roof_int16(struct roof *r);
 double roof_f32(struct roof *r);
 
 #endif

@@ -36,7 +36,7 @@ READ_LOOP(read_plain, )
 
 enum { PLAIN_SUMS = 8 };
 
-static void int8_plain(void)
+static void integer_plain(void)
 {
     int32_t sum[PLAIN_SUMS] = {0}, x = 3;
     for (int i = 0; i < ROOF_ROUNDS; i++)
@@ -84,11 +84,14 @@ static void f32_plain(void)
     }
 #define CLEAR(i)   "vpxor %%xmm" #i ", %%xmm" #i ", %%xmm" #i "\n\t"
 #define VNNI(i)    "vpdpbusd %%zmm30, %%zmm31, %%zmm" #i "\n\t"
+#define DOT16(i)   "vpdpwssd %%zmm30, %%zmm31, %%zmm" #i "\n\t"
 #define FMA_512(i) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #i "\n\t"
 #define FMA_256(i) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #i "\n\t"
 #define MADD(i)                                                                                    \
     "vpmaddubsw %%ymm12, %%ymm13, %%ymm14\n\tvpmaddwd %%ymm14, %%ymm13, %%ymm14\n\t"               \
     "vpaddd %%ymm14, %%ymm" #i ", %%ymm" #i "\n\t"
+#define MADD16(i)                                                                                  \
+    "vpmaddwd %%ymm12, %%ymm13, %%ymm14\n\tvpaddd %%ymm14, %%ymm" #i ", %%ymm" #i "\n\t"
 #define ONES_512   "vpternlogd $255, %%zmm30, %%zmm30, %%zmm30\n\tvmovdqa64 %%zmm30, %%zmm31\n\t"
 #define HALVES_512 "vbroadcastss %1, %%zmm30\n\tvmovdqa64 %%zmm30, %%zmm31\n\t"
 #define HALVES_256 "vbroadcastss %1, %%ymm14\n\tvmovdqa %%ymm14, %%ymm15\n\t"
@@ -98,8 +101,10 @@ static void f32_plain(void)
 READ_LOOP(read_avx512, TARGET_512)
 READ_LOOP(read_avx2, TARGET_256)
 PEAK_LOOP(int8_avx512, TARGET_512, CLOBBERS_512, ONES_512, TIMES16(VNNI))
+PEAK_LOOP(int16_avx512, TARGET_512, CLOBBERS_512, ONES_512, TIMES16(DOT16))
 PEAK_LOOP(f32_avx512, TARGET_512, CLOBBERS_512, HALVES_512, TIMES16(FMA_512))
 PEAK_LOOP(int8_avx2, TARGET_256, CLOBBERS_256, "", TIMES12(MADD))
+PEAK_LOOP(int16_avx2, TARGET_256, CLOBBERS_256, "", TIMES12(MADD16))
 PEAK_LOOP(f32_avx2, TARGET_256, CLOBBERS_256, HALVES_256, TIMES12(FMA_256))
 #elif defined(__aarch64__)
 #define PEAK_LOOP(NAME, TARGET, ROUND)                                                             \
@@ -115,19 +120,49 @@ PEAK_LOOP(f32_avx2, TARGET_256, CLOBBERS_256, HALVES_256, TIMES12(FMA_256))
     }
 #define CLEAR(i) "movi v" #i ".4s, #0\n\t"
 #define SDOT(i)  "sdot v" #i ".4s, v30.16b, v31.16b\n\t"
+#define SMLAL(i) "smlal v" #i ".4s, v30.4h, v31.4h\n\t"
 #define FMLA(i)  "fmla v" #i ".4s, v30.4s, v31.4s\n\t"
 
 PEAK_LOOP(int8_neon, __attribute__((target("arch=armv8.2-a+dotprod"))), TIMES16(SDOT))
+PEAK_LOOP(int16_neon, , TIMES16(SMLAL))
 PEAK_LOOP(f32_neon, , TIMES16(FMLA))
 #endif
 
 static const struct roof_loops all[] = {
-    {"scalar", read_plain, int8_plain, f32_plain, 2 * PLAIN_SUMS, 2 * PLAIN_SUMS},
+    {.isa = "scalar",
+     .read = read_plain,
+     .int8 = integer_plain,
+     .int16 = integer_plain,
+     .f32 = f32_plain,
+     .int8_ops = 2 * PLAIN_SUMS,
+     .int16_ops = 2 * PLAIN_SUMS,
+     .f32_ops = 2 * PLAIN_SUMS},
 #if defined(__x86_64__)
-    {"avx2", read_avx2, int8_avx2, f32_avx2, 2 * 12 * 32, 2 * 12 * 8},
-    {"avx512", read_avx512, int8_avx512, f32_avx512, 2 * 16 * 64, 2 * 16 * 16},
+    {.isa = "avx2",
+     .read = read_avx2,
+     .int8 = int8_avx2,
+     .int16 = int16_avx2,
+     .f32 = f32_avx2,
+     .int8_ops = 2 * 12 * 32,
+     .int16_ops = 2 * 12 * 16,
+     .f32_ops = 2 * 12 * 8},
+    {.isa = "avx512",
+     .read = read_avx512,
+     .int8 = int8_avx512,
+     .int16 = int16_avx512,
+     .f32 = f32_avx512,
+     .int8_ops = 2 * 16 * 64,
+     .int16_ops = 2 * 16 * 32,
+     .f32_ops = 2 * 16 * 16},
 #elif defined(__aarch64__)
-    {"neon", read_plain, int8_neon, f32_neon, 2 * 16 * 16, 2 * 16 * 4},
+    {.isa = "neon",
+     .read = read_plain,
+     .int8 = int8_neon,
+     .int16 = int16_neon,
+     .f32 = f32_neon,
+     .int8_ops = 2 * 16 * 16,
+     .int16_ops = 2 * 16 * 4,
+     .f32_ops = 2 * 16 * 4},
 #endif
 };
 

@@ -14,8 +14,8 @@ enum { ROOF_ROUNDS = 1 << 20 };
 struct roof_loops {
     const char *isa;
     roof_read_fn *read;
-    roof_peak_fn *int8, *f32;
-    double int8_ops, f32_ops; /* of one round, two for each multiply-add */
+    roof_peak_fn *int8, *int16, *f32;
+    double int8_ops, int16_ops, f32_ops; /* of one round, two for each multiply-add */
 };
 
 /* NULL for a name that has no loops here. */

@@ -37,6 +37,7 @@ static void test_rates(void **state)
         assert_int_equal(roof_open(2, *isa, spans, COUNT_OF(spans), &roof, &note), ERR_OK);
         assert_true(roof_read(roof) > 1e6);
         assert_true(roof_int8(roof) > 1e6);
+        assert_true(roof_int16(roof) > 1e6);
         assert_true(roof_f32(roof) > 1e6);
         roof_close(roof);
     }
