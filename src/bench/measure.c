@@ -32,6 +32,7 @@ void bench_needs(const struct bench_test *tests, size_t n_tests, struct iso_engi
         n_depth = t->n_depth > n_depth ? t->n_depth : n_depth;
         n_pages = own > n_pages ? own : n_pages;
     }
+    o->no_speculation = true; /* a figure is that of computing every token */
     o->n_ctx = n_ctx;
     o->n_sessions = n_batch + 1;
     o->n_kv_pages = pages_of(n_depth) + n_pages;
