@@ -27,35 +27,49 @@ static enum err choices(const char *text, struct grammar **out, struct err_note 
     }
 }
 
-static enum err from_file(const char *path, struct grammar **out, struct err_note *note)
+/* A schema is given as text when it begins like one. */
+static bool is_schema_text(const char *text)
+{
+    text += strspn(text, " \t\r\n");
+    return *text == '{' || strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+}
+
+static enum err from_file(const char *path, bool schema, struct grammar **out,
+                          struct err_note *note)
 {
     char *text;
     size_t n_bytes;
     enum err rc = file_read(path, SOURCE_BYTES_MAX, &text, &n_bytes, note);
     if (rc)
         return rc;
-    rc = grammar_from_gbnf((struct str){text, n_bytes}, NULL, out, note);
+    struct str source = {text, n_bytes};
+    rc = schema ? grammar_from_json_schema(source, NULL, out, note)
+                : grammar_from_gbnf(source, NULL, out, note);
     mem_free(text);
     return rc ? err_wrap(note, rc, "%s", path) : ERR_OK;
 }
 
 bool constrain_any(const struct constrain_options *o)
 {
-    return o->grammar || o->regex || o->choice || o->json_object;
+    return o->json_schema || o->grammar || o->regex || o->choice || o->json_object;
 }
 
 enum err constrain_grammar(const struct constrain_options *o, struct grammar **out,
                            struct err_note *note)
 {
-    int n = !!o->grammar + !!o->regex + !!o->choice + o->json_object;
+    int n = !!o->json_schema + !!o->grammar + !!o->regex + !!o->choice + o->json_object;
     *out = NULL;
     if (n > 1)
         return err_set(note, ERR_USAGE,
-                       "of --json-object, --grammar, --regex and "
+                       "of --json-schema, --json-object, --grammar, --regex and "
                        "--choice, only one "
                        "can hold");
+    if (o->json_schema && is_schema_text(o->json_schema))
+        return grammar_from_json_schema(str_from(o->json_schema), NULL, out, note);
+    if (o->json_schema)
+        return from_file(o->json_schema, true, out, note);
     if (o->grammar)
-        return from_file(o->grammar, out, note);
+        return from_file(o->grammar, false, out, note);
     if (o->regex)
         return grammar_from_regex(str_from(o->regex), NULL, out, note);
     if (o->choice)

@@ -10,12 +10,15 @@
 
 /* At most one of them. */
 struct constrain_options {
+    const char *json_schema; /* a file, or the schema itself */
     const char *grammar, *regex, *choice;
     bool json_object;
 };
 
 #define CONSTRAIN_OPTIONS(c)                                                                       \
     OPT_HEADING("Form of the answer (at most one of these)"),                                      \
+        OPT_TEXT(0, "json-schema", "FILE|TEXT", &(c).json_schema,                                  \
+                 "JSON that this schema calls valid"),                                             \
         OPT_FLAG(0, "json-object", &(c).json_object, "a JSON object, whatever is in it"),          \
         OPT_TEXT(0, "grammar", "FILE", &(c).grammar, "a text of this GBNF grammar"),               \
         OPT_TEXT(0, "regex", "R", &(c).regex, "a text that the regular expression R matches"),     \

@@ -28,6 +28,9 @@ enum err grammar_from_regex(struct str text, const struct grammar_limits *limits
 enum err grammar_from_choices(const struct str *choices, size_t n,
                               const struct grammar_limits *limits, struct grammar **out,
                               struct err_note *note);
+/* A JSON text that the schema calls valid, its properties in the schema's order. */
+enum err grammar_from_json_schema(struct str text, const struct grammar_limits *limits,
+                                  struct grammar **out, struct err_note *note);
 /* Any JSON value; an object only. */
 enum err grammar_from_json(bool object, const struct grammar_limits *limits, struct grammar **out,
                            struct err_note *note);
