@@ -4,7 +4,8 @@
 #include "grammar/automaton.h"
 
 enum {
-    REPEAT_SIZE_MAX = 4000, /* of repeated states in one rule; more become a rule */
+    REPEAT_SIZE_MAX = 1 << 15, /* of repeated states in one rule; more go into blocks of rules */
+    BLOCK_SIZE = 1 << 13,
     INLINE_DEPTH_MAX = 100,
 };
 
@@ -155,22 +156,45 @@ static enum err build_seq(struct build *x, uint32_t first, uint32_t n, uint32_t 
     return n == 0 ? free_arrow(x, from, to) : rc;
 }
 
-/* The repeated part, as itself or as a rule when copies of it would be many states. */
-static uint32_t repeated(struct build *x, struct expr e)
+/* expr as a rule of its own. */
+static uint32_t as_rule(struct build *x, uint32_t expr)
 {
-    uint32_t body = e.a;
-    if (e.size <= REPEAT_SIZE_MAX || x->d->exprs[body].size < 64 || x->inlines)
-        return body;
     uint32_t rule = draft_rule(x->d, STR("a repeated part"));
-    draft_set(x->d, rule, body);
+    draft_set(x->d, rule, expr);
     return draft_ref(x->d, rule);
+}
+
+/* A repetition whose copies would be too many states, by way of a rule that holds several of them:
+ * whole such blocks, and single copies for what they leave. */
+static uint32_t in_blocks(struct build *x, uint32_t body, uint32_t min, uint32_t max)
+{
+    struct draft *d = x->d;
+    uint32_t n = BLOCK_SIZE / x->d->exprs[body].size;
+    if (n <= 1)
+        return draft_repeat(d, as_rule(x, body), min, max);
+    uint32_t block = as_rule(x, draft_repeat(d, body, n, n)), rest;
+    uint32_t least = DRAFT_SEQ(d, draft_repeat(d, block, min / n, min / n),
+                               draft_repeat(d, body, min % n, min % n));
+    if (max == DRAFT_ENDLESS)
+        return DRAFT_SEQ(d, least, draft_repeat(d, body, 0, DRAFT_ENDLESS));
+    uint32_t n_blocks = (max - min) / n;
+    rest = DRAFT_SEQ(d, draft_repeat(d, block, n_blocks, n_blocks),
+                     draft_repeat(d, body, 0, (max - min) % n));
+    if (n_blocks > 0)
+        rest = DRAFT_ALT(
+            d, rest,
+            DRAFT_SEQ(d, draft_repeat(d, block, 0, n_blocks - 1), draft_repeat(d, body, 0, n - 1)));
+    return DRAFT_SEQ(d, least, rest);
 }
 
 static enum err build_repeat(struct build *x, struct expr e, uint32_t from, uint32_t to)
 {
-    uint32_t min = x->d->links[e.b], max = x->d->links[e.b + 1], next;
-    uint32_t body = repeated(x, e);
-    enum err rc = x->d->rc;
+    uint32_t min = x->d->links[e.b], max = x->d->links[e.b + 1], next, body = e.a;
+    enum err rc = ERR_OK;
+    if (e.size > REPEAT_SIZE_MAX && x->d->exprs[body].size > 1 && !x->inlines) {
+        uint32_t blocks = in_blocks(x, body, min, max);
+        return x->d->rc ? x->d->rc : build(x, blocks, from, to);
+    }
     for (uint32_t i = 0; i < min && !rc; i++) {
         rc = automaton_state(x->out, x->b, &next);
         if (!rc)
