@@ -162,7 +162,9 @@ static enum err sets_init(struct sets *s, const struct automaton *in, uint32_t n
     s->table = mem_array(s->n_table, sizeof s->table[0]);
     s->begin = mem_array(64, sizeof s->begin[0]);
     s->n_begin_reserved = 64;
-    if (!s->arrows || !s->stamp || !s->set || !s->table || !s->begin)
+    s->pool = mem_array(64, sizeof s->pool[0]);
+    s->n_pool_reserved = 64;
+    if (!s->arrows || !s->stamp || !s->set || !s->table || !s->begin || !s->pool)
         return no_memory(b);
     if (in->n_arrows)
         memcpy(s->arrows, in->arrows, in->n_arrows * sizeof s->arrows[0]);
