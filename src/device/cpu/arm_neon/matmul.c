@@ -2,11 +2,12 @@
  *
  * A block of weights is opened to int8 once and multiplied with a tile of tokens, so that opening
  * it costs little on prompts. Integer sums are free of order; the float steps are scalar.c's. */
-#include <arm_neon.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "device/cpu/arm_neon/neon.h"
+#include "device/cpu/arm_neon/vec.h"
+#include "device/cpu/panel/lanes.h"
 #include "device/cpu/scalar.h"
 #include "numeric/func.h"
 #include "numeric/reduce.h"
@@ -96,38 +97,58 @@ static void row_32(const struct matrix *w, uint32_t row, const struct act32 *x, 
         y[t] = segment_tree(sum[t], n_blocks);
 }
 
-/* Lanes 4 apart of the 256, kept in memory: lane order is the definition's. */
-static float dot_f32(const float *w, const float *x, uint32_t n)
+/* Four tokens at once where there are as many: a chain of fmas alone waits for itself. */
+static void chains(const float w[256][LANES], const float *x, size_t stride, uint32_t len,
+                   uint32_t n, float32x4_t *acc)
 {
-    float lane[REDUCE_LANES] = {0};
-    uint32_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        float *l = lane + i % REDUCE_LANES;
-        vst1q_f32(l, vaddq_f32(vld1q_f32(l), vmulq_f32(vld1q_f32(w + i), vld1q_f32(x + i))));
+    if (n < 4) {
+        for (uint32_t t = 0; t < n; t++)
+            for (uint32_t k = 0; k < len; k++)
+                acc[t] = vfmaq_n_f32(acc[t], vld1q_f32(w[k]), x[t * stride + k]);
+        return;
     }
-    for (; i < n; i++)
-        lane[i % REDUCE_LANES] += w[i] * x[i];
-    return neon_lane_tree(lane);
+    float32x4_t a = acc[0], b = acc[1], c = acc[2], d = acc[3];
+    for (uint32_t k = 0; k < len; k++, x++) {
+        float32x4_t weight = vld1q_f32(w[k]);
+        a = vfmaq_n_f32(a, weight, x[0]);
+        b = vfmaq_n_f32(b, weight, x[stride]);
+        c = vfmaq_n_f32(c, weight, x[2 * stride]);
+        d = vfmaq_n_f32(d, weight, x[3 * stride]);
+    }
+    acc[0] = a, acc[1] = b, acc[2] = c, acc[3] = d;
 }
 
-/* Halves: widened a segment's block at a time, one fma after another per token. */
-static void row_half(const struct matrix *w, uint32_t row, const float *x, uint32_t n, float *y)
+/* Halves: up to LANES rows side by side, widened a block at a time, one fma after another per
+ * token and row. */
+static void rows_half(const struct matrix *w, uint32_t row, uint32_t n_rows, const float *x,
+                      uint32_t n, float y[TILE][LANES])
 {
     uint32_t n_cols = w->n_cols, n_blocks = (n_cols + 255) / 256;
-    const uint8_t *bytes = (const uint8_t *)w->data + row * dtype_row_bytes(w->dtype, n_cols);
-    float sum[TILE][MATMUL_SEGMENTS] = {0};
-    for (int s = 0; s < MATMUL_SEGMENTS; s++)
+    size_t row_bytes = dtype_row_bytes(w->dtype, n_cols);
+    const uint8_t *bytes = (const uint8_t *)w->data + row * row_bytes;
+    float sum[LANES][TILE][MATMUL_SEGMENTS] = {0};
+    for (int s = 0; s < MATMUL_SEGMENTS; s++) {
+        float32x4_t acc[TILE];
+        for (uint32_t t = 0; t < n; t++)
+            acc[t] = vdupq_n_f32(0);
         for (uint32_t i = segment_begin(n_blocks, s); i < segment_begin(n_blocks, s + 1); i++) {
-            float wide[256];
+            float wide[256], side_by_side[256][LANES] = {0};
             uint32_t from = 256 * i, len = n_cols - from < 256 ? n_cols - from : 256;
-            quant_decode_row(w->dtype, bytes + 2 * (size_t)from, wide, len);
-            for (uint32_t t = 0; t < n; t++)
+            for (uint32_t r = 0; r < n_rows; r++) {
+                quant_decode_row(w->dtype, bytes + r * row_bytes + 2 * (size_t)from, wide, len);
                 for (uint32_t k = 0; k < len; k++)
-                    sum[t][s] =
-                        __builtin_fmaf(wide[k], x[(size_t)t * n_cols + from + k], sum[t][s]);
+                    side_by_side[k][r] = wide[k];
+            }
+            for (uint32_t t = 0; t < n; t += 4)
+                chains(side_by_side, x + (size_t)t * n_cols + from, n_cols, len, n - t, acc + t);
         }
+        for (uint32_t t = 0; t < n; t++)
+            for (uint32_t r = 0; r < LANES; r++)
+                sum[r][t][s] = acc[t][r];
+    }
     for (uint32_t t = 0; t < n; t++)
-        y[t] = segment_tree(sum[t], n_blocks);
+        for (uint32_t r = 0; r < LANES; r++)
+            y[t][r] = segment_tree(sum[r][t], n_blocks);
 }
 
 static void tile_row(const struct matmul_args *m, uint32_t row, uint32_t t, uint32_t n, float *y)
@@ -138,24 +159,46 @@ static void tile_row(const struct matmul_args *m, uint32_t row, uint32_t t, uint
         row_256(w, row, (const struct act256 *)m->a->data + (size_t)t * (k / 256), n, y);
     } else if (m->a->kind == ACT_Q32) {
         row_32(w, row, (const struct act32 *)m->a->data + (size_t)t * (k / 32), n, y);
-    } else if (w->dtype == DTYPE_F32) {
+    } else {
         const float *wide = (const float *)w->data + (size_t)row * k;
         for (uint32_t i = 0; i < n; i++)
-            y[i] = dot_f32(wide, (const float *)m->a->data + (size_t)(t + i) * k, k);
-    } else {
-        row_half(w, row, (const float *)m->a->data + (size_t)t * k, n, y);
+            y[i] = dot_lanes(wide, (const float *)m->a->data + (size_t)(t + i) * k, k);
+    }
+}
+
+static void store(const struct matmul_args *m, uint32_t row, uint32_t t, float y)
+{
+    m->y[t * m->stride + row] = m->bias ? y + m->bias[row] : y;
+}
+
+static void matmul_half(const struct matmul_args *m, uint32_t row0, uint32_t row1)
+{
+    const float *x = m->a->data;
+    for (uint32_t row = row0; row < row1; row += LANES) {
+        uint32_t n_rows = row1 - row < LANES ? row1 - row : LANES;
+        for (uint32_t t = 0; t < m->a->n_rows; t += TILE) {
+            uint32_t n = m->a->n_rows - t < TILE ? m->a->n_rows - t : TILE;
+            float y[TILE][LANES];
+            rows_half(m->w, row, n_rows, x + (size_t)t * m->w->n_cols, n, y);
+            for (uint32_t i = 0; i < n * n_rows; i++)
+                store(m, row + i % n_rows, t + i / n_rows, y[i / n_rows][i % n_rows]);
+        }
     }
 }
 
 void neon_matmul(const struct matmul_args *m, uint32_t row0, uint32_t row1)
 {
+    if (m->w->dtype == DTYPE_F16 || m->w->dtype == DTYPE_BF16) {
+        matmul_half(m, row0, row1);
+        return;
+    }
     for (uint32_t t = 0; t < m->a->n_rows; t += TILE) {
         uint32_t n = m->a->n_rows - t < TILE ? m->a->n_rows - t : TILE;
         for (uint32_t row = row0; row < row1; row++) {
             float y[TILE];
             tile_row(m, row, t, n, y);
             for (uint32_t i = 0; i < n; i++)
-                m->y[(t + i) * m->stride + row] = m->bias ? y[i] + m->bias[row] : y[i];
+                store(m, row, t + i, y[i]);
         }
     }
 }

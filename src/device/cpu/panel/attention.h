@@ -17,6 +17,7 @@ enum {
     VALUE_RUN = 4,
     N_SCORES = KV_PAGE / LANES,
     LINE_BYTES = 64,
+    VECTOR_BYTES = 4 * LANES,
 };
 
 /* Sums so far of a query: softmax weights are l * 2^m; its vector lies in an array of vectors. */
@@ -135,12 +136,12 @@ SCORES(1, EACH_2)
         enum { RUN = RUN_ };                                                                       \
         size_t step = 4 * b->width;                                                                \
         struct fetch fetch = b->fetch;                                                             \
-        values += v * VEC_BYTES + from * step;                                                     \
+        values += v * VECTOR_BYTES + from * step;                                                  \
         EACH_CELL(VALUE_NAME)                                                                      \
         for (uint32_t p = from; p < to; p++, values += step) {                                     \
             VI x[RUN], w[n];                                                                       \
             for (int j = 0; j < RUN; j++)                                                          \
-                x[j] = vi_load(values + j * VEC_BYTES);                                            \
+                x[j] = vi_load(values + j * VECTOR_BYTES);                                         \
             for (uint32_t j = 0; j < n; j++) {                                                     \
                 int32_t word;                                                                      \
                 memcpy(&word, b->w[i + j] + 2 * p, 4);                                             \

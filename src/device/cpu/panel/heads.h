@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "device/cpu/panel/func.h"
-#include "device/cpu/panel/panel.h"
 #include "device/cpu/scalar.h"
 
 /* A head's floats, padded with zeros to whole vectors. */
@@ -32,7 +31,7 @@ static void head_hadamard(struct head *h, uint32_t n)
             v = vf_butterfly(v, 1);
         if (size > 2)
             v = vf_butterfly(v, 2);
-        if (size > 4)
+        if (LANES > 4 && size > 4)
             v = vf_butterfly(v, 4);
         if (LANES > 8 && size > 8)
             v = vf_butterfly(v, 8);

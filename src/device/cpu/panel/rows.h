@@ -3,7 +3,6 @@
 
 #include "device/cpu/panel/func.h"
 #include "device/cpu/panel/lanes.h"
-#include "device/cpu/panel/panel.h"
 #include "device/cpu/scalar.h"
 
 static void row_rmsnorm(const float *x, const float *w, float eps, uint32_t n, float *y)
