@@ -1,6 +1,7 @@
 /* rows.c - rows, heads and attention with AVX2, and the table of all it does. */
 #include "device/cpu/x86_avx2/vec.h"
 #include "device/cpu/panel/attention.h"
+#include "device/cpu/panel/panel.h"
 #include "device/cpu/panel/rows.h"
 
 void cpu_isa_avx2(struct cpu_isa *isa)
