@@ -6,6 +6,7 @@
  *   requests    each finishes once, for a reason that holds; cancelled ones in the next step
  *   lines       every request is in one line, in order; tenants' counters add up
  *   pages       references are those that sessions and the prefix tree hold; none is lost
+ *   disk        where there is one, its index is whole; its calls fail and its files are damaged
  *   progress    the first in line advances
  *   fairness    no tenant's prompt is served before that of one that had less
  *   gaps        a step with prompts lasts at most 1.2 times what the stretch allows (1.5 times in
@@ -21,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/fake_disk.h"
 #include "lib/fake_model.h"
 
 #include "engine/engine_int.h"
@@ -54,11 +56,13 @@ static struct world {
 } w;
 
 static struct totals {
-    uint64_t n_worlds, n_steps, n_tokens, n_rows, n_requests, n_preempted, n_hits, n_guarded;
+    uint64_t n_worlds, n_steps, n_tokens, n_rows, n_requests, n_preempted, n_hits;
+    uint64_t n_restored, n_guarded;
     double worst_gap[2]; /* in calm worlds; in others */
 } totals;
 
 static const char *mutation_name = "";
+static char folder[] = "/tmp/isobit-simulate-XXXXXX"; /* stays empty: lib/fake_disk.h */
 
 /* ---- trouble --------------------------------------------------------------------------- */
 
@@ -284,8 +288,11 @@ static void check_pages(void)
         n_idle += p->remembered[i] && held[i] == 0;
     }
     DEMAND(n_free == p->n_free && n_idle == p->n_idle, "%u free, %u idle", n_free, n_idle);
-    if (w.step % 64 == 0)
-        prefix_check(&w.engine->prefix);
+    if (w.step % 64 != 0)
+        return;
+    prefix_check(&w.engine->prefix);
+    if (w.engine->tier.disk)
+        disk_check(w.engine->tier.disk);
 }
 
 static bool is_decoder(const struct schedule_need *need)
@@ -368,6 +375,11 @@ static struct iso_request random_request(struct talk *t)
     r.n_tokens = n + (n == 0 && t->n == 0);
     for (uint32_t i = 0; i < r.n_tokens; i++)
         t->line[t->n + i] = (int32_t)below(chance(500) ? 2 : VOCAB); /* often seen before */
+    const struct talk *like = &w.talks[below(TALKS_MAX)];
+    if (t->n == 0 && like->n > 0 && chance(400)) { /* as another began */
+        r.n_tokens = 1 + below(like->n);
+        memmove(t->line, like->line, r.n_tokens * sizeof t->line[0]);
+    }
     r.tokens = t->line + t->n;
     r.n_answer_max = chance(100) ? 0 : chance(50) ? UINT32_MAX : 1 + below(chance(300) ? 300 : 20);
     r.n_stops = chance(200);
@@ -504,6 +516,13 @@ static void open_world(uint64_t seed)
     o->n_logits = below(40);
     o->stretch = chance(500) ? 0 : 1.1f + 0.1f * (float)below(40);
     o->clock_ns = sim_clock;
+    if (chance(400)) {
+        fake_disk = (struct fake_disk){.rng = test_rand(&w.rng)};
+        fake_disk.p_fail = chance(500) ? 0 : (int)below(30);
+        fake_disk.p_damage = chance(500) ? 0 : (int)below(300);
+        o->cache_dir = folder;
+        o->n_cache_bytes = 640 * (1 + below(100));
+    }
     DEMAND(engine_open(NULL, o, &w.engine, &note) == ERR_OK, "%s", note.text);
 }
 
@@ -528,6 +547,7 @@ static void end_world(void)
     totals.n_rows += stats.n_rows;
     totals.n_preempted += stats.n_preempted;
     totals.n_hits += w.engine->cache.n_hits;
+    totals.n_restored += w.engine->cache.n_positions_restored;
     iso_engine_close(w.engine);
 }
 
@@ -608,15 +628,22 @@ int main(int argc, char **argv)
     }
     signal(SIGABRT, on_abort);
     signal(SIGSEGV, on_abort);
+    CHECK(mkdtemp(folder));
+    tier_io = &fake_disk_io;
+    int status = all_mutations ? run_mutations(first, n, n_steps) : 0;
+    if (!all_mutations)
+        run_worlds(first, n, n_steps);
+    rmdir(folder);
     if (all_mutations)
-        return run_mutations(first, n, n_steps);
-    run_worlds(first, n, n_steps);
+        return status;
     printf("%llu worlds, %llu steps, %llu rows, %llu tokens, %llu requests, %llu preempted, "
-           "%llu prefix hits, %llu mixed steps, worst gap / stretch %.3f, disturbed %.3f\n",
+           "%llu prefix hits, %llu positions from disk, %llu mixed steps, worst gap / stretch "
+           "%.3f, disturbed %.3f\n",
            (unsigned long long)totals.n_worlds, (unsigned long long)totals.n_steps,
            (unsigned long long)totals.n_rows, (unsigned long long)totals.n_tokens,
            (unsigned long long)totals.n_requests, (unsigned long long)totals.n_preempted,
-           (unsigned long long)totals.n_hits, (unsigned long long)totals.n_guarded,
+           (unsigned long long)totals.n_hits, (unsigned long long)totals.n_restored,
+           (unsigned long long)totals.n_guarded,
            totals.worst_gap[0], totals.worst_gap[1]);
     return 0;
 }
