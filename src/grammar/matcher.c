@@ -29,8 +29,15 @@ struct state_mask {
     bool too_many; /* returns do not fit: walk it each time */
 };
 
+/* Bytes of plain text, one of each class that the grammar tells apart. */
+struct plain_step {
+    uint8_t byte, next;
+};
+
 struct matcher {
     const struct grammar_vocab *v;
+    struct plain_step plain[PLAIN_STATES][256];
+    uint32_t n_plain[PLAIN_STATES];
     struct stacks s;
     uint32_t n_sets;           /* accepted tokens */
     uint32_t history[HISTORY]; /* ring: the set after n tokens is at n % HISTORY */
@@ -49,6 +56,23 @@ struct matcher {
 static uint32_t *current(struct matcher *m)
 {
     return &m->history[m->n_sets % HISTORY];
+}
+
+static void list_plain_steps(struct matcher *m)
+{
+    const struct grammar *g = m->s.g;
+    for (int state = 0; state < PLAIN_STATES; state++)
+        for (int byte = 0; byte < 256; byte++) {
+            int next = plain_next(state, (uint8_t)byte);
+            bool known = next < 0;
+            for (uint32_t i = 0; i < m->n_plain[state] && !known; i++) {
+                struct plain_step x = m->plain[state][i];
+                known = x.next == next && g->class_of[x.byte] == g->class_of[byte];
+            }
+            if (!known)
+                m->plain[state][m->n_plain[state]++] =
+                    (struct plain_step){(uint8_t)byte, (uint8_t)next};
+        }
 }
 
 enum err matcher_new(const struct grammar *g, const struct grammar_vocab *v, struct matcher **out,
@@ -76,6 +100,7 @@ enum err matcher_new(const struct grammar *g, const struct grammar_vocab *v, str
         matcher_free(m);
         return err_set(note, ERR_MEMORY, "out of memory for a grammar over %u tokens", v->n_vocab);
     }
+    list_plain_steps(m);
     matcher_reset(m);
     *out = m;
     return ERR_OK;
@@ -183,11 +208,10 @@ static bool plain_character(struct matcher *m, struct pair *whole, uint32_t *n)
             !add_pair(open, &n_open, PLAIN_WHOLE, whole[i].set))
             return false;
     for (uint32_t i = 0; i < n_open; i++)
-        for (int byte = 0; byte < 256; byte++) {
-            int plain = plain_next(open[i].plain, (uint8_t)byte);
-            if (plain < 0)
-                continue;
-            uint32_t set = stacks_step(&m->s, open[i].set, (uint8_t)byte);
+        for (uint32_t k = 0; k < m->n_plain[open[i].plain]; k++) {
+            struct plain_step step = m->plain[open[i].plain][k];
+            int plain = step.next;
+            uint32_t set = stacks_step(&m->s, open[i].set, step.byte);
             if (set == SET_DEAD)
                 return false;
             if (plain == PLAIN_WHOLE ? !add_pair(next, &n_next, plain, set)

@@ -256,6 +256,69 @@ static void masks_hold_what_can_be_accepted(void **state)
     }
 }
 
+/* Plain text within strings goes another way than the rest (vocab.h): here tokens are pieces of
+ * text in several scripts, cut anywhere, long and short, over strings of every kind. */
+static void masks_of_strings_are_exact(void **state)
+{
+    (void)state;
+    enum { N = 190, TEXT = 4000 };
+    static const char *const chars[] = {"a",
+                                        "e",
+                                        "Z",
+                                        "7",
+                                        " ",
+                                        "\"",
+                                        "\\",
+                                        "\n",
+                                        "\x7f",
+                                        "-",
+                                        "\xc3\xa9",
+                                        "\xe4\xb8\x96",
+                                        "\xf0\x9f\x98\x80",
+                                        "\xed\x9f\xbf"};
+    static const char *const grammars[] = {
+        "root ::= [^\"\\\\\\x00-\\x1F]* \"\\\"\" [a-e]*",
+        "root ::= \"\\\"\" [^\"\\\\\\x00-\\x1F]{0,6} \"\\\"\" root?",
+        "root ::= ([^\"\\\\\\x00-\\x1F]{5,30} | \"a\"*) \"\\\"\"",
+        "root ::= s (\"-\" s)*\ns ::= [^\"\\\\\\x00-\\x1F\\x7f\\-]{2,9}",
+        "root ::= . root | [^a]{3} \"\\\\\" root | \"\"",
+        "root ::= c{0,3} [^e\xc3\xa9]{0,20}\nc ::= [^\"] [^\\\\]?",
+    };
+    for (uint64_t round = 0; round < 6 * 8; round++) {
+        static char text[TEXT + 8];
+        struct str tokens[N];
+        struct grammar_vocab *v;
+        struct grammar *g;
+        struct matcher *m;
+        uint64_t seed = round;
+        size_t n = 0;
+        const int32_t end = N - 1;
+        while (n < TEXT) {
+            const char *c = chars[test_rand(&seed) % (test_rand(&seed) % 4 ? 5 : COUNT_OF(chars))];
+            memcpy(text + n, c, strlen(c));
+            n += strlen(c);
+        }
+        for (size_t t = 0; t < N; t++) {
+            size_t len = 1 + test_rand(&seed) % (t % 3 ? 4 : 50);
+            tokens[t] = (struct str){text + test_rand(&seed) % (TEXT - 60), t == N - 1 ? 0 : len};
+        }
+        assert_ok(grammar_vocab_new(tokens, N, N, &end, 1, &v, NULL));
+        assert_ok(grammar_from_gbnf(str_from(grammars[round % 6]), NULL, &g, NULL));
+        assert_ok(matcher_new(g, v, &m, NULL));
+        for (int step = 0; step < 10 && !matcher_has_ended(m); step++) {
+            check_mask(m, v, round);
+            uint32_t t = (uint32_t)(test_rand(&seed) % N), k = 0;
+            for (; k < N && !matcher_accept(m, (int32_t)t); k++, t = (t + 1) % N)
+                matcher_rollback(m, 1);
+            if (k == N)
+                break;
+        }
+        matcher_free(m);
+        grammar_vocab_free(v);
+        grammar_free(g);
+    }
+}
+
 static void words_are_those_of_the_definition(void **state)
 {
     (void)state;
@@ -401,6 +464,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masks_hold_what_can_be_accepted),
+        cmocka_unit_test(masks_of_strings_are_exact),
         cmocka_unit_test(words_are_those_of_the_definition),
         cmocka_unit_test(tokens_are_taken_back),
         cmocka_unit_test(ends_are_forced),
