@@ -102,6 +102,9 @@ struct iso_engine_options {
      * is 0700, the files 0600. Opening hashes the weights. */
     const char *cache_dir;
     uint64_t n_cache_bytes; /* its size; the files used least recently go; 0: the pool's size */
+    /* What the engine may take; 0: what the system has available. Weights that find no room beside
+     * cache and working memory are read from the file at every step: slow, with the same bits. */
+    size_t n_bytes_memory;
     /* Called while weights are laid out; may be NULL. */
     void (*progress)(void *context, uint64_t n_bytes_done, uint64_t n_bytes);
     void *progress_context;
@@ -128,6 +131,7 @@ struct iso_engine_info {
     uint32_t n_vocab, n_layers, n_ctx, n_ctx_train, n_sessions, n_chunk;
     uint64_t n_params;
     size_t n_bytes_weights, n_bytes_kv_page;
+    size_t n_bytes_in_file; /* weights for which memory had no room */
     uint32_t n_kv_pages;
     uint32_t n_kv_pages_free;       /* what sessions may still take */
     uint32_t n_kv_pages_remembered; /* those among them that hold what earlier requests read */

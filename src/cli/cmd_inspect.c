@@ -11,6 +11,8 @@
 #include "cli/say.h"
 #include "base/threads.h"
 #include "cli/load.h"
+#include "cli/plan_report.h"
+#include "engine/engine.h"
 #include "format/identity.h"
 #include "model/model.h"
 
@@ -342,15 +344,42 @@ static enum err inspect(const char *path, bool brief, bool json, bool rehash, st
     return rc;
 }
 
+/* What an engine would take; the file's tables alone are read. */
+static enum err show_plan(const struct model_options *m, uint32_t n_sessions, bool json,
+                          struct err_note *note)
+{
+    struct loaded l;
+    struct plan plan;
+    struct iso_engine_options o = {.n_sessions = n_sessions};
+    enum err rc = load_file(&l, m->path, note);
+    if (!rc)
+        rc = load_options(&l, m, &o, note);
+    if (!rc)
+        rc = engine_plan(&l.table, &o, &plan, note);
+    if (!rc && json)
+        plan_print_json(&plan);
+    else if (!rc)
+        plan_print(&plan);
+    load_close(&l);
+    return rc;
+}
+
 int cmd_inspect(int argc, char **argv)
 {
-    bool json = false, brief = false, rehash = false;
-    const char *path = NULL;
+    bool json = false, brief = false, rehash = false, plan = false;
+    struct model_options m = {0};
+    uint32_t n_sessions = 1;
     const struct arg_option options[] = {
-        OPT_TEXT('m', "model", "MODEL", &path, "the same as the argument"),
+        OPT_TEXT('m', "model", "MODEL", &m.path, "the same as the argument"),
         OPT_FLAG('b', "brief", &brief, "a summary: no metadata, no tensor table, no hashes"),
         OPT_FLAG(0, "json", &json, "as one JSON object"),
         OPT_FLAG(0, "rehash", &rehash, "hash the weights again, though their hash is remembered"),
+        OPT_HEADING("Plan"),
+        OPT_FLAG(0, "plan", &plan, "what running it takes of memory, and what fits"),
+        CONTEXT_OPTION(m),
+        OPT_U32(0, "sessions", "N", &n_sessions, 1, 4096, "sessions at once (default: 1)"),
+        CHUNK_OPTION(m),
+        THREAD_OPTION(m),
     };
     const struct arg_command command = {
         .name = "inspect",
@@ -362,7 +391,8 @@ int cmd_inspect(int argc, char **argv)
         .options = options,
         .n_options = COUNT_OF(options),
         .examples = "isobit inspect model.gguf\n"
-                    "isobit inspect --json model.gguf | jq .identity",
+                    "isobit inspect --json model.gguf | jq .identity\n"
+                    "isobit inspect --plan -c 32768 --sessions 4 model.gguf",
         .n_positional_max = 1,
     };
     struct err_note note = {""};
@@ -372,7 +402,11 @@ int cmd_inspect(int argc, char **argv)
         args_help(&command, stdout);
         return EXIT_OK;
     }
-    if (!rc)
-        rc = inspect(args.n_positional ? args.positional[0] : path, brief, json, rehash, &note);
+    if (!rc && args.n_positional)
+        m.path = args.positional[0];
+    if (!rc && plan)
+        rc = show_plan(&m, n_sessions, json, &note);
+    else if (!rc)
+        rc = inspect(m.path, brief, json, rehash, &note);
     return rc ? say_error(rc, &note) : EXIT_OK;
 }

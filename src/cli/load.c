@@ -89,10 +89,42 @@ static uint32_t default_context(const struct table *t)
 static void say_engine(const struct loaded *l)
 {
     struct iso_engine_info info = iso_engine_info(l->engine);
-    char count[SIZE_TEXT];
+    char count[SIZE_TEXT], all[SIZE_TEXT];
     say("%s: %s, %s parameters; %s on %s, %d thread%s; context %u tokens", base_name(l->table.path),
         info.arch, count_text(info.n_params, count), info.arithmetic, info.isa, info.n_threads,
         info.n_threads == 1 ? "" : "s", info.n_ctx);
+    if (info.n_bytes_in_file)
+        say("memory has no room for %s of the %s of weights: they are read from the file at every "
+            "step, which is slow; the results are the same",
+            size_text(info.n_bytes_in_file, count), size_text(info.n_bytes_weights, all));
+}
+
+/* "3G", "512M" or bytes, with powers of 1024. */
+static enum err memory_of(const char *text, size_t *n_bytes, struct err_note *note)
+{
+    static const char units[] = "KMGT";
+    size_t n = strlen(text);
+    const char *unit = n > 1 ? strchr(units, text[n - 1]) : NULL;
+    uint64_t number;
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (!str_to_u64((struct str){text, n - (unit != NULL)}, &number) || number == 0 ||
+        number > UINT64_MAX >> shift)
+        return err_set(note, ERR_USAGE, "ISOBIT_MEMORY is \"%.40s\"; such as 8G or 512M", text);
+    *n_bytes = (size_t)(number << shift);
+    return ERR_OK;
+}
+
+enum err load_options(const struct loaded *l, const struct model_options *m,
+                      struct iso_engine_options *o, struct err_note *note)
+{
+    const char *isa = getenv("ISOBIT_ISA"), *memory = getenv("ISOBIT_MEMORY");
+    o->isa = isa && *isa ? isa : NULL;
+    o->n_threads = (int)m->n_threads;
+    o->n_ctx = m->n_ctx ? m->n_ctx : default_context(&l->table);
+    if (m->n_chunk)
+        o->n_chunk = m->n_chunk;
+    o->no_speculation = m->no_speculation;
+    return memory && *memory ? memory_of(memory, &o->n_bytes_memory, note) : ERR_OK;
 }
 
 /* Two vocabularies are the same if their tokenizers are: folders do not list their tokens. */
@@ -128,17 +160,13 @@ enum err load_engine(struct loaded *l, const struct model_options *m,
 {
     struct iso_engine_options o = more ? *more : (struct iso_engine_options){0};
     struct progress progress;
-    const char *isa = getenv("ISOBIT_ISA");
-    o.isa = isa && *isa ? isa : NULL;
-    o.n_threads = (int)m->n_threads;
-    o.n_ctx = m->n_ctx ? m->n_ctx : default_context(&l->table);
-    if (m->n_chunk)
-        o.n_chunk = m->n_chunk;
-    o.no_speculation = m->no_speculation;
+    enum err rc = load_options(l, m, &o, note);
+    if (rc)
+        return rc;
     o.progress = progress_show;
     o.progress_context = &progress;
     progress_begin(&progress, "loading");
-    enum err rc = engine_open(&l->table, &o, &l->engine, note);
+    rc = engine_open(&l->table, &o, &l->engine, note);
     progress_end(&progress);
     if (rc)
         return rc;

@@ -48,6 +48,9 @@ struct loaded {
 enum err load_file(struct loaded *l, const char *path, struct err_note *note);
 /* load_tokenizer - the same, and its tokenizer: ERR_NOT_FOUND if the file has none. */
 enum err load_tokenizer(struct loaded *l, const char *path, struct err_note *note);
+/* load_options - engine options from a command's, ISOBIT_ISA and ISOBIT_MEMORY. */
+enum err load_options(const struct loaded *l, const struct model_options *m,
+                      struct iso_engine_options *o, struct err_note *note);
 /* load_engine - after load_file or load_tokenizer. more: further engine options or NULL; those in m
  * come first. Opens one session and says in one line what computes. */
 enum err load_engine(struct loaded *l, const struct model_options *m,

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/threads.h"
+#include "engine/plan.h"
 #include "format/identity.h"
 
 enum { CHUNK_DEFAULT = 512, CHUNK_MAX = 1 << 16, SESSIONS_MAX = 4096, THREADS_MAX = 1024 };
@@ -74,13 +75,6 @@ static enum err open_sessions(struct iso_engine *e, uint32_t n_kv_pages, struct 
         if (!tokens || !pages || !bases)
             return out_of_memory(note, "sessions");
     }
-    if (n_kv_pages == 0) {
-        size_t n_all;
-        if (!mul_ok(n_pages, e->n_sessions, &n_all) || n_all >= KV_PAGE_NONE)
-            return err_set(note, ERR_LIMIT, "%u sessions of %u positions are too many pages",
-                           e->n_sessions, e->n_ctx);
-        n_kv_pages = (uint32_t)n_all;
-    }
     if (n_kv_pages < n_pages)
         return err_set(note, ERR_LIMIT,
                        "%u key-value pages hold %u positions, but a session may have %u; ask for "
@@ -122,7 +116,7 @@ static const char *best_isa(void)
     return names[0];
 }
 
-/* The weights are hashed here: a file's name says nothing of what is in it. */
+/* Pages are kept by the weights' hash: a file's name says nothing of what is in it. */
 static enum err open_tier(struct iso_engine *e, const struct table *table,
                           const struct iso_engine_options *o, struct err_note *note)
 {
@@ -141,15 +135,22 @@ static enum err open_parts(struct iso_engine *e, const struct table *table,
                            const struct iso_engine_options *o, struct err_note *note)
 {
     struct model_limits limits = {.n_rows_max = o->n_chunk, .n_ctx_max = o->n_ctx};
+    struct plan plan;
     e->isa = o->isa ? o->isa : best_isa();
     enum err rc = cpu_device_open(o->n_threads, e->isa, &e->device, note);
     if (!rc)
-        rc =
-            model_open(table, e->device, limits, o->progress, o->progress_context, &e->model, note);
+        rc = plan_make(table, e->device, o, &plan, note);
+    if (!rc)
+        rc = plan_check(&plan, note);
+    if (rc)
+        return rc;
+    if (plan.n_bytes_in_file)
+        limits.packed_bytes_max = plan.n_bytes_weights ? plan.n_bytes_weights : 1;
+    rc = model_open(table, e->device, limits, o->progress, o->progress_context, &e->model, note);
     if (rc)
         return rc;
     e->n_ctx = model_info(e->model)->n_ctx;
-    rc = open_sessions(e, o->n_kv_pages, note);
+    rc = open_sessions(e, plan.n_kv_pages, note);
     if (!rc)
         rc = speculate_init(&e->speculate, o->no_speculation, e->n_ctx, note);
     if (!rc)
@@ -157,6 +158,21 @@ static enum err open_parts(struct iso_engine *e, const struct table *table,
     if (!rc)
         rc = open_scratch(e, o->n_running, note);
     return rc ? rc : open_tier(e, table, o, note);
+}
+
+enum err engine_plan(const struct table *table, const struct iso_engine_options *options,
+                     struct plan *plan, struct err_note *note)
+{
+    struct iso_engine_options o = options ? *options : (struct iso_engine_options){0};
+    struct device *d;
+    enum err rc = check_options(&o, note);
+    if (!rc)
+        rc = cpu_device_open(o.n_threads, o.isa ? o.isa : best_isa(), &d, note);
+    if (rc)
+        return rc;
+    rc = plan_make(table, d, &o, plan, note);
+    d->ops->close(d);
+    return rc;
 }
 
 enum err engine_open(const struct table *table, const struct iso_engine_options *options,
@@ -248,6 +264,7 @@ struct iso_engine_info iso_engine_info(const struct iso_engine *e)
         .n_params = m->n_params,
         .n_bytes_weights = m->weight_bytes,
         .n_bytes_kv_page = m->kv_page_bytes,
+        .n_bytes_in_file = m->raw_bytes,
         .n_kv_pages = e->pages.n_pages,
         .n_kv_pages_free = e->pages.n_free + e->pages.n_idle,
         .n_kv_pages_remembered = e->pages.n_idle,

@@ -19,6 +19,11 @@ enum err engine_open(const struct table *table, const struct iso_engine_options 
 enum err engine_add_draft(struct iso_engine *engine, const struct table *table,
                           const struct table *draft, struct err_note *note);
 
+/* engine_plan - what engine_open would take with these options, and what is available (plan.h). */
+struct plan;
+enum err engine_plan(const struct table *table, const struct iso_engine_options *options,
+                     struct plan *plan, struct err_note *note);
+
 /* A tap for isobit trace: sees every operation's result from the next step on. It may not
  * allocate: a step is guarded. */
 void engine_set_tap(struct iso_engine *engine, struct model_tap tap);

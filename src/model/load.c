@@ -267,10 +267,8 @@ static enum err load_rope(struct loader *l)
     return ERR_OK;
 }
 
-/* Room for every matrix, or as much as packed_bytes_max allows. */
-static size_t all_packed_bytes(const struct loader *l)
+size_t model_packed_bytes(const struct model *m)
 {
-    const struct model *m = l->m;
     const struct tensor_view *head = weights_head(&m->w);
     size_t total = head->dim[2] * round_up(packed_bytes(m, head));
     for (uint32_t i = 0; i < m->h.n_layers; i++)
@@ -279,14 +277,16 @@ static size_t all_packed_bytes(const struct loader *l)
             if (v && !layer_slot_info((enum layer_slot)s)->is_vector)
                 total += v->dim[2] * round_up(packed_bytes(m, v));
         }
-    return total < l->packed_bytes_max ? total : l->packed_bytes_max;
+    return total;
 }
 
 static enum err load_all(struct loader *l)
 {
     struct model *m = l->m;
     const struct tensor_view *embd = m->w.global[SLOT_TOKEN_EMBD];
-    m->n_packed = all_packed_bytes(l);
+    m->n_packed = model_packed_bytes(m);
+    if (m->n_packed > l->packed_bytes_max)
+        m->n_packed = l->packed_bytes_max;
     m->packed = m->n_packed ? mem_pages(m->n_packed) : NULL;
     m->layers = mem_array(m->h.n_layers, sizeof *m->layers);
     l->sources = mem_array(l->t->n_tensors + 1, sizeof *l->sources);

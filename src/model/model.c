@@ -82,11 +82,12 @@ static void acts_sizes(const struct model *m, size_t n_bytes[ACT_KINDS])
     memset(n_bytes, 0, ACT_KINDS * sizeof *n_bytes);
     for (uint32_t i = 0; i <= m->h.n_layers; i++)
         for (int s = 0; s < LAYER_SLOT_COUNT; s++) {
-            const struct matrix *w = i < m->h.n_layers ? m->layers[i].matrix[s] : m->head;
-            if (!w)
+            const struct tensor_view *v =
+                i < m->h.n_layers ? m->w.layers[i].slot[s] : weights_head(&m->w);
+            if (!v || (i < m->h.n_layers && layer_slot_info((enum layer_slot)s)->is_vector))
                 continue;
-            enum act_kind kind = act_kind_of(w->dtype);
-            size_t n = d->ops->acts_bytes(d, kind, m->n_rows_max, w->n_cols);
+            enum act_kind kind = act_kind_of(v->dtype);
+            size_t n = d->ops->acts_bytes(d, kind, m->n_rows_max, (uint32_t)v->dim[0]);
             if (n > n_bytes[kind])
                 n_bytes[kind] = n;
         }
@@ -137,6 +138,27 @@ static enum err make_scratch(struct model *m, const struct table *t, struct err_
         return err_set(note, ERR_MEMORY, "%s: out of memory for %u rows", t->path, m->n_rows_max);
     c = (struct cutter){m->memory, 0};
     lay_out(m, &c);
+    return ERR_OK;
+}
+
+enum err model_needs_find(const struct table *t, struct device *d, struct model_limits limits,
+                          struct model_needs *needs, struct err_note *note)
+{
+    struct model m = {.device = d, .n_rows_max = limits.n_rows_max};
+    struct cutter c = {NULL, 0};
+    enum err rc = read(t, limits, &m.h, &m.w, note);
+    if (rc)
+        return rc;
+    *needs = (struct model_needs){.packed_bytes = model_packed_bytes(&m)};
+    fill_info(&m.h, &m.w, limits, &needs->info);
+    for (size_t i = 0; i < t->n_tensors; i++) {
+        needs->info.weight_bytes += t->tensors[i].n_bytes;
+        if (t->tensors[i].dim[1] == 1)
+            needs->vector_bytes += t->tensors[i].dim[0] * sizeof(float);
+    }
+    lay_out(&m, &c);
+    needs->scratch_bytes = c.at;
+    weights_release(&m.w);
     return ERR_OK;
 }
 

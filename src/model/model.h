@@ -94,6 +94,17 @@ void model_kv_import(const struct model *m, void *page, const uint8_t *in);
 enum err model_plan(const struct table *t, struct model_limits limits, struct model_info *info,
                     struct err_note *note);
 
+/* model_needs_find - the memory that model_open takes on this device with these limits, before it
+ * takes any. packed_bytes_max is not looked at. */
+struct model_needs {
+    struct model_info info;
+    size_t packed_bytes;  /* matrices in the device's layout; 0: it multiplies them in the file */
+    size_t vector_bytes;  /* norms, biases */
+    size_t scratch_bytes; /* of a forward call */
+};
+enum err model_needs_find(const struct table *t, struct device *d, struct model_limits limits,
+                          struct model_needs *needs, struct err_note *note);
+
 /* The yardstick: plain float64 evaluation of the same graph, no quantised activations or cache.
  * logits [n_tokens, V] doubles. Slow; O(n_tokens^2) attention; allocates. */
 enum err model_forward_f64(const struct table *t, const int32_t *token, uint32_t n_tokens,

@@ -81,6 +81,9 @@ void model_tell(const struct model *m, int layer, const char *op, const float *x
 /* model_experts - a layer's mixture of experts of s.normed [n, D] into s.out. */
 void model_experts(struct model *m, const struct layer *l, uint32_t layer, uint32_t n);
 
+/* model_packed_bytes - of every matrix in the device's layout; device and w are set. */
+size_t model_packed_bytes(const struct model *m);
+
 /* model_load - matrices and vectors of every slot, packed for the device. packed_bytes_max: see
  * struct model_limits. */
 enum err model_load(struct model *m, const struct table *t, size_t packed_bytes_max,

@@ -64,6 +64,17 @@ const char *const *cpu_isa_names(void)
     return names;
 }
 
+enum err model_needs_find(const struct table *t, struct device *d, struct model_limits limits,
+                          struct model_needs *needs, struct err_note *note)
+{
+    (void)t, (void)d, (void)note;
+    *needs = (struct model_needs){
+        .info = {.n_vocab = fake_options.n_vocab ? fake_options.n_vocab : FAKE_VOCAB,
+                 .n_ctx = limits.n_ctx_max ? limits.n_ctx_max : FAKE_CTX,
+                 .kv_page_bytes = KV_PAGE * sizeof(uint64_t)}};
+    return ERR_OK;
+}
+
 enum err model_open(const struct table *t, struct device *d, struct model_limits limits,
                     void (*progress)(void *, uint64_t, uint64_t), void *context, struct model **m,
                     struct err_note *note)

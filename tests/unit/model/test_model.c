@@ -43,7 +43,7 @@ static void the_plan_tells_what_opening_gives(void **state)
     assert_int_equal(info->kv_page_bytes, plan.kv_page_bytes);
     assert_true(info->weight_bytes > 0);
     assert_int_equal(seen.done, seen.total);
-    assert_true(seen.n_calls > 10);
+    assert_true(seen.n_calls > 0);
     model_close(m);
     patched_close(&p);
     patched_open(&p, "mistral", NULL, NULL, 0);
