@@ -1,13 +1,13 @@
 /* cost.h - how long a step will take, learned from the steps before it.
  *
  * A step costs base(rows) + slope * depth, where depth is the sum over its rows of the positions
- * before each. base is kept as a mean for each class of row counts, because it is not a line: few
- * rows cost what reading the weights costs, many what multiplying costs. Between two known classes
- * it is interpolated, and beyond the largest known one taken as proportional, which is too much
- * rather than too little. slope comes from how times vary within classes, as far as that stands
- * out of the noise.
- * One sample moves a mean by at most a part, so a step that something else disturbed does little
- * harm; a class unseen for COST_STEPS_FRESH steps is forgotten, so that nothing wrong stays.
+ * before each. base is a mean for each class of row counts, because it is not a line: few rows cost
+ * what reading the weights costs, many what multiplying costs, in tiles. Between known classes it
+ * is interpolated, beyond the largest known one taken as proportional. slope comes from how times
+ * vary within classes, as far as that stands out of the noise.
+ * What else runs on the machine only adds: of the first samples the least counts, later ones move a
+ * mean by a part, upwards by a small one. A class unseen for COST_STEPS_FRESH steps is forgotten,
+ * so that nothing wrong stays.
  * Pure: time comes in as numbers. Units: nanoseconds. */
 #ifndef ENGINE_COST_H
 #define ENGINE_COST_H
@@ -15,7 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { COST_CLASSES = 64, COST_STEPS_FRESH = 512, COST_SAMPLES_SURE = 3 };
+enum { COST_EXACT = 32, COST_CLASSES = COST_EXACT + 48, COST_SAMPLES_SURE = 2 };
+enum { COST_STEPS_FRESH = 96 };
 
 struct cost_class {
     double rows, depth, ns; /* means */
@@ -25,7 +26,8 @@ struct cost_class {
 
 struct cost {
     struct cost_class classes[COST_CLASSES];
-    /* Of the last hundred or so: products of how depth and time differ from their class's means. */
+    /* Of the last hundred or so: products of how depth and time differ from their class's means, as
+     * parts of the time. */
     double n, depth_depth, depth_ns, ns_ns;
     uint64_t n_steps;
 };

@@ -114,10 +114,30 @@ static void serve_decoders(struct plan *p)
             give(p, i, 1);
 }
 
+/* Prompt rows end where a step within its time reads most rows a second. */
+static void limit_rows(struct plan *p)
+{
+    uint32_t i = next_in_turn(p, false), best = 0;
+    double best_rate = 0;
+    for (uint32_t n = 1; i < p->n && p->ns_max > 0 && n <= p->rows_left; n++) {
+        uint64_t depth = p->depth_total + (uint64_t)n * p->need[i].position;
+        double ns = cost_of(p->cost, p->rows_total + n, depth);
+        if (ns > p->ns_max)
+            break;
+        if (n >= best_rate * ns) {
+            best_rate = n / ns;
+            best = n;
+        }
+    }
+    if (best > 0)
+        p->rows_left = best;
+}
+
 /* One row at least, so that no decoder's speed can hold prompts up for ever. */
 static void serve_prompts(struct plan *p)
 {
     bool any = false;
+    limit_rows(p);
     for (uint32_t i; (i = next_in_turn(p, false)) < p->n; any = true) {
         uint32_t n = p->need[i].n_pending - p->n_rows[i];
         n = rows_in_time(p, i, rows_that_fit(p, i, n < TURN ? n : TURN));

@@ -4,7 +4,8 @@
  *    where it is not known how long that takes.
  * 2. The first in line gets a row, whatever else holds: somebody always advances.
  * 3. Prompts share the rest of the pass, as long as the step lasts at most `stretch` times what the
- *    decoders alone would take: reading a long prompt delays nobody by more.
+ *    decoders alone would take: reading a long prompt delays nobody by more. Of the row counts that
+ *    allows it is the one that reads fastest, because kernels work in tiles.
  * 4. Rows that are left go to guesses (speculation).
  * Higher priority first; within one, the tenant that was served least, a handful of rows at a time
  * (deficit round robin: what the most served tenant had more is the others' deficit, up to one full

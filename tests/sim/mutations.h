@@ -132,7 +132,7 @@ WRAP(double, cost_of, const struct cost *c, uint32_t n_rows, uint64_t depth)
 
 WRAP(struct schedule_need, session_need, struct iso_session *s)
 {
-    if (s->n_told > 0 && mutates(MUTATION_TELL_TWICE, 10))
+    if (s->n_told > 0 && mutates(MUTATION_TELL_TWICE, 1))
         s->n_told = 0;
     if (s->n_pages > 0 && s->n_kv + 2 < s->n_tokens && s->n_kv % KV_PAGE &&
         mutates(MUTATION_LOSE_POSITION, 50))

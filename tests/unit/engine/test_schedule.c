@@ -7,8 +7,8 @@
 static struct cost known_cost(double pass, double row)
 {
     struct cost c = {.n_steps = 0};
-    for (uint32_t n = 1; n < 600; n++)
-        for (int i = 0; i < COST_SAMPLES_SURE && (n < 40 || n % 32 == 0); i++)
+    for (uint32_t n = 512; n > 0; n = n > 16 ? n / 2 : n - 1)
+        for (int i = 0; i < COST_SAMPLES_SURE; i++)
             cost_observe(&c, n, 0, pass + row * n);
     return c;
 }
