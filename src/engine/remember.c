@@ -38,12 +38,12 @@ void session_enter(struct iso_session *s)
 {
     const struct iso_request *r = &s->request;
     uint64_t tenant = r->cache_pool ? 0 : r->tenant;
-    if (s->n_kv == 0) {
+    if (s->n_tokens == r->n_tokens) { /* the timeline begins with it */
         s->tenant = tenant;
         s->cache_pool = r->cache_pool;
         s->is_private = r->no_cache;
     } else if (r->no_cache || s->tenant != tenant || s->cache_pool != r->cache_pool) {
-        s->is_private = true; /* until nothing is left of it */
+        s->is_private = true; /* until it is cut to nothing: pages that are lost come back */
     }
     s->recall = true;
 }
@@ -118,11 +118,11 @@ static bool restore_page(struct iso_session *s)
         kv_pages_drop(&e->pages, page);
         return false;
     }
-    if (i < s->n_pages) /* some of its positions came from the tree */
+    if (i < s->n_pages) /* some of its positions came from the tree, or none were computed yet */
         kv_pages_drop(&e->pages, s->pages[i]);
     s->pages[i] = page;
     s->bases[i] = kv_pages_base(&e->pages, page);
-    s->n_pages = i + 1;
+    s->n_pages += i == s->n_pages;
     e->cache.n_positions_restored += n_end - s->n_kv;
     s->n_kv = n_end;
     if (join(s, i))
