@@ -260,6 +260,7 @@ struct iso_request {
     uint64_t tenant;
     uint64_t cache_pool; /* 0: the tenant's own */
     bool no_cache;       /* neither use nor leave anything */
+    void *user;          /* the caller's; events show it in their request */
 };
 
 struct iso_request iso_request_default(void);
