@@ -20,8 +20,11 @@ FLOORS = {
     "model": ["base", "numeric", "tensor", "format", "device", "comm"],
     "engine": ["base", "numeric", "tensor", "format", "device", "comm", "model"],
     "net": ["base"],
+    "api": ["base"],
+    "server": ["base", "format", "text", "engine", "net", "api"],
     "bench": ["base", "numeric", "tensor", "device", "model", "engine"],
-    "cli": ["base", "numeric", "tensor", "format", "text", "grammar", "device", "model", "engine", "bench"],
+    "cli": ["base", "numeric", "tensor", "format", "text", "grammar", "device", "model", "engine", "bench",
+            "server"],
 }
 FILE_LINES_MAX = 1000
 FUNCTION_LINES_MAX = 70

@@ -6,10 +6,19 @@
 typedef int command_fn(int argc, char **argv);
 
 /* X(function, name, what it does) under H(heading). */
+#ifdef ISOBIT_HAVE_NET
+#define COMMAND_LIST_NET(H, X)                                                                     \
+    H("Serve")                                                                                     \
+    X(cmd_serve, "serve", "serve models over the OpenAI API")
+command_fn cmd_worker; /* not for people: serve starts it */
+#else
+#define COMMAND_LIST_NET(H, X)
+#endif
 #define COMMAND_LIST(H, X)                                                                         \
     H("Talk")                                                                                      \
     X(cmd_run, "run", "answer one prompt")                                                         \
     X(cmd_chat, "chat", "talk with a model in the terminal")                                       \
+    COMMAND_LIST_NET(H, X)                                                                         \
     H("Look")                                                                                      \
     X(cmd_inspect, "inspect", "show what a model file holds and needs, and its identity")          \
     X(cmd_tokenize, "tokenize", "turn text into token ids")                                        \

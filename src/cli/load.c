@@ -48,18 +48,23 @@ static bool find_demo(char path[PATH_MAX])
     return false;
 }
 
+const char *load_path(const char *path, struct err_note *note)
+{
+    static char demo[PATH_MAX];
+    if (path)
+        return path;
+    if (find_demo(demo))
+        return demo;
+    err_set(note, ERR_NOT_FOUND,
+            "no model: give one with -m, or set ISOBIT_DEMO to the demo model's file");
+    return NULL;
+}
+
 enum err load_file(struct loaded *l, const char *path, struct err_note *note)
 {
-    static char demo[PATH_MAX]; /* the table keeps the path */
     *l = (struct loaded){0};
-    if (!path) {
-        if (!find_demo(demo))
-            return err_set(
-                note, ERR_NOT_FOUND,
-                "no model: give one with -m, or set ISOBIT_DEMO to the demo model's file");
-        path = demo;
-    }
-    return table_open(path, &l->table, note);
+    path = load_path(path, note); /* the table keeps it */
+    return path ? table_open(path, &l->table, note) : ERR_NOT_FOUND;
 }
 
 enum err load_tokenizer(struct loaded *l, const char *path, struct err_note *note)
@@ -75,14 +80,7 @@ enum err load_tokenizer(struct loaded *l, const char *path, struct err_note *not
 /* What the model was trained for, at most CONTEXT_DEFAULT; 0 if the file does not say. */
 static uint32_t default_context(const struct table *t)
 {
-    struct str arch = STR("");
-    char key[200];
-    uint32_t n = 0;
-    if (table_str(t, "general.architecture", arch, &arch, NULL) != ERR_OK)
-        return 0;
-    snprintf(key, sizeof key, "%.*s.context_length", STR_ARG(arch));
-    if (table_u32(t, key, 0, &n, NULL) != ERR_OK)
-        return 0;
+    uint32_t n = table_context(t);
     return n < CONTEXT_DEFAULT ? n : CONTEXT_DEFAULT;
 }
 

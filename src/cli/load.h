@@ -44,6 +44,8 @@ struct loaded {
     struct iso_session *session;
 };
 
+/* load_path - path, or the demo model's for NULL; NULL and a note when there is none. Static. */
+const char *load_path(const char *path, struct err_note *note);
 /* load_file - the model file alone. path NULL: the demo model. */
 enum err load_file(struct loaded *l, const char *path, struct err_note *note);
 /* load_tokenizer - the same, and its tokenizer: ERR_NOT_FOUND if the file has none. */

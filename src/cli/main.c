@@ -53,6 +53,10 @@ static command_fn *find_command(const char *name)
     for (size_t i = 0; i < COUNT_OF(entries); i++)
         if (entries[i].run && strcmp(entries[i].name, name) == 0)
             return entries[i].run;
+#ifdef ISOBIT_HAVE_NET
+    if (strcmp(name, "worker") == 0)
+        return cmd_worker;
+#endif
     return NULL;
 }
 

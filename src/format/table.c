@@ -420,3 +420,14 @@ enum err table_array(const struct table *t, const char *key, enum meta_type item
         *out = &v->array;
     return ERR_OK;
 }
+
+uint32_t table_context(const struct table *t)
+{
+    struct str arch = STR("");
+    char key[200];
+    uint32_t n = 0;
+    if (table_str(t, "general.architecture", arch, &arch, NULL) != ERR_OK)
+        return 0;
+    snprintf(key, sizeof key, "%.*s.context_length", STR_ARG(arch));
+    return table_u32(t, key, 0, &n, NULL) == ERR_OK ? n : 0;
+}

@@ -99,6 +99,9 @@ const char *meta_type_name(enum meta_type type); /* static storage */
  * quantised tensor costs a fraction of its bytes; any thread. */
 enum err tensor_view_check_finite(const struct tensor_view *v, struct err_note *note);
 
+/* table_context - positions that the model was trained for; 0 when the file does not say. */
+uint32_t table_context(const struct table *t);
+
 /* Typed look-ups. Integers of both signs serve table_u32 when they fit. Absent key:
  * *out = fallback and ERR_OK. Present with another type or out of range: ERR_FORMAT with the key
  * and both types named; a float that is not finite: ERR_NUMERIC. */

@@ -1,0 +1,65 @@
+/* generate.h - requests of OpenAI's /v1/chat/completions and /v1/completions, with the further
+ * fields that vLLM and llama-server made common.
+ *
+ * A request owns its JSON; texts and values in it point there. What cannot be honoured is an error
+ * that names the field; nothing is cut or ignored (docs/server.md lists fields without effect). */
+#ifndef API_GENERATE_H
+#define API_GENERATE_H
+
+#include "api/fields.h"
+#include "isobit.h"
+
+enum { API_STOPS_MAX = 16, API_BIASES_MAX = 1024, API_CHOICES_MAX = 128 };
+
+/* What shape an answer must have. */
+enum api_shape {
+    API_SHAPE_ANY,
+    API_SHAPE_JSON,    /* any JSON object */
+    API_SHAPE_SCHEMA,  /* value: a JSON schema */
+    API_SHAPE_GRAMMAR, /* text: GBNF */
+    API_SHAPE_REGEX,   /* text */
+    API_SHAPE_CHOICE,  /* value: an array of texts */
+};
+
+struct api_generate {
+    json_t *root; /* the whole request */
+
+    struct str model;
+    const json_t *messages, *tools, *kwargs; /* chat: arrays and an object, or NULL */
+    const json_t *tool_choice;
+    struct str prompt;          /* completions: text ... */
+    const json_t *prompt_ids;   /* ... or token ids ... */
+    const json_t *prompts;      /* ... or an array of either */
+    bool echo;                  /* completions: the prompt comes first */
+    bool add_generation_prompt; /* chat: an assistant's turn is begun */
+
+    /* How tokens are chosen; stops and biases below. Seed: as given, else chosen by the server. */
+    struct iso_sampling sampling;
+    bool has_seed;
+    uint32_t n;       /* answers */
+    uint32_t n_max;   /* tokens of each; UINT32_MAX: to the context's end */
+    uint32_t n_min;   /* before an end token may be chosen */
+    bool ignore_eos, stream, include_usage, return_token_ids;
+    bool logprobs;    /* of the chosen tokens */
+    uint32_t n_top;   /* alternatives beside each */
+    struct str stops[API_STOPS_MAX];
+    size_t n_stops;
+    int32_t stop_ids[ISO_STOPS_MAX];
+    size_t n_stop_ids;
+    struct iso_bias *biases; /* ascending; owned */
+    size_t n_biases;
+
+    enum api_shape shape;
+    const json_t *shape_value;
+    struct str shape_text;
+    struct str cache_salt, user;
+
+    struct buf unknown; /* names of unknown fields, for a response header */
+};
+
+/* Both return false with e filled; release r in any case. body must outlive neither. */
+bool api_chat_parse(struct str body, struct api_generate *r, struct api_error *e);
+bool api_completion_parse(struct str body, struct api_generate *r, struct api_error *e);
+void api_generate_release(struct api_generate *r);
+
+#endif

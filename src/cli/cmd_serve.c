@@ -1,0 +1,219 @@
+/* cmd_serve.c - isobit serve, and the worker processes that it starts. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "cli/args.h"
+#include "cli/commands.h"
+#include "cli/load.h"
+#include "cli/say.h"
+#include "server/front.h"
+#include "server/worker.h"
+
+enum { PORT_DEFAULT = 8080, WORKER_ARGUMENTS_MAX = 40 };
+
+/* What a worker is told, in words, as it is another process. */
+struct engine_words {
+    uint32_t n_threads, n_ctx, n_running, n_sessions, n_queue, n_chunk;
+    const char *template;
+};
+
+#define ENGINE_OPTIONS(e)                                                                          \
+    OPT_HEADING("Each model"),                                                                     \
+        OPT_U32('t', "threads", "N", &(e).n_threads, 1, 1024,                                      \
+                "threads that compute (default: all processors)"),                                 \
+        OPT_U32('c', "ctx", "N", &(e).n_ctx, 1, 1 << 30,                                           \
+                "tokens of one conversation (default: what the model was\n"                        \
+                "trained for, at most 8192)"),                                                     \
+        OPT_U32(0, "parallel", "N", &(e).n_running, 1, 4096,                                       \
+                "requests computed together (default: 16)"),                                       \
+        OPT_U32(0, "sessions", "N", &(e).n_sessions, 1, 4096,                                      \
+                "requests open at once, waiting ones included\n(default: 1024)"),                  \
+        OPT_U32(0, "queue", "N", &(e).n_queue, 1, 4096,                                            \
+                "requests that wait; more get 429 (default: all open ones)"),                      \
+        OPT_U32(0, "chunk", "N", &(e).n_chunk, 1, 1 << 16,                                         \
+                "rows of one pass (default: 512)"),                                                \
+        OPT_TEXT(0, "template", "NAME|FILE", &(e).template,                                        \
+                 "another chat template: a Jinja file, or a built-in's name")
+
+struct serve {
+    const char *host, *tls_cert, *tls_key;
+    uint32_t port;
+    struct arg_texts models, hosts;
+    bool no_auth;
+    struct engine_words engine;
+    char numbers[8][16];
+    const char *worker[WORKER_ARGUMENTS_MAX];
+    size_t n_worker, n_numbers;
+};
+
+static void say_line(void *context, const char *line)
+{
+    (void)context;
+    say("%s", line);
+}
+
+static void add_number(struct serve *s, const char *option, uint32_t n)
+{
+    if (n == 0)
+        return;
+    char *text = s->numbers[s->n_numbers++];
+    snprintf(text, sizeof s->numbers[0], "%u", n);
+    s->worker[s->n_worker++] = option;
+    s->worker[s->n_worker++] = text;
+}
+
+static void make_worker(struct serve *s)
+{
+    const struct engine_words *e = &s->engine;
+    s->worker[s->n_worker++] = "isobit";
+    s->worker[s->n_worker++] = "worker";
+    add_number(s, "--threads", e->n_threads);
+    add_number(s, "--ctx", e->n_ctx);
+    add_number(s, "--parallel", e->n_running);
+    add_number(s, "--sessions", e->n_sessions);
+    add_number(s, "--queue", e->n_queue);
+    add_number(s, "--chunk", e->n_chunk);
+    if (e->template) {
+        s->worker[s->n_worker++] = "--template";
+        s->worker[s->n_worker++] = e->template;
+    }
+    s->worker[s->n_worker] = NULL;
+}
+
+/* "NAME=PATH", or a path that is called after its file. */
+static enum err name_model(struct front_model *m, const char *text, struct err_note *note)
+{
+    const char *equals = strchr(text, '='), *path = text;
+    if (equals && !file_exists(text))
+        path = equals + 1;
+    struct str name = path == text ? str_from(base_name(path))
+                                   : (struct str){text, (size_t)(equals - text)};
+    if (path == text && str_ends(name, STR(".gguf")))
+        name.len -= strlen(".gguf");
+    if (name.len == 0 || name.len >= sizeof m->name)
+        return err_set(note, ERR_USAGE, "-m %s: a model's name has 1 to %zu letters", text,
+                       sizeof m->name - 1);
+    snprintf(m->name, sizeof m->name, "%.*s", STR_ARG(name));
+    m->path = load_path(path, note);
+    if (!file_exists(path))
+        return err_set(note, ERR_NOT_FOUND, "%s: no such file", path);
+    return ERR_OK;
+}
+
+static enum err serve(struct serve *s, struct err_note *note)
+{
+    struct front_options o = {.host = s->host,
+                              .port = (uint16_t)s->port,
+                              .tls_cert = s->tls_cert,
+                              .tls_key = s->tls_key,
+                              .hosts = s->hosts.items,
+                              .n_hosts = s->hosts.n_items,
+                              .no_auth = s->no_auth,
+                              .worker = s->worker,
+                              .say = say_line};
+    if (s->models.n_items > FRONT_MODELS_MAX)
+        return err_set(note, ERR_LIMIT, "%zu models; at most %d", s->models.n_items,
+                       FRONT_MODELS_MAX);
+    const char *demo = s->models.n_items == 0 ? load_path(NULL, note) : NULL;
+    if (s->models.n_items == 0 && !demo)
+        return ERR_NOT_FOUND;
+    if (demo) {
+        o.models[o.n_models++] = (struct front_model){.name = "isobit-demo", .path = demo};
+        say("no -m: serving the small demo model");
+    }
+    for (size_t i = 0; i < s->models.n_items; i++) {
+        enum err rc = name_model(&o.models[o.n_models++], s->models.items[i], note);
+        if (rc)
+            return rc;
+    }
+    make_worker(s);
+    return front_run(&o, note);
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    struct serve s = {.host = "127.0.0.1", .port = PORT_DEFAULT};
+    const struct arg_option options[] = {
+        OPT_TEXTS('m', "model", "[NAME=]MODEL", &s.models,
+                  "GGUF file or Hugging Face folder; may be repeated\n(default: the demo model)"),
+        OPT_HEADING("Network"),
+        OPT_TEXT(0, "host", "ADDRESS", &s.host, "where to listen (default: 127.0.0.1)"),
+        OPT_U32(0, "port", "N", &s.port, 0, 65535, "0: any free one (default: 8080)"),
+        OPT_TEXTS(0, "allow-host", "NAME", &s.hosts,
+                  "another name that this server is called by; may be\nrepeated"),
+        OPT_FLAG(0, "no-auth", &s.no_auth,
+                 "everybody who reaches the address may use it; without\nthis, only loopback's "
+                 "address is served"),
+        OPT_TEXT(0, "tls-cert", "FILE", &s.tls_cert, "certificate chain (PEM): serve HTTPS"),
+        OPT_TEXT(0, "tls-key", "FILE", &s.tls_key, "its key (PEM)"),
+        ENGINE_OPTIONS(s.engine),
+    };
+    const struct arg_command command = {
+        .name = "serve",
+        .summary = "serve models over the OpenAI API",
+        .usage = "serve [-m [NAME=]MODEL]... [options]",
+        .about = "Each model runs in a process of its own. GET /health tells when they are ready.\n"
+                 "Ctrl-C lets open requests finish; twice stops at once.",
+        .options = options,
+        .n_options = COUNT_OF(options),
+        .examples = "isobit serve\n"
+                    "isobit serve -m llama=model.gguf --parallel 32 --port 9000",
+    };
+    struct err_note note = {""};
+    struct args args;
+    enum err rc = args_parse(&command, argc, argv, &args, &note);
+    if (!rc && args.help) {
+        args_help(&command, stdout);
+        return EXIT_OK;
+    }
+    if (!rc)
+        rc = serve(&s, &note);
+    return rc ? say_error(rc, &note) : EXIT_OK;
+}
+
+/* Not for people: what serve starts for each model. */
+int cmd_worker(int argc, char **argv)
+{
+    struct worker_options o = {0};
+    struct engine_words e = {0};
+    uint32_t fd = 0;
+    const struct arg_option options[] = {
+        OPT_TEXT('m', "model", "MODEL", &o.path, "GGUF file or Hugging Face folder"),
+        OPT_TEXT(0, "name", "NAME", &o.name, "what it is called"),
+        OPT_U32(0, "fd", "N", &fd, 3, 1 << 20, "the socket to isobit serve"),
+        ENGINE_OPTIONS(e),
+    };
+    const struct arg_command command = {
+        .name = "worker",
+        .summary = "serve one model to isobit serve",
+        .usage = "worker -m MODEL --name NAME --fd N [options]",
+        .options = options,
+        .n_options = COUNT_OF(options),
+    };
+    struct err_note note = {""};
+    struct args args;
+    const char *isa = getenv("ISOBIT_ISA");
+    enum err rc = args_parse(&command, argc, argv, &args, &note);
+    if (!rc && args.help) {
+        args_help(&command, stdout);
+        return EXIT_OK;
+    }
+    if (!rc && (!o.path || !o.name || fd == 0))
+        rc = err_set(&note, ERR_USAGE, "worker is started by isobit serve");
+    if (rc)
+        return say_error(rc, &note);
+    o.isa = isa && *isa ? isa : NULL;
+    o.fd = (int)fd;
+    o.n_threads = (int)e.n_threads;
+    o.n_ctx = e.n_ctx;
+    o.n_running = e.n_running;
+    o.n_sessions = e.n_sessions;
+    o.n_queue = e.n_queue;
+    o.n_chunk = e.n_chunk;
+    o.template = e.template;
+    return worker_run(&o, &note) ? EXIT_FAILED : EXIT_OK; /* the front says why */
+}

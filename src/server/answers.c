@@ -1,0 +1,254 @@
+/* answers.c - steps the engine as long as there is work; sleeps otherwise.
+ *
+ * Two lists cross between the threads under one lock: answers to begin, and news. A step's news are
+ * added at its end, so the lock is taken twice a step. */
+#include "server/answers.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/threads.h"
+
+struct news_list {
+    struct news *items;
+    size_t n, n_reserved;
+};
+
+struct answers {
+    struct iso_engine *engine;
+    pthread_t thread;
+    int event_fd;
+
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct answer *begin_first, **begin_last; /* submitted, in order */
+    struct news_list published;
+    struct iso_engine_stats stats;
+    bool stop;
+
+    /* The thread's own. */
+    struct answer *live;
+    struct news_list step;
+    /* The owner's own. */
+    struct news_list taken;
+};
+
+/* Without memory for an event its answer would never end: the worker is better restarted. */
+static struct news *add_news(struct news_list *l)
+{
+    if (l->n == l->n_reserved) {
+        l->n_reserved = l->n_reserved ? 2 * l->n_reserved : 64;
+        l->items = mem_resize(l->items, l->n_reserved * sizeof l->items[0]);
+        CHECK(l->items);
+    }
+    struct news *news = &l->items[l->n++];
+    *news = (struct news){0};
+    return news;
+}
+
+static void add_finish(struct answers *a, struct answer *answer, enum iso_finish finish,
+                       enum iso_err err, const char *text)
+{
+    struct news *news = add_news(&a->step);
+    news->answer = answer;
+    news->kind = NEWS_FINISH;
+    news->finish = finish;
+    news->err = err;
+    if (err) {
+        news->note = mem_zalloc(sizeof *news->note);
+        CHECK(news->note);
+        err_set((struct err_note *)news->note, (enum err)err, "%s", text);
+    }
+}
+
+/* ---- the thread --------------------------------------------------------------------------- */
+
+static void begin(struct answers *a, struct answer *answer)
+{
+    struct iso_note note = {""};
+    enum iso_err rc = iso_session_open(a->engine, &answer->session, &note);
+    if (!rc) {
+        rc = iso_session_submit(answer->session, &answer->request, &note);
+        if (rc)
+            iso_session_close(answer->session);
+    }
+    if (rc) {
+        add_finish(a, answer, ISO_FINISH_ERROR, rc, note.text);
+        return;
+    }
+    answer->next = a->live;
+    a->live = answer;
+    struct news *news = add_news(&a->step);
+    news->answer = answer;
+    news->kind = NEWS_BEGIN;
+}
+
+static void end(struct answers *a, struct answer *answer, const struct iso_event *e)
+{
+    struct answer **at = &a->live;
+    while (*at != answer)
+        at = &(*at)->next;
+    *at = answer->next;
+    iso_session_close(answer->session);
+    add_finish(a, answer, e->finish, e->err, e->note);
+}
+
+static void take_event(struct answers *a, const struct iso_event *e)
+{
+    struct answer *answer = e->request->user;
+    if (e->kind == ISO_EVENT_FINISH) {
+        end(a, answer, e);
+    } else if (e->kind == ISO_EVENT_PROMPT) {
+        if (!answer->began) /* what is read again later was read all the same */
+            answer->n_cached = answer->request.n_tokens - e->n_total;
+        answer->began = true;
+    } else if (e->kind == ISO_EVENT_TOKEN) {
+        struct news *news = add_news(&a->step);
+        news->answer = answer;
+        news->kind = NEWS_TOKEN;
+        news->token = e->token;
+        news->is_stop = e->is_stop;
+        news->logprob = e->logprob;
+        news->n_top = e->n_logprobs;
+        for (uint32_t i = 0; i < e->n_logprobs; i++)
+            news->top[i] = e->logprobs[i];
+    }
+}
+
+/* Waits while there is nothing to do. The answers to begin; *stop: leave instead. */
+static struct answer *next_answers(struct answers *a, bool *stop)
+{
+    pthread_mutex_lock(&a->lock);
+    while (!a->begin_first && !a->live && !a->stop)
+        pthread_cond_wait(&a->wake, &a->lock);
+    struct answer *first = a->begin_first;
+    a->begin_first = NULL;
+    a->begin_last = &a->begin_first;
+    *stop = a->stop;
+    pthread_mutex_unlock(&a->lock);
+    return first;
+}
+
+static void publish(struct answers *a)
+{
+    pthread_mutex_lock(&a->lock);
+    for (size_t i = 0; i < a->step.n; i++)
+        *add_news(&a->published) = a->step.items[i];
+    a->stats = iso_engine_stats(a->engine);
+    pthread_mutex_unlock(&a->lock);
+    uint64_t one = 1;
+    if (a->step.n > 0)
+        CHECK(write(a->event_fd, &one, sizeof one) == sizeof one);
+    a->step.n = 0;
+}
+
+static void *run(void *context)
+{
+    struct answers *a = context;
+    threads_float_control();
+    for (bool stop;;) {
+        struct answer *first = next_answers(a, &stop);
+        if (stop)
+            return NULL;
+        for (struct answer *next; first; first = next) {
+            next = first->next;
+            begin(a, first);
+        }
+        for (struct answer *s = a->live; s; s = s->next)
+            if (atomic_load(&s->leave))
+                iso_session_cancel(s->session, (enum iso_finish)atomic_load(&s->leave));
+        const struct iso_event *events;
+        size_t n = iso_engine_step(a->engine, &events);
+        for (size_t i = 0; i < n; i++)
+            take_event(a, &events[i]);
+        publish(a);
+    }
+}
+
+/* ---- the owner ---------------------------------------------------------------------------- */
+
+enum err answers_start(struct iso_engine *engine, struct answers **out, int *fd,
+                       struct err_note *note)
+{
+    *out = NULL;
+    struct answers *a = mem_zalloc(sizeof *a);
+    if (!a)
+        return err_set(note, ERR_MEMORY, "out of memory for the engine's thread");
+    a->engine = engine;
+    a->begin_last = &a->begin_first;
+    a->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    pthread_mutex_init(&a->lock, NULL);
+    pthread_cond_init(&a->wake, NULL);
+    if (a->event_fd < 0 || pthread_create(&a->thread, NULL, run, a) != 0) {
+        if (a->event_fd >= 0)
+            close(a->event_fd);
+        mem_free(a);
+        return err_set(note, ERR_IO, "cannot start the engine's thread");
+    }
+    *fd = a->event_fd;
+    *out = a;
+    return ERR_OK;
+}
+
+static void release_news(struct news_list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        mem_free(l->items[i].note);
+    mem_free(l->items);
+}
+
+void answers_stop(struct answers *a)
+{
+    if (!a)
+        return;
+    pthread_mutex_lock(&a->lock);
+    a->stop = true;
+    pthread_cond_signal(&a->wake);
+    pthread_mutex_unlock(&a->lock);
+    pthread_join(a->thread, NULL);
+    release_news(&a->published);
+    release_news(&a->step);
+    mem_free(a->taken.items);
+    pthread_cond_destroy(&a->wake);
+    pthread_mutex_destroy(&a->lock);
+    close(a->event_fd);
+    mem_free(a);
+}
+
+void answers_submit(struct answers *a, struct answer *answer)
+{
+    answer->request.user = answer;
+    answer->next = NULL;
+    pthread_mutex_lock(&a->lock);
+    *a->begin_last = answer;
+    a->begin_last = &answer->next;
+    pthread_cond_signal(&a->wake);
+    pthread_mutex_unlock(&a->lock);
+}
+
+const struct news *answers_news(struct answers *a, size_t *n)
+{
+    uint64_t count;
+    ssize_t got = read(a->event_fd, &count, sizeof count);
+    (void)got; /* nothing new is no error */
+    a->taken.n = 0;
+    pthread_mutex_lock(&a->lock);
+    struct news_list empty = a->taken;
+    a->taken = a->published;
+    a->published = empty;
+    pthread_mutex_unlock(&a->lock);
+    *n = a->taken.n;
+    return a->taken.items;
+}
+
+struct iso_engine_stats answers_stats(struct answers *a)
+{
+    pthread_mutex_lock(&a->lock);
+    struct iso_engine_stats stats = a->stats;
+    pthread_mutex_unlock(&a->lock);
+    return stats;
+}

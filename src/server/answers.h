@@ -1,0 +1,60 @@
+/* answers.h - the thread that owns the engine.
+ *
+ * An ANSWER is one request to the engine, made and freed by its owner; between answers_submit and
+ * the news that it is finished the thread may read it. News come in order, all of a step's at once.
+ * Threads: submit, leave and news are the owner's; the engine is the thread's alone. */
+#ifndef SERVER_ANSWERS_H
+#define SERVER_ANSWERS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "isobit.h"
+
+struct answers;
+
+struct answer {
+    struct iso_request request; /* what it points to is kept until the end */
+    void *owner;
+    atomic_int leave; /* enum iso_finish: end it for this reason; 0: go on */
+    /* The thread's own: */
+    struct answer *next;
+    struct iso_session *session;
+    bool began;        /* its prompt is being read */
+    uint32_t n_cached; /* prompt tokens that were not computed again */
+};
+
+enum news_kind {
+    NEWS_BEGIN, /* the engine has taken it */
+    NEWS_TOKEN,
+    NEWS_FINISH, /* the last of this answer */
+};
+
+struct news {
+    struct answer *answer;
+    enum news_kind kind;
+    int32_t token;
+    bool is_stop;
+    float logprob;
+    uint32_t n_top;
+    struct iso_logprob top[ISO_LOGPROBS_MAX];
+    enum iso_finish finish;
+    enum iso_err err;
+    struct iso_note *note; /* FINISH with an error: why; free it with mem_free. Else NULL */
+};
+
+/* answers_start - the thread takes engine over; it stays the caller's to close after answers_stop.
+ * *fd becomes readable when there are news. */
+enum err answers_start(struct iso_engine *engine, struct answers **a, int *fd,
+                       struct err_note *note);
+/* Ends the thread after its step. Answers under way get no further news; close the engine next, it
+ * may still hold their sessions. NULL is nothing. */
+void answers_stop(struct answers *a);
+
+void answers_submit(struct answers *a, struct answer *answer);
+/* answers_news - what happened since the last call: [*n], valid until the next call. */
+const struct news *answers_news(struct answers *a, size_t *n);
+struct iso_engine_stats answers_stats(struct answers *a); /* as of the last step */
+
+#endif

@@ -1,0 +1,570 @@
+/* completions.c - chat and text completions: from a body to answers, from news to JSON.
+ *
+ * States of a call: begun (its choices are with the engine) -> streaming, if asked (from when the
+ * engine has taken all of them: until then it may still say that it is too busy) -> ended (END is
+ * sent; freed). A call that fails before anything was sent is answered with an error; one that
+ * fails later ends its stream with an error event. */
+#include <inttypes.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "server/worker_int.h"
+
+enum { TEXT_BYTES_MAX = 1 << 30, PIECE_BYTES_MAX = 1 << 20 };
+
+static void make_id(char out[40], const char *prefix)
+{
+    uint64_t random[2] = {clock_ns(), 0};
+    ssize_t got = getrandom(random, sizeof random, 0);
+    (void)got; /* an id that repeats is no harm */
+    snprintf(out, 40, "%s-%016" PRIx64 "%08" PRIx32, prefix, random[0], (uint32_t)random[1]);
+}
+
+/* ---- release ------------------------------------------------------------------------------ */
+
+static void free_call(struct call *c)
+{
+    for (uint32_t i = 0; i < c->n_choices; i++) {
+        struct choice *k = &c->choices[i];
+        token_list_release(&k->prompt);
+        stops_release(&k->stops);
+        buf_release(&k->piece);
+        buf_release(&k->text);
+        mem_free(k->shown);
+    }
+    api_generate_release(&c->api);
+    mem_free(c->choices);
+    if (c->link) {
+        *c->link = c->next;
+        if (c->next)
+            c->next->link = c->link;
+    }
+    mem_free(c);
+}
+
+void completions_release(struct worker *w)
+{
+    while (w->calls)
+        free_call(w->calls);
+}
+
+/* ---- answers out -------------------------------------------------------------------------- */
+
+static struct reply_head head_of(const struct call *c)
+{
+    return (struct reply_head){.is_chat = c->is_chat,
+                               .id = c->answer_id,
+                               .created_s = c->created_s,
+                               .model = str_from(c->worker->options.name),
+                               .fingerprint = c->worker->fingerprint};
+}
+
+static struct reply_usage usage_of(const struct call *c)
+{
+    struct reply_usage u = {0};
+    for (uint32_t i = 0; i < c->n_choices; i++) {
+        u.n_answer += c->choices[i].n_tokens;
+        if (i % c->api.n == 0) { /* choices of one prompt share it */
+            u.n_prompt += (uint32_t)c->choices[i].prompt.n_ids;
+            u.n_cached += c->choices[i].answer.n_cached;
+        }
+    }
+    return u;
+}
+
+/* The bytes that a token spells, kept in spelled. */
+static struct str spell(const struct call *c, int32_t id, struct buf *spelled)
+{
+    const struct tokenizer *t = c->worker->speech.tokenizer;
+    struct err_note note;
+    buf_clear(spelled);
+    if ((size_t)id < tokenizer_n_tokens(t)) /* vocabularies are padded: others spell nothing */
+        tokenizer_decode(t, &id, 1, DECODE_SPECIAL | DECODE_CONTINUE, spelled, &note);
+    return (struct str){spelled->n_bytes ? spelled->bytes : "", spelled->n_bytes};
+}
+
+/* The choice's unsent tokens for the reply; all memory in arena. */
+static const struct reply_token *spell_shown(const struct choice *k, struct arena *arena)
+{
+    struct buf spelled;
+    buf_init(&spelled, PIECE_BYTES_MAX);
+    struct reply_token *tokens = arena_alloc(arena, (k->n_shown + 1) * sizeof tokens[0]);
+    CHECK(tokens);
+    for (size_t i = 0; i < k->n_shown; i++) {
+        const struct shown *s = &k->shown[i];
+        struct str bytes = spell(k->call, s->id, &spelled);
+        tokens[i] = (struct reply_token){
+            .id = s->id, .logprob = s->logprob, .n_top = s->n_top, .top = s->top};
+        tokens[i].bytes = (struct str){arena_strndup(arena, bytes.ptr, bytes.len), bytes.len};
+        tokens[i].top_bytes = arena_alloc(arena, (s->n_top + 1) * sizeof(struct str));
+        for (uint32_t j = 0; j < s->n_top; j++) {
+            bytes = spell(k->call, s->top[j].token, &spelled);
+            tokens[i].top_bytes[j] =
+                (struct str){arena_strndup(arena, bytes.ptr, bytes.len), bytes.len};
+        }
+    }
+    buf_release(&spelled);
+    return tokens;
+}
+
+static struct reply_choice reply_of(const struct choice *k, struct arena *arena)
+{
+    const struct api_generate *api = &k->call->api;
+    return (struct reply_choice){
+        .index = k->index,
+        .text = {k->text.n_bytes ? k->text.bytes : "", k->text.n_bytes},
+        .is_first = !k->said,
+        .finish_reason = k->finish_reason,
+        .tokens = spell_shown(k, arena),
+        .n_tokens = k->n_shown,
+        .logprobs = api->logprobs,
+        .token_ids = api->return_token_ids,
+        .text_offset = k->text_offset,
+    };
+}
+
+static void send_event(struct call *c, struct buf *json)
+{
+    struct buf event;
+    buf_init(&event, TEXT_BYTES_MAX);
+    buf_str(&event, "data: ");
+    buf_add(&event, json->bytes, json->n_bytes);
+    buf_str(&event, "\n\n");
+    frames_send(c->worker->frames, FRAME_DATA, c->id, STR(""),
+                (struct str){event.bytes, event.n_bytes});
+    buf_release(&event);
+    buf_clear(json);
+}
+
+static void begin_stream(struct call *c)
+{
+    struct str unknown = {c->api.unknown.bytes, c->api.unknown.n_bytes};
+    struct reply_line line = {.status = 200, .n_unknown = (uint32_t)unknown.len};
+    c->streaming = true;
+    frames_send(c->worker->frames, FRAME_STREAM, c->id, (struct str){(char *)&line, sizeof line},
+                unknown);
+}
+
+static void send_pieces(struct call *c)
+{
+    struct reply_head head = head_of(c);
+    struct buf json;
+    if (c->n_begun < c->n_choices)
+        return;
+    if (!c->streaming)
+        begin_stream(c);
+    buf_init(&json, TEXT_BYTES_MAX);
+    for (uint32_t i = 0; i < c->n_choices; i++) {
+        struct choice *k = &c->choices[i];
+        bool ends = k->finished && k->finish_reason;
+        if (!ends && k->text.n_bytes == 0 && k->n_shown == 0)
+            continue;
+        struct arena arena;
+        arena_init(&arena, TEXT_BYTES_MAX);
+        struct reply_choice piece = reply_of(k, &arena);
+        reply_piece(&json, &head, &piece, c->api.include_usage);
+        send_event(c, &json);
+        arena_release(&arena);
+        k->said = true;
+        k->text_offset += (uint32_t)k->text.n_bytes;
+        k->n_shown = 0;
+        buf_clear(&k->text);
+        if (ends)
+            k->finish_reason = NULL; /* it is said once */
+    }
+    buf_release(&json);
+}
+
+static void end_stream(struct call *c)
+{
+    struct reply_head head = head_of(c);
+    struct reply_usage usage = usage_of(c);
+    struct buf json;
+    buf_init(&json, TEXT_BYTES_MAX);
+    if (c->api.include_usage) {
+        reply_usage_piece(&json, &head, &usage);
+        send_event(c, &json);
+    }
+    frames_send(c->worker->frames, FRAME_DATA, c->id, STR(""), STR("data: [DONE]\n\n"));
+    frames_send(c->worker->frames, FRAME_END, c->id, STR(""), STR(""));
+    buf_release(&json);
+}
+
+static void send_whole(struct call *c)
+{
+    struct reply_head head = head_of(c);
+    struct reply_usage usage = usage_of(c);
+    struct arena arena;
+    struct buf json;
+    arena_init(&arena, TEXT_BYTES_MAX);
+    buf_init(&json, TEXT_BYTES_MAX);
+    struct reply_choice *choices = arena_alloc(&arena, c->n_choices * sizeof choices[0]);
+    CHECK(choices);
+    for (uint32_t i = 0; i < c->n_choices; i++)
+        choices[i] = reply_of(&c->choices[i], &arena);
+    reply_whole(&json, &head, choices, c->n_choices, &usage);
+    CHECK(!json.failed);
+    worker_reply(c->worker, c->id, 200,
+                 (struct str){c->api.unknown.bytes, c->api.unknown.n_bytes},
+                 (struct str){json.bytes, json.n_bytes});
+    buf_release(&json);
+    arena_release(&arena);
+}
+
+static int status_of(enum iso_err err)
+{
+    switch (err) {
+    case ISO_ERR_USAGE:
+    case ISO_ERR_LIMIT:
+    case ISO_ERR_UNSUPPORTED:
+        return 400;
+    case ISO_ERR_BUSY:
+        return 429;
+    default:
+        return 500;
+    }
+}
+
+/* Nothing more is sent for this call; the other choices are told to leave. */
+static void fail_call(struct call *c, const struct api_error *e)
+{
+    for (uint32_t i = 0; i < c->n_choices; i++)
+        atomic_store(&c->choices[i].answer.leave, ISO_FINISH_CANCELLED);
+    if (c->gone)
+        return;
+    c->gone = true;
+    if (!c->streaming) {
+        worker_fail(c->worker, c->id, e);
+        return;
+    }
+    struct buf json;
+    buf_init(&json, TEXT_BYTES_MAX);
+    reply_error(&json, e);
+    send_event(c, &json);
+    frames_send(c->worker->frames, FRAME_END, c->id, STR(""), STR(""));
+    buf_release(&json);
+}
+
+/* ---- news in ------------------------------------------------------------------------------ */
+
+static void show(struct choice *k, const struct news *news)
+{
+    if (!k->call->api.logprobs && !k->call->api.return_token_ids)
+        return;
+    if (k->n_shown == k->n_shown_reserved) {
+        k->n_shown_reserved = k->n_shown_reserved ? 2 * k->n_shown_reserved : 16;
+        k->shown = mem_resize(k->shown, k->n_shown_reserved * sizeof k->shown[0]);
+        CHECK(k->shown);
+    }
+    struct shown *s = &k->shown[k->n_shown++];
+    *s = (struct shown){.id = news->token, .logprob = news->logprob, .n_top = news->n_top};
+    memcpy(s->top, news->top, news->n_top * sizeof s->top[0]);
+}
+
+static void take_piece(struct choice *k)
+{
+    stops_add(&k->stops, (struct str){k->piece.bytes, k->piece.n_bytes}, &k->text);
+    buf_clear(&k->piece);
+}
+
+static void take_token(struct choice *k, const struct news *news)
+{
+    const struct tokenizer *t = k->call->worker->speech.tokenizer;
+    if (k->stops.found)
+        return; /* chosen before the engine knew */
+    k->n_tokens++;
+    if (news->is_stop)
+        return;
+    show(k, news);
+    if ((size_t)news->token < tokenizer_n_tokens(t))
+        stream_add(&k->stream, news->token, &k->piece);
+    take_piece(k);
+    if (k->stops.found)
+        atomic_store(&k->answer.leave, ISO_FINISH_STOP);
+}
+
+static const char *finish_reason(const struct choice *k, enum iso_finish finish)
+{
+    if (k->stops.found || finish == ISO_FINISH_STOP)
+        return "stop";
+    return "length";
+}
+
+static void take_finish(struct choice *k, const struct news *news)
+{
+    struct call *c = k->call;
+    stream_end(&k->stream, &k->piece);
+    take_piece(k);
+    stops_end(&k->stops, &k->text);
+    k->finished = true;
+    k->finish_reason = finish_reason(k, news->finish);
+    c->n_finished++;
+    if (news->finish == ISO_FINISH_ERROR) {
+        struct api_error e;
+        api_fail(&e, status_of(news->err), NULL, "%s", news->note->text);
+        fail_call(c, &e);
+    }
+    mem_free(news->note);
+}
+
+void completion_take(const struct news *news)
+{
+    struct choice *k = news->answer->owner;
+    switch (news->kind) {
+    case NEWS_BEGIN:
+        k->call->n_begun++;
+        break;
+    case NEWS_TOKEN:
+        take_token(k, news);
+        break;
+    case NEWS_FINISH:
+        take_finish(k, news);
+        break;
+    }
+}
+
+void completion_flush(struct worker *w)
+{
+    for (struct call *c = w->calls, *next; c; c = next) {
+        bool ended = c->n_finished == c->n_choices;
+        next = c->next;
+        if (!c->gone && c->api.stream)
+            send_pieces(c);
+        if (!ended)
+            continue;
+        if (!c->gone && c->api.stream)
+            end_stream(c);
+        else if (!c->gone)
+            send_whole(c);
+        free_call(c);
+    }
+}
+
+void completion_cancel(struct worker *w, uint64_t id)
+{
+    for (struct call *c = w->calls; c; c = c->next) {
+        if (c->id != id || c->gone)
+            continue;
+        c->gone = true;
+        for (uint32_t i = 0; i < c->n_choices; i++)
+            atomic_store(&c->choices[i].answer.leave, ISO_FINISH_CANCELLED);
+        frames_send(w->frames, FRAME_END, id, STR(""), STR(""));
+    }
+}
+
+/* ---- a body in ---------------------------------------------------------------------------- */
+
+static bool fail_note(struct api_error *e, const char *field, const struct err_note *note)
+{
+    return api_fail(e, 400, field, "%s", note->text);
+}
+
+static bool chat_prompt(struct call *c, struct token_list *out, struct api_error *e)
+{
+    const struct speech *s = &c->worker->speech;
+    const struct chat_request request = {.messages_json = c->api.messages,
+                                         .kwargs = c->api.kwargs,
+                                         .add_generation_prompt = c->api.add_generation_prompt};
+    struct err_note note;
+    if (!s->face.template)
+        return api_fail(e, 400, "messages",
+                        "this model has no chat template; use /v1/completions, or start the server "
+                        "with --template");
+    return chat_face_tokens(&s->face, s->tokenizer, request, out, &note)
+               ? fail_note(e, "messages", &note)
+               : true;
+}
+
+static bool ids_prompt(const json_t *ids, struct token_list *out, struct api_error *e)
+{
+    size_t n = json_array_size(ids);
+    out->ids = mem_array(n, sizeof out->ids[0]);
+    if (!out->ids)
+        return api_fail(e, 500, NULL, "out of memory for the prompt");
+    out->n_reserved = n;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *id = json_array_get(ids, i);
+        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) > INT32_MAX)
+            return api_fail(e, 400, "prompt", "prompt[%zu] is no token id", i);
+        out->ids[out->n_ids++] = (int32_t)json_integer_value(id);
+    }
+    return true;
+}
+
+static bool text_prompt(struct call *c, struct str text, struct token_list *out,
+                        struct api_error *e)
+{
+    struct err_note note;
+    return tokenizer_encode(c->worker->speech.tokenizer, text,
+                            ENCODE_ADD_SPECIAL | ENCODE_PARSE_SPECIAL, out, &note)
+               ? fail_note(e, "prompt", &note)
+               : true;
+}
+
+/* The tokens of prompt i of the call. */
+static bool prompt_tokens(struct call *c, size_t i, struct token_list *out, struct api_error *e)
+{
+    const struct api_generate *api = &c->api;
+    out->n_ids_max = INT32_MAX;
+    if (c->is_chat)
+        return chat_prompt(c, out, e);
+    if (api->prompt_ids)
+        return ids_prompt(api->prompt_ids, out, e);
+    if (!api->prompts)
+        return text_prompt(c, api->prompt, out, e);
+    const json_t *item = json_array_get(api->prompts, i);
+    if (json_is_array(item))
+        return ids_prompt(item, out, e);
+    return text_prompt(c, (struct str){json_string_value(item), json_string_length(item)}, out, e);
+}
+
+static bool copy_prompt(const struct token_list *from, struct token_list *to, struct api_error *e)
+{
+    to->ids = mem_array(from->n_ids, sizeof to->ids[0]);
+    if (!to->ids)
+        return api_fail(e, 500, NULL, "out of memory for the prompt");
+    memcpy(to->ids, from->ids, from->n_ids * sizeof to->ids[0]);
+    to->n_ids = to->n_reserved = from->n_ids;
+    return true;
+}
+
+/* A prompt that leaves no room for an answer is refused here, with both numbers; the engine would
+ * only refuse one that is longer than the context. */
+static bool check_length(const struct call *c, size_t n_tokens, struct api_error *e)
+{
+    uint32_t n_ctx = c->worker->info.n_ctx;
+    const char *field = c->is_chat ? "messages" : "prompt";
+    if (n_tokens == 0)
+        return api_fail(e, 400, field, "the prompt has no tokens");
+    if (n_tokens < n_ctx)
+        return true;
+    api_fail(e, 400, field,
+             "the prompt has %zu tokens, but this model's context holds %u, answer included",
+             n_tokens, n_ctx);
+    e->code = "context_length_exceeded";
+    return false;
+}
+
+static bool collect_stops(struct call *c, struct api_error *e)
+{
+    const struct speech *s = &c->worker->speech;
+    memcpy(c->stops, s->stops, s->n_stops * sizeof c->stops[0]);
+    c->n_stops = c->api.ignore_eos ? 0 : s->n_stops;
+    if (c->n_stops + c->api.n_stop_ids > ISO_STOPS_MAX)
+        return api_fail(e, 400, "stop_token_ids", "%zu stop tokens; at most %d beside the model's",
+                        c->api.n_stop_ids, ISO_STOPS_MAX - (int)c->n_stops);
+    for (size_t i = 0; i < c->api.n_stop_ids; i++)
+        c->stops[c->n_stops++] = c->api.stop_ids[i];
+    return true;
+}
+
+/* What cannot be honoured yet is refused, not ignored. */
+static bool check_support(const struct call *c, struct api_error *e)
+{
+    if (c->api.shape != API_SHAPE_ANY)
+        return api_fail(e, 400, "response_format", "structured output is not supported");
+    if (json_array_size(c->api.tools) > 0)
+        return api_fail(e, 400, "tools", "tools are not supported");
+    if (c->api.echo)
+        return api_fail(e, 400, "echo", "echo is not supported");
+    return true;
+}
+
+static void fill_request(struct call *c, struct choice *k, uint32_t i_answer)
+{
+    const struct api_generate *api = &c->api;
+    struct iso_request *r = &k->answer.request;
+    *r = iso_request_default();
+    r->tokens = k->prompt.ids;
+    r->n_tokens = (uint32_t)k->prompt.n_ids;
+    r->n_answer_max = api->n_max;
+    r->n_answer_min = api->n_min;
+    r->stops = c->stops;
+    r->n_stops = c->n_stops;
+    r->sampling = api->sampling;
+    r->sampling.choice = i_answer;
+    r->want_logprob = api->logprobs;
+    r->n_logprobs = api->logprobs ? api->n_top : 0;
+    r->tenant = c->tenant;
+}
+
+static bool make_choices(struct call *c, struct api_error *e)
+{
+    size_t n_prompts = c->api.prompts ? json_array_size(c->api.prompts) : 1;
+    uint32_t n_choices = (uint32_t)n_prompts * c->api.n;
+    if (n_prompts > API_CHOICES_MAX || n_choices > API_CHOICES_MAX)
+        return api_fail(e, 400, n_prompts > 1 ? "prompt" : "n",
+                        "%zu prompts with %u answers each; at most %d answers together", n_prompts,
+                        c->api.n, API_CHOICES_MAX);
+    c->choices = mem_array(n_choices, sizeof c->choices[0]);
+    if (!c->choices)
+        return api_fail(e, 500, NULL, "out of memory for %u answers", n_choices);
+    c->n_choices = n_choices;
+    for (uint32_t i = 0; i < n_choices; i++) {
+        struct choice *k = &c->choices[i];
+        uint32_t i_answer = i % c->api.n;
+        k->call = c;
+        k->index = i;
+        k->answer.owner = k;
+        buf_init(&k->piece, TEXT_BYTES_MAX);
+        buf_init(&k->text, TEXT_BYTES_MAX);
+        stream_init(&k->stream, c->worker->speech.tokenizer, DECODE_CONTINUE);
+        stops_init(&k->stops, c->api.stops, c->api.n_stops);
+        bool ok = i_answer == 0
+                      ? prompt_tokens(c, i / c->api.n, &k->prompt, e) &&
+                            check_length(c, k->prompt.n_ids, e)
+                      : copy_prompt(&c->choices[i - i_answer].prompt, &k->prompt, e);
+        if (!ok)
+            return false;
+        fill_request(c, k, i_answer);
+    }
+    return true;
+}
+
+static bool parse(struct call *c, struct str body, struct api_error *e)
+{
+    bool ok =
+        c->is_chat ? api_chat_parse(body, &c->api, e) : api_completion_parse(body, &c->api, e);
+    if (!ok)
+        return false;
+    uint64_t seed = clock_ns();
+    ssize_t got = getrandom(&seed, sizeof seed, 0);
+    (void)got;
+    if (!c->api.has_seed)
+        c->api.sampling.seed = seed;
+    return check_support(c, e) && collect_stops(c, e) && make_choices(c, e);
+}
+
+void completion_begin(struct worker *w, uint64_t id, uint64_t tenant, bool is_chat,
+                      struct str body)
+{
+    struct api_error e = {0};
+    struct call *c = mem_zalloc(sizeof *c);
+    if (!c) {
+        api_fail(&e, 500, NULL, "out of memory for a request");
+        worker_fail(w, id, &e);
+        return;
+    }
+    c->worker = w;
+    c->id = id;
+    c->tenant = tenant;
+    c->is_chat = is_chat;
+    c->created_s = (int64_t)time(NULL);
+    make_id(c->answer_id, is_chat ? "chatcmpl" : "cmpl");
+    if (!parse(c, body, &e)) {
+        worker_fail(w, id, &e);
+        free_call(c);
+        return;
+    }
+    c->next = w->calls;
+    c->link = &w->calls;
+    if (c->next)
+        c->next->link = &c->next;
+    w->calls = c;
+    for (uint32_t i = 0; i < c->n_choices; i++)
+        answers_submit(w->answers, &c->choices[i].answer);
+}

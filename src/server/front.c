@@ -1,0 +1,143 @@
+/* front.c - opens the socket, starts the workers, runs until it is told to stop. */
+#include "server/front.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#include <event2/event.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "server/front_int.h"
+
+void front_say(struct front *f, const char *format, ...)
+{
+    char line[700];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (f->options.say)
+        f->options.say(f->options.context, line);
+}
+
+static void on_tick(int fd, short what, void *context)
+{
+    (void)fd, (void)what;
+    struct front *f = context;
+    tickets_keep_alive(f);
+    if (f->draining && http_server_exchanges(f->server) == 0)
+        event_base_loopbreak(f->loop);
+}
+
+static void on_stop(int number, short what, void *context)
+{
+    (void)number, (void)what;
+    struct front *f = context;
+    uint32_t n_open = http_server_exchanges(f->server);
+    if (f->draining || n_open == 0) {
+        f->draining = true;
+        event_base_loopbreak(f->loop);
+        return;
+    }
+    f->draining = true;
+    http_server_drain(f->server);
+    front_say(f, "stopping when %u request%s ha%s finished; once more stops at once", n_open,
+              n_open == 1 ? "" : "s", n_open == 1 ? "s" : "ve");
+}
+
+static void on_reload(int number, short what, void *context)
+{
+    (void)number, (void)what;
+    struct front *f = context;
+    struct err_note note = {""};
+    if (http_server_reload(f->server, &note))
+        front_say(f, "certificates not reloaded: %s", note.text);
+    else
+        front_say(f, "reloaded");
+}
+
+static enum err check_options(const struct front_options *o, struct err_note *note)
+{
+    CHECK(o->n_models >= 1 && o->n_models <= FRONT_MODELS_MAX);
+    if (!o->no_auth && !guard_is_loopback(o->host))
+        return err_set(note, ERR_USAGE,
+                       "--host %s lets others in; add --no-auth if everybody who reaches it may "
+                       "use it",
+                       o->host);
+    if (!o->tls_cert != !o->tls_key)
+        return err_set(note, ERR_USAGE, "--tls-cert and --tls-key go together");
+    for (size_t i = 0; i < o->n_models; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(o->models[i].name, o->models[k].name) == 0)
+                return err_set(note, ERR_USAGE,
+                               "two models are called %s; name one of them: -m NAME=FILE",
+                               o->models[i].name);
+    return ERR_OK;
+}
+
+static enum err open_front(struct front *f, struct err_note *note)
+{
+    const struct front_options *o = &f->options;
+    const struct http_server_options http = {.host = o->host,
+                                             .port = o->port,
+                                             .tls_cert = o->tls_cert,
+                                             .tls_key = o->tls_key,
+                                             .handle = route,
+                                             .context = f};
+    struct timeval each = {.tv_sec = 1};
+    f->loop = event_base_new();
+    if (!f->loop)
+        return err_set(note, ERR_MEMORY, "out of memory for the server");
+    f->tick = event_new(f->loop, -1, EV_PERSIST, on_tick, f);
+    f->on_int = evsignal_new(f->loop, SIGINT, on_stop, f);
+    f->on_term = evsignal_new(f->loop, SIGTERM, on_stop, f);
+    f->on_hup = evsignal_new(f->loop, SIGHUP, on_reload, f);
+    if (!f->tick || !f->on_int || !f->on_term || !f->on_hup)
+        return err_set(note, ERR_MEMORY, "out of memory for the server");
+    enum err rc = http_server_open(f->loop, &http, &f->server, note);
+    for (size_t i = 0; !rc && i < o->n_models; i++) {
+        f->processes[i] = (struct process){.front = f, .model = &f->options.models[i]};
+        rc = process_start(&f->processes[i], note);
+    }
+    event_add(f->tick, &each);
+    event_add(f->on_int, NULL);
+    event_add(f->on_term, NULL);
+    event_add(f->on_hup, NULL);
+    return rc;
+}
+
+static void close_front(struct front *f)
+{
+    struct event *const events[] = {f->tick, f->on_int, f->on_term, f->on_hup};
+    f->draining = true;
+    http_server_close(f->server); /* clients that are left are gone: workers are told */
+    for (size_t i = 0; i < f->options.n_models; i++)
+        process_stop(&f->processes[i]);
+    tickets_release(f);
+    for (size_t i = 0; i < COUNT_OF(events); i++)
+        if (events[i])
+            event_free(events[i]);
+    if (f->loop) {
+        event_base_loop(f->loop, EVLOOP_NONBLOCK); /* what was freed is closed there */
+        event_base_free(f->loop);
+    }
+}
+
+enum err front_run(const struct front_options *o, struct err_note *note)
+{
+    struct front f = {.options = *o, .started_ns = clock_ns(), .started_s = (int64_t)time(NULL)};
+    enum err rc = check_options(o, note);
+    if (rc)
+        return rc;
+    rc = open_front(&f, note);
+    if (!rc) {
+        front_say(&f, "listening on http%s://%s:%u", o->tls_cert ? "s" : "", o->host,
+                  http_server_port(f.server));
+        event_base_dispatch(f.loop);
+    }
+    close_front(&f);
+    return rc;
+}

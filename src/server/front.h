@@ -1,0 +1,42 @@
+/* front.h - the process that owns sockets: admits requests and passes them to models' workers.
+ *
+ * It computes nothing and holds no model: a worker that crashes takes its own streams down (they
+ * end with an error), is started again with growing delay, and leaves the others alone. */
+#ifndef SERVER_FRONT_H
+#define SERVER_FRONT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum { FRONT_MODELS_MAX = 32 };
+
+struct front_model {
+    char name[128]; /* what requests call it */
+    const char *path;
+};
+
+struct front_options {
+    const char *host;
+    uint16_t port; /* 0: any free one */
+    const char *tls_cert, *tls_key;
+    const char *const *hosts; /* [n_hosts] names besides loopback's that Host may have */
+    size_t n_hosts;
+    bool no_auth; /* serve another address than loopback's to everybody */
+    struct front_model models[FRONT_MODELS_MAX];
+    size_t n_models;
+    /* How a worker is started: program, then options that every worker gets; -m, --name and --fd
+     * are added. NULL-ended. */
+    const char *const *worker;
+    /* Told one line at a time, for the operator. May be NULL. */
+    void (*say)(void *context, const char *line);
+    void *context;
+};
+
+/* front_run - serves until SIGINT or SIGTERM, then lets open requests finish (a second signal ends
+ * them). ERR_USAGE: the options would serve strangers. */
+enum err front_run(const struct front_options *o, struct err_note *note);
+
+#endif

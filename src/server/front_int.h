@@ -1,0 +1,83 @@
+/* front_int.h - what the front's files share: tickets, workers, the front itself. */
+#ifndef SERVER_FRONT_INT_H
+#define SERVER_FRONT_INT_H
+
+#include <stdarg.h>
+#include <sys/types.h>
+
+#include "api/fields.h"
+#include "net/frames.h"
+#include "net/http_server.h"
+#include "server/front.h"
+#include "server/protocol.h"
+
+struct event;
+struct event_base;
+struct front;
+
+enum process_state {
+    PROCESS_LOADING,
+    PROCESS_READY,
+    PROCESS_DOWN, /* ended; waits to be started again */
+};
+
+/* One model's worker. */
+struct process {
+    struct front *front;
+    const struct front_model *model;
+    enum process_state state;
+    pid_t pid;
+    struct frames *frames;
+    struct event *restart;
+    unsigned n_failures; /* in a row */
+    char *facts;         /* JSON that READY brought; owned */
+    char why[256];       /* it failed */
+    uint32_t n_open;
+};
+
+/* An exchange that a worker answers. Its number is its place and a count of uses. */
+struct ticket {
+    uint64_t id;
+    struct process *process;
+    struct http_exchange *x; /* NULL: the client has left; the worker still has to END */
+    struct front *front;
+    bool used, streams;
+    uint64_t last_ns; /* something was sent */
+    char request_id[64];
+};
+
+struct front {
+    struct front_options options;
+    struct event_base *loop;
+    struct http_server *server;
+    struct process processes[FRONT_MODELS_MAX];
+    struct ticket **tickets; /* [n_tickets] */
+    size_t n_tickets;
+    uint64_t n_requests, started_ns;
+    int64_t started_s; /* since 1970 */
+    struct event *tick, *on_int, *on_term, *on_hup;
+    bool draining;
+};
+
+void front_say(struct front *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void front_fail(struct http_exchange *x, const struct api_error *e);
+
+/* process.c */
+enum err process_start(struct process *p, struct err_note *note);
+void process_stop(struct process *p);
+
+/* ticket.c: an exchange goes to a worker and its answer comes back. */
+void ticket_open(struct front *f, struct process *p, struct http_exchange *x, struct str body);
+void ticket_frame(struct front *f, uint8_t kind, uint64_t id, struct str bytes);
+void tickets_fail(struct process *p, const char *why); /* the worker has died */
+void tickets_keep_alive(struct front *f);
+void tickets_release(struct front *f);
+
+/* guard.c - whether the front listens to this request at all. */
+bool guard_admits(const struct front *f, const struct http_exchange *x, struct api_error *e);
+bool guard_is_loopback(const char *host);
+
+/* routes.c - what the front answers itself, and to whom the rest goes. */
+void route(void *front, struct http_exchange *x);
+
+#endif

@@ -1,0 +1,40 @@
+/* protocol.h - what the front and a model's worker say to each other, in frames (net/frames.h).
+ *
+ * The front owns sockets and keys; a worker owns one model. A call is one HTTP request that the
+ * front has admitted; its number names it in every frame. The front may say CANCEL at any time; the
+ * worker ends every call with one END, also a cancelled one. */
+#ifndef SERVER_PROTOCOL_H
+#define SERVER_PROTOCOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+
+enum frame_kind {
+    /* front -> worker */
+    FRAME_CALL = 1, /* struct call_head, path, body */
+    FRAME_CANCEL,
+    /* worker -> front */
+    FRAME_READY,  /* the model's facts as JSON */
+    FRAME_FAILED, /* why it cannot serve; the worker ends */
+    FRAME_REPLY,  /* struct reply_line, then a body: the whole answer but for END */
+    FRAME_STREAM, /* struct reply_line: an event stream begins */
+    FRAME_DATA,   /* of the stream */
+    FRAME_END,
+};
+
+enum { FRAME_BYTES_MAX = (64 << 20) + 4096 };
+
+struct call_head {
+    uint64_t tenant; /* whose prompts may be shared */
+    uint32_t n_path, reserved;
+};
+
+struct reply_line {
+    uint32_t status;
+    uint32_t n_unknown; /* then names of unknown fields, for a header */
+};
+
+#endif

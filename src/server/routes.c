@@ -1,0 +1,217 @@
+/* routes.c - what the front answers itself, and to which worker the rest goes. */
+#include <time.h>
+
+#include "api/reply.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "server/front_int.h"
+
+enum { BODY_BYTES_MAX = 1 << 20 };
+
+static void reply_json(struct http_exchange *x, int status, struct buf *body)
+{
+    CHECK(!body->failed);
+    http_reply(x, status, "application/json", (struct str){body->bytes, body->n_bytes});
+    buf_release(body);
+}
+
+void front_fail(struct http_exchange *x, const struct api_error *e)
+{
+    struct buf body;
+    buf_init(&body, BODY_BYTES_MAX);
+    reply_error(&body, e);
+    if (e->status == 503 || e->status == 429)
+        http_reply_header(x, "Retry-After", "1");
+    reply_json(x, e->status, &body);
+}
+
+/* ---- facts -------------------------------------------------------------------------------- */
+
+static void write_model(struct writer *w, const struct process *p)
+{
+    static const char *const states[] = {
+        [PROCESS_LOADING] = "loading", [PROCESS_READY] = "ready", [PROCESS_DOWN] = "down"};
+    struct str name = str_from(p->model->name);
+    write_open(w, '{');
+    write_key_text(w, "id", name);
+    write_key_text(w, "object", STR("model"));
+    write_key_int(w, "created", p->front->started_s);
+    write_key_text(w, "owned_by", STR("local"));
+    write_key_text(w, "root", name);
+    write_key_word(w, "parent", "null");
+    write_key(w, "permission");
+    write_open(w, '[');
+    write_close(w, ']');
+    write_key_text(w, "state", str_from(states[p->state]));
+    if (p->facts)
+        write_key_word(w, "meta", p->facts);
+    write_close(w, '}');
+}
+
+static void get_models(struct front *f, struct http_exchange *x)
+{
+    struct buf body;
+    struct writer w;
+    buf_init(&body, BODY_BYTES_MAX);
+    write_begin(&w, &body);
+    write_open(&w, '{');
+    write_key_text(&w, "object", STR("list"));
+    write_key(&w, "data");
+    write_open(&w, '[');
+    for (size_t i = 0; i < f->options.n_models; i++)
+        write_model(&w, &f->processes[i]);
+    write_close(&w, ']');
+    write_close(&w, '}');
+    reply_json(x, 200, &body);
+}
+
+static struct process *find_model(struct front *f, struct str name, struct api_error *e)
+{
+    char names[300] = "";
+    for (size_t i = 0, n = 0; i < f->options.n_models; i++) {
+        if (str_is(name, f->options.models[i].name))
+            return &f->processes[i];
+        if (n < sizeof names)
+            n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "",
+                                  f->options.models[i].name);
+    }
+    api_fail(e, 404, "model", "no model \"%.100s\" here; there is %s", name.ptr, names);
+    e->code = "model_not_found";
+    return NULL;
+}
+
+static void get_model(struct front *f, struct http_exchange *x, struct str name)
+{
+    struct buf body;
+    struct writer w;
+    struct api_error e;
+    struct process *p = find_model(f, name, &e);
+    if (!p) {
+        front_fail(x, &e);
+        return;
+    }
+    buf_init(&body, BODY_BYTES_MAX);
+    write_begin(&w, &body);
+    write_model(&w, p);
+    reply_json(x, 200, &body);
+}
+
+static void get_health(struct front *f, struct http_exchange *x)
+{
+    struct buf body;
+    struct writer w;
+    char text[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    size_t n_ready = 0;
+    for (size_t i = 0; i < f->options.n_models; i++)
+        n_ready += f->processes[i].state == PROCESS_READY;
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    bool healthy = n_ready == f->options.n_models;
+    buf_init(&body, BODY_BYTES_MAX);
+    write_begin(&w, &body);
+    write_open(&w, '{');
+    write_key_text(&w, "status", healthy ? STR("healthy") : n_ready ? STR("degraded")
+                                                                    : STR("unhealthy"));
+    write_key_int(&w, "timestamp", now);
+    write_key_text(&w, "time", str_from(text));
+    write_key_int(&w, "uptime_seconds", (int64_t)((clock_ns() - f->started_ns) / 1000000000));
+    write_key_int(&w, "active_nodes", 1);
+    write_key(&w, "models_available");
+    write_open(&w, '[');
+    for (size_t i = 0; i < f->options.n_models; i++)
+        if (f->processes[i].state == PROCESS_READY)
+            write_text(&w, str_from(f->options.models[i].name));
+    write_close(&w, ']');
+    write_close(&w, '}');
+    reply_json(x, n_ready ? 200 : 503, &body);
+}
+
+/* ---- to a worker -------------------------------------------------------------------------- */
+
+/* The model that a body names; the first one if it names none. */
+static struct process *model_of(struct front *f, struct str body, struct api_error *e)
+{
+    json_t *root = api_parse(body, e);
+    if (!root)
+        return NULL;
+    const json_t *model = json_object_get(root, "model");
+    struct process *p = &f->processes[0];
+    if (json_is_string(model) && json_string_length(model) > 0)
+        p = find_model(f, str_from(json_string_value(model)), e);
+    else if (model && !json_is_null(model) && !json_is_string(model))
+        p = api_fail(e, 400, "model", "model must be a text") ? p : NULL;
+    json_decref(root);
+    return p;
+}
+
+static void pass_on(struct front *f, struct http_exchange *x)
+{
+    struct api_error e = {0};
+    struct str body = http_body(x);
+    struct process *p = model_of(f, body, &e);
+    if (p && p->state != PROCESS_READY) {
+        if (p->state == PROCESS_LOADING)
+            api_fail(&e, 503, NULL, "model %s is loading; try again soon", p->model->name);
+        else
+            api_fail(&e, 503, NULL, "model %s is down%s%s", p->model->name,
+                     p->why[0] ? ": " : "", p->why);
+        p = NULL;
+    }
+    if (p && f->draining)
+        p = api_fail(&e, 503, NULL, "the server is shutting down") ? p : NULL;
+    if (!p) {
+        front_fail(x, &e);
+        return;
+    }
+    f->n_requests++;
+    ticket_open(f, p, x, body);
+}
+
+/* ---- the table ---------------------------------------------------------------------------- */
+
+static const struct endpoint {
+    const char *method, *path;
+    void (*handle)(struct front *f, struct http_exchange *x);
+} endpoints[] = {
+    {"GET", "/health", get_health},
+    {"GET", "/v1/health", get_health},
+    {"GET", "/v1/models", get_models},
+    {"POST", "/v1/chat/completions", pass_on},
+    {"POST", "/v1/completions", pass_on},
+};
+
+static void no_such_thing(struct http_exchange *x)
+{
+    struct str path = http_path(x);
+    struct api_error e;
+    api_fail(&e, 404, NULL, "no such endpoint: %.*s", STR_ARG(path));
+    for (size_t i = 0; i < COUNT_OF(endpoints); i++)
+        if (str_is(path, endpoints[i].path)) {
+            api_fail(&e, 405, NULL, "%s takes %s", endpoints[i].path, endpoints[i].method);
+            http_reply_header(x, "Allow", endpoints[i].method);
+        }
+    front_fail(x, &e);
+}
+
+void route(void *context, struct http_exchange *x)
+{
+    struct front *f = context;
+    struct api_error e;
+    struct str path = http_path(x), models = STR("/v1/models/");
+    const char *method = strcmp(http_method(x), "HEAD") == 0 ? "GET" : http_method(x);
+    if (!guard_admits(f, x, &e)) {
+        front_fail(x, &e);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(endpoints); i++) {
+        if (strcmp(endpoints[i].method, method) != 0 || !str_is(path, endpoints[i].path))
+            continue;
+        endpoints[i].handle(f, x);
+        return;
+    }
+    if (strcmp(method, "GET") == 0 && str_starts(path, models))
+        get_model(f, x, str_sub(path, models.len, path.len));
+    else
+        no_such_thing(x);
+}

@@ -1,0 +1,23 @@
+/* speech.h - a model as text: what a worker needs beside the engine. Never changes once open. */
+#ifndef SERVER_SPEECH_H
+#define SERVER_SPEECH_H
+
+#include "format/table.h"
+#include "isobit.h"
+#include "text/chat_face.h"
+#include "text/tokenizer.h"
+
+struct speech {
+    struct table table;
+    struct tokenizer *tokenizer;
+    struct chat_face face; /* template NULL: the model has none */
+    int32_t stops[ISO_STOPS_MAX]; /* tokens that end an answer */
+    uint32_t n_stops;
+};
+
+/* speech_open - template: as chat_face_open's wanted. Errors name the file and what it lacks. */
+enum err speech_open(struct speech *s, const char *path, const char *template,
+                     struct err_note *note);
+void speech_close(struct speech *s);
+
+#endif

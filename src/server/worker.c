@@ -1,0 +1,183 @@
+/* worker.c - a model's process: opens it, tells the front, then turns frames into calls. */
+#include "server/worker.h"
+
+#include <event2/event.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "server/worker_int.h"
+
+enum {
+    SESSIONS_DEFAULT = 1024,
+    RUNNING_DEFAULT = 16,
+    CONTEXT_DEFAULT = 8192,
+    REPLY_BYTES_MAX = 1 << 20,
+};
+
+void worker_reply(struct worker *w, uint64_t id, int status, struct str unknown, struct str body)
+{
+    struct reply_line line = {.status = (uint32_t)status, .n_unknown = (uint32_t)unknown.len};
+    struct buf head;
+    buf_init(&head, sizeof line + unknown.len + 1);
+    buf_add(&head, &line, sizeof line);
+    buf_add(&head, unknown.ptr, unknown.len);
+    CHECK(!head.failed);
+    frames_send(w->frames, FRAME_REPLY, id, (struct str){head.bytes, head.n_bytes}, body);
+    frames_send(w->frames, FRAME_END, id, STR(""), STR(""));
+    buf_release(&head);
+}
+
+void worker_fail(struct worker *w, uint64_t id, const struct api_error *e)
+{
+    struct buf body;
+    buf_init(&body, REPLY_BYTES_MAX);
+    reply_error(&body, e);
+    worker_reply(w, id, e->status, STR(""), (struct str){body.bytes, body.n_bytes});
+    buf_release(&body);
+}
+
+static void on_call(struct worker *w, uint64_t id, struct str bytes)
+{
+    struct call_head head;
+    CHECK(bytes.len >= sizeof head);
+    memcpy(&head, bytes.ptr, sizeof head);
+    CHECK(bytes.len - sizeof head >= head.n_path);
+    struct str path = {bytes.ptr + sizeof head, head.n_path};
+    struct str body = {path.ptr + path.len, bytes.len - sizeof head - path.len};
+    if (str_is(path, "/v1/chat/completions")) {
+        completion_begin(w, id, head.tenant, true, body);
+    } else if (str_is(path, "/v1/completions")) {
+        completion_begin(w, id, head.tenant, false, body);
+    } else {
+        struct api_error e;
+        api_fail(&e, 404, NULL, "no such endpoint: %.*s", STR_ARG(path));
+        worker_fail(w, id, &e);
+    }
+}
+
+static void on_frame(void *context, uint8_t kind, uint64_t id, struct str bytes)
+{
+    struct worker *w = context;
+    if (kind == FRAME_CALL)
+        on_call(w, id, bytes);
+    else if (kind == FRAME_CANCEL)
+        completion_cancel(w, id);
+}
+
+static void on_front_gone(void *context)
+{
+    struct worker *w = context;
+    event_base_loopbreak(w->loop);
+}
+
+static void on_news(int fd, short what, void *context)
+{
+    (void)fd, (void)what;
+    struct worker *w = context;
+    size_t n;
+    const struct news *news = answers_news(w->answers, &n);
+    for (size_t i = 0; i < n; i++)
+        completion_take(&news[i]);
+    completion_flush(w);
+}
+
+static enum err open_model(struct worker *w, struct err_note *note)
+{
+    const struct worker_options *o = &w->options;
+    struct iso_engine_options engine = {.n_threads = o->n_threads,
+                                        .isa = o->isa,
+                                        .n_ctx = o->n_ctx,
+                                        .n_chunk = o->n_chunk,
+                                        .n_sessions = o->n_sessions,
+                                        .n_running = o->n_running,
+                                        .n_queue = o->n_queue,
+                                        .n_kv_pages = o->n_kv_pages};
+    enum err rc = speech_open(&w->speech, o->path, o->template, note);
+    if (rc)
+        return rc;
+    if (engine.n_sessions == 0)
+        engine.n_sessions = SESSIONS_DEFAULT;
+    if (engine.n_running == 0)
+        engine.n_running = RUNNING_DEFAULT;
+    if (engine.n_ctx == 0) {
+        uint32_t n = table_context(&w->speech.table);
+        engine.n_ctx = n && n < CONTEXT_DEFAULT ? n : CONTEXT_DEFAULT;
+    }
+    if (engine.n_kv_pages == 0) /* as many as run at once may use the whole context */
+        engine.n_kv_pages = (engine.n_ctx + ISO_PAGE_POSITIONS - 1) / ISO_PAGE_POSITIONS *
+                            engine.n_running;
+    rc = engine_open(&w->speech.table, &engine, &w->engine, note);
+    if (!rc)
+        w->info = iso_engine_info(w->engine);
+    return rc;
+}
+
+static void say_ready(struct worker *w)
+{
+    struct buf out;
+    struct writer j;
+    buf_init(&out, 1 << 16);
+    write_begin(&j, &out);
+    write_open(&j, '{');
+    write_key_text(&j, "arch", str_from(w->info.arch));
+    write_key_text(&j, "arithmetic", str_from(w->info.arithmetic));
+    write_key_text(&j, "isa", str_from(w->info.isa));
+    write_key_int(&j, "threads", w->info.n_threads);
+    write_key_int(&j, "context", w->info.n_ctx);
+    write_key_int(&j, "context_trained", w->info.n_ctx_train);
+    write_key_int(&j, "vocabulary", w->info.n_vocab);
+    write_key_int(&j, "parameters", (int64_t)w->info.n_params);
+    write_key_int(&j, "weight_bytes", (int64_t)w->info.n_bytes_weights);
+    write_key_word(&j, "chat", w->speech.face.template ? "true" : "false");
+    write_close(&j, '}');
+    CHECK(!out.failed);
+    frames_send(w->frames, FRAME_READY, 0, STR(""), (struct str){out.bytes, out.n_bytes});
+    buf_release(&out);
+}
+
+/* The front reads why before it sees the socket close. */
+static enum err say_failed(struct worker *w, enum err rc, const struct err_note *note)
+{
+    frames_send(w->frames, FRAME_FAILED, 0, STR(""), str_from(note->text));
+    while (frames_unsent(w->frames) > 0 && event_base_loop(w->loop, EVLOOP_ONCE) == 0)
+        ;
+    return rc;
+}
+
+static enum err serve(struct worker *w, struct err_note *note)
+{
+    int fd;
+    enum err rc = open_model(w, note);
+    rc = rc ? rc : answers_start(w->engine, &w->answers, &fd, note);
+    if (rc)
+        return say_failed(w, rc, note);
+    struct event *news = event_new(w->loop, fd, EV_READ | EV_PERSIST, on_news, w);
+    if (!news)
+        return err_set(note, ERR_MEMORY, "out of memory for the worker");
+    event_add(news, NULL);
+    snprintf(w->fingerprint, sizeof w->fingerprint, "isobit-%s", w->info.arithmetic);
+    say_ready(w);
+    event_base_dispatch(w->loop);
+    event_free(news);
+    return ERR_OK;
+}
+
+enum err worker_run(const struct worker_options *o, struct err_note *note)
+{
+    struct worker w = {.options = *o, .loop = event_base_new()};
+    if (w.loop)
+        w.frames = frames_new(w.loop, o->fd, FRAME_BYTES_MAX, on_frame, on_front_gone, &w);
+    enum err rc = w.frames ? serve(&w, note)
+                           : err_set(note, ERR_MEMORY, "out of memory for the worker");
+    answers_stop(w.answers);
+    completions_release(&w);
+    iso_engine_close(w.engine);
+    speech_close(&w.speech);
+    frames_free(w.frames);
+    if (w.loop) {
+        event_base_loop(w.loop, EVLOOP_NONBLOCK); /* what was freed is closed there */
+        event_base_free(w.loop);
+    }
+    return rc;
+}

@@ -1,0 +1,20 @@
+/* worker.h - the process that serves one model: frames in, frames out. */
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct worker_options {
+    const char *path, *name, *template; /* the model, what it is called, its template or NULL */
+    const char *isa;
+    int n_threads;
+    uint32_t n_ctx, n_sessions, n_running, n_queue, n_kv_pages, n_chunk; /* 0: defaults */
+    int fd; /* a socket to the front */
+};
+
+/* worker_run - serves until the front is gone. An error has been told to the front, too. */
+enum err worker_run(const struct worker_options *o, struct err_note *note);
+
+#endif

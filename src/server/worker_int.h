@@ -1,0 +1,83 @@
+/* worker_int.h - what a worker's files share: the worker, its calls, and the choices of each.
+ *
+ * A CALL is one HTTP request; a CHOICE is one answer of it to be made. A call lives until all its
+ * choices have finished, also when its client has left; then it is freed. */
+#ifndef SERVER_WORKER_INT_H
+#define SERVER_WORKER_INT_H
+
+#include "api/generate.h"
+#include "api/reply.h"
+#include "net/frames.h"
+#include "server/answers.h"
+#include "server/protocol.h"
+#include "server/speech.h"
+#include "server/worker.h"
+#include "text/stops.h"
+#include "text/stream.h"
+
+struct event_base;
+
+struct worker {
+    struct worker_options options;
+    struct event_base *loop;
+    struct frames *frames;
+    struct speech speech;
+    struct iso_engine *engine;
+    struct iso_engine_info info;
+    struct answers *answers;
+    struct call *calls; /* open ones */
+    char fingerprint[40];
+};
+
+/* A token that is to be shown with its probability or its id. */
+struct shown {
+    int32_t id;
+    float logprob;
+    uint32_t n_top;
+    struct iso_logprob top[ISO_LOGPROBS_MAX];
+};
+
+struct choice {
+    struct answer answer;
+    struct call *call;
+    uint32_t index;
+    struct token_list prompt;
+    struct stream stream;
+    struct stops stops;
+    struct buf piece, text; /* not yet certain; certain and not yet sent */
+    struct shown *shown;    /* [n_shown] not yet sent */
+    size_t n_shown, n_shown_reserved;
+    uint32_t n_tokens; /* chosen, up to the end */
+    uint32_t text_offset;
+    bool said, finished;
+    const char *finish_reason;
+};
+
+struct call {
+    struct worker *worker;
+    struct call *next, **link;
+    uint64_t id, tenant;
+    bool is_chat, gone, streaming;
+    struct api_generate api;
+    char answer_id[40];
+    int64_t created_s;
+    struct choice *choices; /* [n_choices] */
+    uint32_t n_choices, n_begun, n_finished;
+    int32_t stops[ISO_STOPS_MAX];
+    uint32_t n_stops;
+};
+
+/* completions.c: chat and text completions. */
+void completion_begin(struct worker *w, uint64_t id, uint64_t tenant, bool is_chat,
+                      struct str body);
+void completion_take(const struct news *news);
+/* completion_flush - sends what the news of one step made certain. */
+void completion_flush(struct worker *w);
+void completion_cancel(struct worker *w, uint64_t id);
+void completions_release(struct worker *w);
+
+/* worker.c */
+void worker_reply(struct worker *w, uint64_t id, int status, struct str unknown, struct str body);
+void worker_fail(struct worker *w, uint64_t id, const struct api_error *e);
+
+#endif

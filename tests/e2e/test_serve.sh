@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# test_serve.sh - the server as its clients see it: answers, streams, errors, leaving, crashes, end.
+source "$(dirname "$0")/lib.sh"
+
+"$isobit" worker --help >/dev/null 2>&1 || exit 0 # built without the server
+m=tests/golden/engine/talker.gguf
+server=
+trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$tmp"' EXIT
+
+# start ARGUMENTS... : a server on a free port; $port, $server.
+start() {
+    "$isobit" serve --port 0 "$@" >"$tmp/out" 2>"$tmp/log" &
+    server=$!
+    for _ in $(seq 300); do
+        port=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
+        [ -n "$port" ] && python3 tests/e2e/http_client.py "$port" ready 2>/dev/null && return
+        kill -0 $server 2>/dev/null || break
+        sleep 0.1
+    done
+    cat "$tmp/log" >&2
+    fail "the server did not start"
+}
+
+start -m talker=$m --parallel 4 -c 4096
+python3 tests/e2e/http_client.py "$port" answers "$isobit" $m || fail "answers"
+python3 tests/e2e/http_client.py "$port" errors || fail "errors"
+python3 tests/e2e/http_client.py "$port" leaving || fail "leaving"
+
+# The model's process is killed under load: its stream ends with an error, it comes back.
+worker=$(pgrep -P $server)
+python3 tests/e2e/http_client.py "$port" crash "$worker" || fail "crash"
+grep -q "signal 11" "$tmp/log" || fail "the crash was not said"
+
+# SIGTERM lets an open stream finish.
+python3 tests/e2e/http_client.py "$port" drain $server || fail "drain"
+wait $server || fail "exit status after SIGTERM"
+server=
+
+refuses 2 "$isobit" serve --host 0.0.0.0 -- "--no-auth"
+refuses 2 "$isobit" serve -m $m -m $m -- "two models are called talker"
+refuses 1 "$isobit" serve -m nothing.gguf -- "nothing.gguf" "no such file"
