@@ -300,7 +300,11 @@ void iso_session_cancel(struct iso_session *session, enum iso_finish reason);
 
 /* Cut the timeline back to its first n tokens (n <= its length). The session must be idle. */
 void iso_session_cut(struct iso_session *session, uint32_t n_tokens);
-/* A new session with the same tokens that shares this one's pages. Both must be idle. */
+/* Several answers to one prompt: read all of it but its last token (n_answer_max 0), fork, submit
+ * that token to each with another `choice`. So no position is computed in vain, and each answer has
+ * the bits of a run of its own.
+ *
+ * A new session with the same tokens that shares this one's pages. Both must be idle. */
 enum iso_err iso_session_fork(struct iso_session *session, struct iso_session **copy,
                               struct iso_note *note);
 

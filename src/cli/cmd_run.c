@@ -27,7 +27,8 @@ struct run {
     struct token_list tokens;
     struct iso_request request;
     struct constrained constrained;
-    struct answer answer;
+    uint32_t n_choices;
+    struct answer *answers; /* [n_choices] */
 };
 
 static enum err parse(struct run *r, int argc, char **argv, bool *help, struct err_note *note)
@@ -51,6 +52,8 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
         SAMPLE_OPTIONS(r->sample),
         CONSTRAIN_OPTIONS(r->constrain),
         OPT_HEADING("Output"),
+        OPT_U32(0, "choices", "N", &r->n_choices, 1, 64,
+                "N answers at once to the prompt, which is read once (default: 1)"),
         OPT_FLAG(0, "json", &r->json, "one JSON object at the end instead of text as it comes"),
         OPT_FLAG('q', "quiet", &r->quiet, "say nothing but errors"),
     };
@@ -117,7 +120,7 @@ static enum err encode(struct run *r, struct err_note *note)
 static void to_stdout(void *context, struct str text)
 {
     const struct run *r = context;
-    if (r->json)
+    if (r->json || r->n_choices > 1)
         return;
     fwrite(text.ptr, 1, text.len, stdout);
     fflush(stdout);
@@ -131,26 +134,49 @@ static json_t *json_tokens(const int32_t *ids, size_t n)
     return list;
 }
 
+static json_t *json_answer(const struct answer *a)
+{
+    return json_pack("{s:o,s:s,s:o}", "text", json_stringn(a->text.bytes, a->text.n_bytes),
+                     "finish", iso_finish_text(a->finish), "tokens",
+                     json_tokens((const int32_t *)(const void *)a->tokens.bytes, a->n_answer));
+}
+
 static void print_json(const struct run *r)
 {
-    const struct answer *a = &r->answer;
-    json_t *all = json_pack(
-        "{s:o,s:s,s:o,s:o,s:I,s:s,s:f,s:f}", "text", json_stringn(a->text.bytes, a->text.n_bytes),
-        "finish", iso_finish_text(a->finish), "prompt_tokens",
-        json_tokens(r->tokens.ids, r->tokens.n_ids), "tokens",
-        json_tokens((const int32_t *)(const void *)a->tokens.bytes, a->n_answer), "seed",
-        (json_int_t)r->sample.sampling.seed, "arithmetic", ISO_ARITHMETIC, "prompt_seconds",
-        a->prompt_s, "answer_seconds", a->answer_s);
+    const struct answer *a = &r->answers[0];
+    json_t *all = r->n_choices > 1 ? json_object() : json_answer(a), *list = json_array();
+    for (uint32_t i = 0; i < r->n_choices; i++)
+        json_array_append_new(list, json_answer(&r->answers[i]));
+    if (r->n_choices > 1)
+        json_object_set(all, "choices", list);
+    json_decref(list);
+    json_t *rest = json_pack("{s:o,s:I,s:s,s:f,s:f}", "prompt_tokens",
+                             json_tokens(r->tokens.ids, r->tokens.n_ids), "seed",
+                             (json_int_t)r->sample.sampling.seed, "arithmetic", ISO_ARITHMETIC,
+                             "prompt_seconds", a->prompt_s, "answer_seconds", a->answer_s);
+    json_object_update(all, rest);
+    json_decref(rest);
     json_dumpf(all, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(all);
 }
 
+/* Several answers are printed when all are there. */
+static void print_choices(const struct run *r)
+{
+    for (uint32_t i = 0; i < r->n_choices; i++) {
+        const struct buf *text = &r->answers[i].text;
+        printf("%s[%u]\n%.*s\n", i ? "\n" : "", i + 1, (int)text->n_bytes,
+               text->bytes ? text->bytes : "");
+    }
+}
+
 static void say_end(const struct run *r)
 {
-    const struct answer *a = &r->answer;
+    const struct answer *a = &r->answers[0];
     char speed[120];
-    if (!r->json && a->text.n_bytes && a->text.bytes[a->text.n_bytes - 1] != '\n')
+    if (!r->json && r->n_choices == 1 && a->text.n_bytes &&
+        a->text.bytes[a->text.n_bytes - 1] != '\n')
         putchar('\n');
     fflush(stdout);
     if (a->finish == ISO_FINISH_CONTEXT)
@@ -162,36 +188,45 @@ static void say_end(const struct run *r)
 
 static enum err work(struct run *r, struct err_note *note)
 {
+    const struct iso_engine_options more = {.n_sessions = r->n_choices};
     enum err rc = load_text(r->prompt, r->file, &r->text, &r->n_bytes, note);
     if (!rc)
         rc = load_tokenizer(&r->loaded, r->model.path, note);
     if (!rc)
         rc = sample_request(&r->sample, r->loaded.tokenizer, &r->request, note);
     if (!rc)
-        rc = load_engine(&r->loaded, &r->model, NULL, note);
+        rc = load_engine(&r->loaded, &r->model, &more, note);
     if (!rc)
         rc = constrain_open(&r->constrained, &r->constrain, r->loaded.tokenizer,
                             iso_engine_info(r->loaded.engine).n_vocab, &r->request, note);
     if (!rc)
         rc = encode(r, note);
+    if (!rc && r->request.constraint && r->n_choices > 1)
+        rc = err_set(note, ERR_USAGE, "--choices goes without constraints on the answer");
+    r->answers = rc ? NULL : mem_array(r->n_choices, sizeof r->answers[0]);
+    if (!rc && !r->answers)
+        rc = err_set(note, ERR_MEMORY, "out of memory for %u answers", r->n_choices);
     if (rc)
         return rc;
     r->request.tokens = r->tokens.ids;
     r->request.n_tokens = (uint32_t)r->tokens.n_ids;
     interrupt_catch();
-    rc = answer_run(&r->loaded, &r->sample, &r->request, to_stdout, r, &r->answer, note);
+    rc = answers_run(&r->loaded, &r->sample, &r->request, r->n_choices, to_stdout, r, r->answers,
+                     note);
     interrupt_clear();
     if (rc)
         return rc;
     if (r->json)
         print_json(r);
+    else if (r->n_choices > 1)
+        print_choices(r);
     say_end(r);
     return ERR_OK;
 }
 
 int cmd_run(int argc, char **argv)
 {
-    struct run r = {0};
+    struct run r = {.n_choices = 1};
     struct err_note note = {""};
     bool help;
     sample_defaults(&r.sample);
@@ -202,9 +237,11 @@ int cmd_run(int argc, char **argv)
     if (!rc)
         rc = work(&r, &note);
     int status = rc ? say_error(rc, &note) : EXIT_OK;
-    if (!rc && r.answer.finish == ISO_FINISH_CANCELLED)
+    if (!rc && r.answers[0].finish == ISO_FINISH_CANCELLED)
         status = EXIT_INTERRUPTED;
-    answer_release(&r.answer);
+    for (uint32_t i = 0; r.answers && i < r.n_choices; i++)
+        answer_release(&r.answers[i]);
+    mem_free(r.answers);
     token_list_release(&r.tokens);
     mem_free(r.text);
     chat_face_close(&r.face);

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "cli/say.h"
 #include "text/stops.h"
 #include "text/stream.h"
@@ -46,6 +47,7 @@ void interrupt_clear(void)
 /* An answer under way. */
 struct talk {
     const struct loaded *loaded;
+    struct iso_session *session;
     struct answer *answer;
     struct stream stream;
     struct stops stops;
@@ -109,9 +111,9 @@ static void take_event(struct talk *k, const struct iso_event *e, struct err_not
         take_token(k, e);
         break;
     case ISO_EVENT_FINISH:
-        a->finish = e->finish;
-        k->err = e->err;
-        if (e->err)
+        a->finish = k->stops.found ? ISO_FINISH_STOP : e->finish;
+        k->err = k->stops.found ? ISO_OK : e->err;
+        if (k->err)
             err_set(note, (enum err)e->err, "%s", e->note);
         break;
     case ISO_EVENT_LOGITS:
@@ -150,29 +152,101 @@ static void talk_end(struct talk *k)
     buf_release(&k->certain);
 }
 
+/* Steps until every session is idle. */
+static enum err run_talks(struct talk *k, uint32_t n_talks, struct err_note *note)
+{
+    struct iso_engine *engine = k->loaded->engine;
+    const struct iso_event *events;
+    enum iso_err rc = ISO_OK;
+    for (size_t n; (n = iso_engine_step(engine, &events)) > 0;) {
+        for (size_t i = 0; i < n; i++)
+            for (uint32_t j = 0; j < n_talks; j++)
+                if (k[j].session == events[i].session)
+                    take_event(&k[j], &events[i], note);
+        for (uint32_t j = 0; j < n_talks && (interrupt_seen() || ferror(stdout)); j++)
+            iso_session_cancel(k[j].session, ISO_FINISH_CANCELLED); /* nobody reads on */
+    }
+    for (uint32_t j = 0; j < n_talks && !rc; j++)
+        rc = k[j].err;
+    return (enum err)rc;
+}
+
+/* What was chosen after the token that ended a stop string is taken back. */
+static void cut_beyond_stop(struct talk *k)
+{
+    uint32_t n_tokens;
+    iso_session_tokens(k->session, &n_tokens);
+    if (k->n_beyond > 0)
+        iso_session_cut(k->session, n_tokens - k->n_beyond);
+}
+
+/* The prompt but for its last token is read once, for all choices: its pages are shared. The last
+ * token's logits are each choice's own work. */
+static enum err share_prompt(struct talk *k, struct iso_request *r, uint32_t n_choices,
+                             struct err_note *note)
+{
+    struct iso_request read = *r;
+    enum iso_err rc = ISO_OK;
+    read.n_answer_max = 0;
+    read.n_tokens--;
+    if (read.n_tokens > 0) {
+        rc = iso_session_submit(k->session, &read, (struct iso_note *)note);
+        if (!rc)
+            rc = (enum iso_err)run_talks(k, 1, note);
+    }
+    for (uint32_t i = 1; i < n_choices && !rc; i++)
+        rc = iso_session_fork(k->session, &k[i].session, (struct iso_note *)note);
+    r->tokens += read.n_tokens;
+    r->n_tokens = 1;
+    return (enum err)rc;
+}
+
+static enum err run_choices(struct talk *k, const struct iso_request *request, uint32_t n_choices,
+                            struct err_note *note)
+{
+    struct iso_request r = *request;
+    enum err rc = n_choices > 1 ? share_prompt(k, &r, n_choices, note) : ERR_OK;
+    bool is_over = rc || interrupt_seen();
+    for (uint32_t i = 0; i < n_choices && !rc && !is_over; i++, r.sampling.choice++)
+        rc = (enum err)iso_session_submit(k[i].session, &r, (struct iso_note *)note);
+    if (!rc && !is_over)
+        rc = run_talks(k, n_choices, note);
+    for (uint32_t i = 0; i < n_choices && !rc; i++)
+        cut_beyond_stop(&k[i]);
+    return rc;
+}
+
+enum err answers_run(struct loaded *l, const struct sample_options *o,
+                     const struct iso_request *request, uint32_t n_choices, answer_emit *emit,
+                     void *context, struct answer *answers, struct err_note *note)
+{
+    struct talk *k = mem_array(n_choices, sizeof k[0]);
+    if (!k)
+        return err_set(note, ERR_MEMORY, "out of memory for %u answers", n_choices);
+    for (uint32_t i = 0; i < n_choices; i++) {
+        k[i] = (struct talk){.loaded = l, .answer = &answers[i], .emit = emit, .context = context};
+        k[i].session = i == 0 ? l->session : NULL;
+        talk_init(&k[i], o, &answers[i]);
+    }
+    enum err rc = run_choices(k, request, n_choices, note);
+    for (uint32_t i = 0; i < n_choices; i++) {
+        struct answer *a = &answers[i];
+        talk_end(&k[i]);
+        a->n_prompt = n_choices > 1 ? request->n_tokens : a->n_prompt;
+        if (!rc && (a->text.failed || a->tokens.failed))
+            rc = err_set(note, ERR_MEMORY, "out of memory for the answer's text");
+        if (i > 0)
+            iso_session_close(k[i].session);
+    }
+    mem_free(k);
+    return rc;
+}
+
 enum err answer_run(struct loaded *l, const struct sample_options *o,
                     const struct iso_request *request, answer_emit *emit, void *context,
                     struct answer *a, struct err_note *note)
 {
-    struct talk k = {.loaded = l, .answer = a, .emit = emit, .context = context};
-    talk_init(&k, o, a);
-    enum err rc = (enum err)iso_session_submit(l->session, request, (struct iso_note *)note);
-    const struct iso_event *events;
-    for (size_t n; !rc && (n = iso_engine_step(l->engine, &events)) > 0;) {
-        for (size_t i = 0; i < n; i++)
-            take_event(&k, &events[i], note);
-        if (interrupt_seen() || ferror(stdout)) /* nobody reads on */
-            iso_session_cancel(l->session, ISO_FINISH_CANCELLED);
-    }
-    if (!rc && k.stops.found) {
-        uint32_t n_tokens;
-        iso_session_tokens(l->session, &n_tokens);
-        iso_session_cut(l->session, n_tokens - k.n_beyond);
-    }
-    talk_end(&k);
-    if (!rc && (a->text.failed || a->tokens.failed))
-        rc = err_set(note, ERR_MEMORY, "out of memory for the answer's text");
-    return rc ? rc : (enum err)k.err;
+    return answers_run(l, o, request, 1, emit, context, a, note);
 }
 
 void answer_release(struct answer *a)

@@ -52,6 +52,20 @@ for how in "--dry-multiplier 2 --dry-allowed-length 1" "--mirostat 1" "--mirosta
     cmp -s "$tmp/out" "$tmp/first" || fail "$how depends on threads"
 done
 
+# Several answers to one prompt: the first is the only one of a run without --choices.
+expect 0 run -p "Hello there" -n 40 -s 7 --choices 3 --json
+python3 - "$tmp/out" "$tmp/wanted" <<'END' || fail "--choices"
+import json, sys
+texts = [choice["text"] for choice in json.load(open(sys.argv[1]))["choices"]]
+wanted = open(sys.argv[2], encoding="utf-8", newline="").read()
+assert len(texts) == 3 == len(set(texts)) and wanted in (texts[0], texts[0] + "\n")
+END
+expect 0 run -p "Hello there" -n 40 -s 7 --no-speculation
+cmp -s "$tmp/out" "$tmp/wanted" || fail "--no-speculation changes the text"
+expect 0 run -p "Hello there" -n 40 -s 7 --draft $m
+cmp -s "$tmp/out" "$tmp/wanted" || fail "--draft changes the text"
+refuses 2 run -p a --draft models/demo/isobit-demo-q8_0.gguf -q -- "cannot guess"
+
 # The end of the context is said; a prompt that does not fit is refused with both numbers.
 expect 0 run -p "Hello" --ignore-eos -c 40 -s 1
 says err "the context is full"

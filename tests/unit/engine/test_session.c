@@ -231,6 +231,35 @@ static void long_prompts_are_read_twice(void **state)
     fake_options.rope_border = 0;
 }
 
+/* n > 1: the prompt but for its last token is read once, then each choice goes its own way. */
+static void choices_share_a_prompt(void **state)
+{
+    (void)state;
+    enum { N = 4, PROMPT = 100, ANSWER = 20 };
+    int32_t prompt[CTX], wanted[CTX];
+    struct iso_session *s[N];
+    struct iso_engine *e =
+        open_fake((struct iso_engine_options){.n_sessions = N, .no_speculation = true});
+    make_prompt(6, prompt, PROMPT);
+    struct iso_request r = request_of(prompt, PROMPT - 1, 0);
+    iso_session_open(e, &s[0], NULL);
+    iso_session_submit(s[0], &r, NULL);
+    run_to_end(e);
+    for (uint32_t i = 1; i < N; i++)
+        assert_int_equal(iso_session_fork(s[0], &s[i], NULL), ISO_OK);
+    r = request_of(prompt + PROMPT - 1, 1, ANSWER);
+    for (r.sampling.choice = 0; r.sampling.choice < N; r.sampling.choice++)
+        assert_int_equal(iso_session_submit(s[r.sampling.choice], &r, NULL), ISO_OK);
+    run_to_end(e);
+    for (r.sampling.choice = 0; r.sampling.choice < N; r.sampling.choice++) {
+        memcpy(wanted, prompt, sizeof wanted);
+        fake_oracle(wanted, PROMPT, ANSWER, &r.sampling);
+        assert_timeline(s[r.sampling.choice], wanted, PROMPT + ANSWER);
+    }
+    assert_int_equal(iso_engine_stats(e).n_rows, PROMPT - 1 + N * ANSWER);
+    iso_engine_close(e);
+}
+
 static void requests_end_for_a_reason(void **state)
 {
     (void)state;
@@ -349,6 +378,7 @@ int main(void)
         cmocka_unit_test(sessions_do_not_disturb_each_other),
         cmocka_unit_test(forks_and_cuts_keep_timelines_apart),
         cmocka_unit_test(long_prompts_are_read_twice),
+        cmocka_unit_test(choices_share_a_prompt),
         cmocka_unit_test(requests_end_for_a_reason),
         cmocka_unit_test(wrong_requests_change_nothing),
         cmocka_unit_test(every_failed_allocation_is_an_error),
