@@ -2,6 +2,7 @@
 #include "lib/test.h"
 
 #include "base/mem.h"
+#include "text/stops.h"
 #include "text/stream.h"
 #include "text/tokenizer_meta.h"
 #include "text/utf8.h"
@@ -48,14 +49,10 @@ static void emits_whole_characters(void **state)
         const char *after_each[6]; /* what each byte adds */
         const char *at_end;
     } cases[] = {
-        {"a\xc3\xa9", {"a", "", "é"}, ""},
-        {"\xf0\x9f\x98\x80", {"", "", "", "😀"}, ""},
-        {"\xe2\x82", {"", ""}, R},
-        {"\xe2\x82x", {"", "", R "x"}, ""},
-        {"\xff\xc3", {R, ""}, R},
-        {"\xe0\x80", {"", R R}, ""},
-        {"\xed\xa0\x80", {"", R R, R}, ""},
-        {"\xf0\x9f\xe2\x82\xac", {"", "", R, "", "€"}, ""},
+        {"a\xc3\xa9", {"a", "", "é"}, ""},  {"\xf0\x9f\x98\x80", {"", "", "", "😀"}, ""},
+        {"\xe2\x82", {"", ""}, R},          {"\xe2\x82x", {"", "", R "x"}, ""},
+        {"\xff\xc3", {R, ""}, R},           {"\xe0\x80", {"", R R}, ""},
+        {"\xed\xa0\x80", {"", R R, R}, ""}, {"\xf0\x9f\xe2\x82\xac", {"", "", R, "", "€"}, ""},
         {"\xc3\xc3\xa9", {"", R, "é"}, ""},
     };
     struct tokenizer *t = byte_tokenizer();
@@ -138,12 +135,67 @@ static void strips_the_added_space_only(void **state)
     tokenizer_free(t);
 }
 
+static void add_letters(char *text, int n, uint64_t *seed)
+{
+    static const char *const letters[] = {"a", "b", "\xc3\xa9", "\xe6\x97\xa5", "\xf0\x9d\x84\x9e"};
+    for (size_t length = 0; n > 0; n--) {
+        const char *letter = letters[test_rand(seed) % 5];
+        memcpy(text + length, letter, strlen(letter) + 1);
+        length += strlen(letter);
+    }
+}
+
+/* Characters come byte by byte, stop strings begin and end inside them as they like: what gets out
+ * is the text before the first stop string. */
+static void stops_lie_across_tokens_and_characters(void **state)
+{
+    (void)state;
+    struct tokenizer *t = byte_tokenizer();
+    uint64_t seed = 4;
+    int n_found = 0;
+    for (int round = 0; round < 500; round++) {
+        char text[200] = "", stop_text[2][20] = {"", ""};
+        struct str items[2];
+        struct stream s;
+        struct stops stops;
+        struct buf piece, out;
+        add_letters(text, 30, &seed);
+        for (int i = 0; i < 2; i++) {
+            add_letters(stop_text[i], 1 + (int)(test_rand(&seed) % 3), &seed);
+            items[i] = str_from(stop_text[i]);
+        }
+        const char *a = strstr(text, stop_text[0]), *b = strstr(text, stop_text[1]);
+        const char *end = a && (!b || a < b) ? a : b ? b : text + strlen(text);
+        n_found += a || b;
+        stream_init(&s, t, DECODE_CONTINUE);
+        stops_init(&stops, items, 2);
+        buf_init(&piece, 1000);
+        buf_init(&out, 1000);
+        for (const char *at = text; *at; at++) {
+            buf_clear(&piece);
+            stream_add(&s, (uint8_t)*at, &piece);
+            stops_add(&stops, (struct str){piece.bytes, piece.n_bytes}, &out);
+            assert_true(out.n_bytes <= (size_t)(end - text));
+        }
+        stops_end(&stops, &out);
+        assert_int_equal(out.n_bytes, end - text);
+        assert_memory_equal(out.bytes ? out.bytes : "", text, out.n_bytes);
+        assert_int_equal(stops.found, a || b);
+        stops_release(&stops);
+        buf_release(&piece);
+        buf_release(&out);
+    }
+    assert_true(n_found > 200 && n_found < 500);
+    tokenizer_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(emits_whole_characters),
         cmocka_unit_test(equals_repair_of_everything),
         cmocka_unit_test(strips_the_added_space_only),
+        cmocka_unit_test(stops_lie_across_tokens_and_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
