@@ -146,6 +146,11 @@ double cost_of(const struct cost *c, uint32_t n_rows, uint64_t depth)
     return base > 0 ? base + slope * (double)depth : 0;
 }
 
+bool cost_was_tried(const struct cost *c, uint32_t n_rows)
+{
+    return c->classes[class_of(n_rows)].n_samples >= COST_SAMPLES_SURE;
+}
+
 bool cost_is_sure(const struct cost *c, uint32_t n_rows)
 {
     const struct cost_class *k = &c->classes[class_of(n_rows)];

@@ -39,6 +39,8 @@ void cost_observe(struct cost *c, uint32_t n_rows, uint64_t depth, double ns);
  * not fall as rows grow. */
 double cost_of(const struct cost *c, uint32_t n_rows, uint64_t depth);
 
+/* cost_was_tried - steps of about so many rows were seen often enough, at whatever time. */
+bool cost_was_tried(const struct cost *c, uint32_t n_rows);
 /* cost_is_sure - steps of about so many rows were seen often enough, and not long ago. */
 bool cost_is_sure(const struct cost *c, uint32_t n_rows);
 

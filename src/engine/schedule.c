@@ -151,7 +151,7 @@ static void serve_guesses(struct plan *p)
 {
     for (uint32_t i = 0; i < p->n; i++)
         if (p->need[i].n_extra > 0 && p->n_rows[i] == p->need[i].n_pending)
-            give(p, i, rows_in_time(p, i, rows_that_fit(p, i, p->need[i].n_extra)));
+            give(p, i, rows_that_fit(p, i, p->need[i].n_extra));
 }
 
 void schedule_rows(const struct schedule_need *need, uint32_t n, struct schedule_limits limits,

@@ -35,12 +35,12 @@ struct worth speculate_worth(const struct cost *c, uint32_t position, const floa
     double tokens = 1, all_true = 1;
     struct worth best = {0, gain_least};
     uint32_t sure_rows = 1;
-    if (!cost_is_sure(c, 1))
+    if (!cost_was_tried(c, 1))
         return best;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t rows = i + 2;
         double ns = sure * (1 + row_hoped * (rows - sure_rows));
-        if (cost_is_sure(c, rows)) {
+        if (cost_was_tried(c, rows)) {
             ns = cost_of(c, rows, (uint64_t)rows * position);
             sure = ns;
             sure_rows = rows;
