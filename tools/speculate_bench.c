@@ -17,6 +17,8 @@
 #include "format/table.h"
 #include "text/tokenizer.h"
 
+enum { ROUNDS_MAX = 100 };
+
 /* The answer that is to come. */
 struct script {
     const struct token_list *tokens;
@@ -85,6 +87,12 @@ static double answer(struct iso_engine *e, const struct token_list *prompt,
     return seconds;
 }
 
+static int by_size(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
 int main(int argc, char **argv)
 {
     struct table table;
@@ -93,8 +101,9 @@ int main(int argc, char **argv)
     struct token_list prompt = {0}, text = {0};
     struct iso_engine *e[2];
     double seconds[2] = {0};
+    double ratios[ROUNDS_MAX];
     long n_rounds = argc > 4 ? strtol(argv[4], NULL, 10) : 3;
-    if (argc < 4)
+    if (argc < 4 || n_rounds < 1 || n_rounds > ROUNDS_MAX)
         return fputs("usage: speculate_bench MODEL PROMPT_FILE ANSWER_FILE [ROUNDS]\n", stderr), 2;
     if (table_open(argv[1], &table, &note) || tokenizer_from_table(&table, &t, &note))
         die(argv[1], &note);
@@ -107,17 +116,17 @@ int main(int argc, char **argv)
             die("engine", &note);
         answer(e[on], &prompt, &text); /* costs and chances are learned */
     }
-    for (long round = 0; round < n_rounds; round++)
-        for (int on = 0; on < 2; on++) {
-            double s = answer(e[on], &prompt, &text);
-            if (round == 0 || s < seconds[on])
-                seconds[on] = s;
-        }
+    for (long round = 0; round < n_rounds; round++) {
+        for (int on = 0; on < 2; on++)
+            seconds[on] = answer(e[on], &prompt, &text);
+        ratios[round] = seconds[0] / seconds[1];
+    }
+    qsort(ratios, (size_t)n_rounds, sizeof ratios[0], by_size);
     struct iso_engine_stats stats = iso_engine_stats(e[1]);
-    printf("%zu tokens after %zu: %.1f/s without, %.1f/s with: %.2fx; %" PRIu64 " of %" PRIu64
-           " guesses came true\n",
-           text.n_ids, prompt.n_ids, (double)text.n_ids / seconds[0],
-           (double)text.n_ids / seconds[1], seconds[0] / seconds[1], stats.n_guesses_true,
-           stats.n_guesses);
+    printf(
+        "%zu tokens after %zu: %.1f/s with; times without, of %ld turns: least %.2f, median %.2f, "
+        "most %.2f; %" PRIu64 " of %" PRIu64 " guesses came true\n",
+        text.n_ids, prompt.n_ids, (double)text.n_ids / seconds[1], n_rounds, ratios[0],
+        ratios[n_rounds / 2], ratios[n_rounds - 1], stats.n_guesses_true, stats.n_guesses);
     return 0;
 }
