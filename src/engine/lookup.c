@@ -63,9 +63,9 @@ static uint32_t length_of_match(const int32_t *tokens, uint32_t place, uint32_t 
 /* The class of a match: 2, 3, 4, 5.., 8.., 16.., 32.., 64. */
 static int class_of(uint32_t n_match)
 {
-    int octave = 31 - __builtin_clz(n_match);
     if (n_match < 5)
         return n_match < LOOKUP_SHORT ? 0 : (int)n_match - LOOKUP_SHORT;
+    int octave = 31 - __builtin_clz(n_match);
     return octave < 6 ? octave + 1 : LOOKUP_CLASSES - 1;
 }
 

@@ -13,9 +13,10 @@ void stage_penalties(struct sampler *s, const struct sampler_row *row)
 {
     const struct iso_sampling *p = row->sampling;
     uint32_t n = p->n_penalty_window < row->n_tokens ? p->n_penalty_window : row->n_tokens;
-    const int32_t *window = row->tokens + row->n_tokens - n;
-    if (p->repeat_penalty == 1 && p->frequency_penalty == 0 && p->presence_penalty == 0)
+    if (n == 0 ||
+        (p->repeat_penalty == 1 && p->frequency_penalty == 0 && p->presence_penalty == 0))
         return;
+    const int32_t *window = row->tokens + row->n_tokens - n;
     for (uint32_t i = 0; i < n; i++)
         s->count[window[i]]++;
     for (uint32_t i = 0; i < n; i++) {
@@ -41,7 +42,8 @@ static const struct iso_breaker *breakers_of(const struct iso_sampling *p, int32
         left = is_before ? left - half - 1 : half;
     }
     *n = 0;
-    while (at + *n < p->dry_breakers + p->n_dry_breakers && at[*n].head == head)
+    left = p->n_dry_breakers ? (size_t)(p->dry_breakers + p->n_dry_breakers - at) : 0;
+    while (*n < left && at[*n].head == head)
         ++*n;
     return at;
 }
@@ -125,9 +127,9 @@ void stage_dry(struct sampler *s, const struct sampler_row *row)
     const struct iso_sampling *p = row->sampling;
     uint32_t n = p->n_dry_window < row->n_tokens ? p->n_dry_window : row->n_tokens;
     uint32_t allowed = p->dry_allowed_length;
-    const int32_t *window = row->tokens + row->n_tokens - n;
     if (p->dry_multiplier == 0 || n <= allowed)
         return;
+    const int32_t *window = row->tokens + row->n_tokens - n;
     uint32_t limit = repeat_limit(p, window, n);
     if (limit < allowed)
         return;
