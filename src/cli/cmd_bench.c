@@ -135,7 +135,6 @@ static enum err open_engine(struct bench_command *c, uint32_t n_threads, struct 
     struct iso_engine_options o = {0};
     bench_needs(c->tests, c->n_tests, &o);
     struct model_options m = {.n_threads = n_threads, .n_ctx = o.n_ctx, .n_chunk = c->n_chunk};
-    m.no_speculation = true; /* a token a step is what is measured */
     enum err rc = load_engine(&c->loaded, &m, &o, note);
     if (rc)
         return rc;

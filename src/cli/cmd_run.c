@@ -53,7 +53,7 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
         CONSTRAIN_OPTIONS(r->constrain),
         OPT_HEADING("Output"),
         OPT_U32(0, "choices", "N", &r->n_choices, 1, 64,
-                "N answers at once to the prompt, which is read once (default: 1)"),
+                "N answers at once; the prompt is read once (default: 1)"),
         OPT_FLAG(0, "json", &r->json, "one JSON object at the end instead of text as it comes"),
         OPT_FLAG('q', "quiet", &r->quiet, "say nothing but errors"),
     };

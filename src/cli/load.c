@@ -121,7 +121,7 @@ enum err load_options(const struct loaded *l, const struct model_options *m,
     o->n_ctx = m->n_ctx ? m->n_ctx : default_context(&l->table);
     if (m->n_chunk)
         o->n_chunk = m->n_chunk;
-    o->no_speculation = m->no_speculation;
+    o->no_speculation |= m->no_speculation;
     return memory && *memory ? memory_of(memory, &o->n_bytes_memory, note) : ERR_OK;
 }
 
