@@ -52,8 +52,8 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
         SAMPLE_OPTIONS(r->sample),
         CONSTRAIN_OPTIONS(r->constrain),
         OPT_HEADING("Output"),
-        OPT_U32(0, "choices", "N", &r->n_choices, 1, 64,
-                "N answers at once; the prompt is read once (default: 1)"),
+        OPT_U32(0, "answers", "N", &r->n_choices, 1, 64,
+                "N of them at once; the prompt is read once (default: 1)"),
         OPT_FLAG(0, "json", &r->json, "one JSON object at the end instead of text as it comes"),
         OPT_FLAG('q', "quiet", &r->quiet, "say nothing but errors"),
     };
@@ -148,7 +148,7 @@ static void print_json(const struct run *r)
     for (uint32_t i = 0; i < r->n_choices; i++)
         json_array_append_new(list, json_answer(&r->answers[i]));
     if (r->n_choices > 1)
-        json_object_set(all, "choices", list);
+        json_object_set(all, "answers", list);
     json_decref(list);
     json_t *rest = json_pack("{s:o,s:I,s:s,s:f,s:f}", "prompt_tokens",
                              json_tokens(r->tokens.ids, r->tokens.n_ids), "seed",
@@ -202,7 +202,7 @@ static enum err work(struct run *r, struct err_note *note)
     if (!rc)
         rc = encode(r, note);
     if (!rc && r->request.constraint && r->n_choices > 1)
-        rc = err_set(note, ERR_USAGE, "--choices goes without constraints on the answer");
+        rc = err_set(note, ERR_USAGE, "--answers goes without constraints on them");
     r->answers = rc ? NULL : mem_array(r->n_choices, sizeof r->answers[0]);
     if (!rc && !r->answers)
         rc = err_set(note, ERR_MEMORY, "out of memory for %u answers", r->n_choices);

@@ -52,11 +52,11 @@ for how in "--dry-multiplier 2 --dry-allowed-length 1" "--mirostat 1" "--mirosta
     cmp -s "$tmp/out" "$tmp/first" || fail "$how depends on threads"
 done
 
-# Several answers to one prompt: the first is the only one of a run without --choices.
-expect 0 run -p "Hello there" -n 40 -s 7 --choices 3 --json
-python3 - "$tmp/out" "$tmp/wanted" <<'END' || fail "--choices"
+# Several answers to one prompt: the first is the only one of a run without --answers.
+expect 0 run -p "Hello there" -n 40 -s 7 --answers 3 --json
+python3 - "$tmp/out" "$tmp/wanted" <<'END' || fail "--answers"
 import json, sys
-texts = [choice["text"] for choice in json.load(open(sys.argv[1]))["choices"]]
+texts = [choice["text"] for choice in json.load(open(sys.argv[1]))["answers"]]
 wanted = open(sys.argv[2], encoding="utf-8", newline="").read()
 assert len(texts) == 3 == len(set(texts)) and wanted in (texts[0], texts[0] + "\n")
 END
