@@ -1,9 +1,11 @@
-/* threads.c - the pool: a generation counter starts a job; each worker has its own run of tasks.
+/* threads.c - the pool: a gate that opens for each job; each worker has its own run of tasks.
  *
- * A job is published by writing its fields, then incrementing `generation` (release). A worker that
- * sees a new generation takes its own tasks in ascending order, so that it walks through memory in
- * one direction, then the last ones of whoever has most left, and counts itself out in `n_active`.
- * The caller returns when every worker is out: no field of a job is read after threads_run. */
+ * A job is published by writing its fields, then the gate with a new generation (release). A worker
+ * that sees a new generation goes through the gate, which counts it, takes its own tasks in
+ * ascending order, so that it walks through memory in one direction, then the last ones of whoever
+ * has most left, and counts itself out in `n_left`. The caller closes the gate when no task is left
+ * to take and waits for those who went in, not for those whom the system has not woken: on a busy
+ * machine they find it closed. So no field of a job is read after threads_run. */
 #include "base/threads.h"
 
 #include <pthread.h>
@@ -19,6 +21,7 @@
 #include "base/mem.h"
 
 enum { SPIN_COUNT = 4000 };
+#define GATE_CLOSED ((uint64_t)1 << 31)
 
 struct worker {
     _Alignas(
@@ -32,8 +35,8 @@ struct threads {
     int n_threads;
     size_t n_bytes_workers;
     struct worker *workers; /* 1..n_threads-1 have a thread */
-    _Alignas(64) atomic_uint generation;
-    _Alignas(64) atomic_int n_active;
+    _Alignas(64) _Atomic uint64_t gate; /* generation, and below it closed, workers inside */
+    _Alignas(64) _Atomic uint32_t n_left;
     size_t n_tasks;
     threads_fn *fn;
     void *context;
@@ -113,34 +116,55 @@ static void take_tasks(struct threads *t, int worker)
             fn(context, i, worker);
 }
 
-static void wait_for_job(struct threads *t, unsigned seen)
+static uint32_t generation_of(uint64_t gate)
 {
+    return (uint32_t)(gate >> 32);
+}
+
+/* Returns the generation that came after seen. */
+static uint32_t wait_for_job(struct threads *t, uint32_t seen)
+{
+    uint32_t now;
     for (int i = 0; i < SPIN_COUNT; i++) {
-        if (atomic_load_explicit(&t->generation, memory_order_acquire) != seen)
-            return;
+        now = generation_of(atomic_load_explicit(&t->gate, memory_order_acquire));
+        if (now != seen)
+            return now;
         pause_briefly();
     }
     pthread_mutex_lock(&t->mutex);
     atomic_fetch_add(&t->n_sleeping, 1);
-    while (atomic_load(&t->generation) == seen)
+    while ((now = generation_of(atomic_load(&t->gate))) == seen)
         pthread_cond_wait(&t->wake, &t->mutex);
     atomic_fetch_sub(&t->n_sleeping, 1);
     pthread_mutex_unlock(&t->mutex);
+    return now;
+}
+
+/* false: the job is over already. */
+static bool go_in(struct threads *t, uint32_t generation)
+{
+    uint64_t gate = atomic_load_explicit(&t->gate, memory_order_acquire);
+    while (generation_of(gate) == generation && !(gate & GATE_CLOSED))
+        if (atomic_compare_exchange_weak_explicit(&t->gate, &gate, gate + 1, memory_order_acquire,
+                                                  memory_order_acquire))
+            return true;
+    return false;
 }
 
 static void *worker_main(void *argument)
 {
     struct worker *w = argument;
     struct threads *t = w->pool;
-    unsigned seen = 0;
+    uint32_t seen = 0;
     threads_float_control();
     for (;;) {
-        wait_for_job(t, seen);
-        seen++;
+        seen = wait_for_job(t, seen);
         if (atomic_load(&t->stop))
             return NULL;
+        if (!go_in(t, seen))
+            continue;
         take_tasks(t, w->index);
-        atomic_fetch_sub_explicit(&t->n_active, 1, memory_order_release);
+        atomic_fetch_add_explicit(&t->n_left, 1, memory_order_release);
     }
 }
 
@@ -150,12 +174,26 @@ static void publish(struct threads *t)
         atomic_store_explicit(&t->workers[k].tasks,
                               tasks_of(t->n_tasks * k / n, t->n_tasks * (k + 1) / n),
                               memory_order_relaxed);
-    atomic_store_explicit(&t->n_active, t->n_threads - 1, memory_order_relaxed);
-    atomic_fetch_add(&t->generation, 1);
+    atomic_store_explicit(&t->n_left, 0, memory_order_relaxed);
+    uint64_t gate = atomic_load_explicit(&t->gate, memory_order_relaxed);
+    atomic_store(&t->gate, (uint64_t)(generation_of(gate) + 1) << 32);
     if (atomic_load(&t->n_sleeping) > 0) {
         pthread_mutex_lock(&t->mutex);
         pthread_cond_broadcast(&t->wake);
         pthread_mutex_unlock(&t->mutex);
+    }
+}
+
+/* No task is left to take: waits for the workers that still have one. */
+static void finish(struct threads *t)
+{
+    uint64_t gate = atomic_fetch_or(&t->gate, GATE_CLOSED);
+    uint32_t n_inside = (uint32_t)(gate & (GATE_CLOSED - 1));
+    for (int spins = 0;
+         atomic_load_explicit(&t->n_left, memory_order_acquire) != n_inside;) {
+        pause_briefly();
+        if (++spins % SPIN_COUNT == 0)
+            sched_yield();
     }
 }
 
@@ -220,11 +258,7 @@ void threads_run(struct threads *t, size_t n_tasks, threads_fn *fn, void *contex
     t->context = context;
     publish(t);
     take_tasks(t, 0);
-    for (int spins = 0; atomic_load_explicit(&t->n_active, memory_order_acquire) > 0;) {
-        pause_briefly();
-        if (++spins % SPIN_COUNT == 0)
-            sched_yield();
-    }
+    finish(t);
 }
 
 int threads_online(void)

@@ -13,8 +13,7 @@
 #include "format/quantize.h"
 #include "model/model.h"
 
-#define SOURCE "/tmp/isobit-test-mix-source.gguf"
-#define TARGET "/tmp/isobit-test-mix.gguf"
+static char source[64], target[64];
 
 enum { D = 256, KV = 128, F = 512, V = 90, LAYERS = 2, N = 40, TENSORS = 2 + 9 * LAYERS + 1 };
 
@@ -92,7 +91,7 @@ static void write_source(void)
     add(&m, "output.weight", D, V, 2);
     assert_int_equal(m.n, TENSORS);
     assert_ok(metas_status(&metas, &note));
-    if (gguf_write(SOURCE, metas.items, metas.n_items, m.views, m.n, draw, &m, &note))
+    if (gguf_write(source, metas.items, metas.n_items, m.views, m.n, draw, &m, &note))
         fail_msg("%s", note.text);
     metas_release(&metas);
 }
@@ -104,8 +103,8 @@ static void quantize_to(const char *mix)
     struct quantize_result result;
     struct quantize_options o = {.mix = mix_find(mix), .threads = threads_new(1)};
     assert_non_null(o.mix);
-    assert_ok(gguf_open(SOURCE, &t, &note));
-    if (table_quantize(&t, TARGET, &o, &result, &note))
+    assert_ok(gguf_open(source, &t, &note));
+    if (table_quantize(&t, target, &o, &result, &note))
         fail_msg("%s: %s", mix, note.text);
     threads_free(o.threads);
     table_close(&t);
@@ -165,7 +164,7 @@ static void measure(const char *mix)
     int32_t token[N];
     for (int i = 0; i < N; i++)
         token[i] = i * 37 % V;
-    assert_ok(gguf_open(TARGET, &t, &note));
+    assert_ok(gguf_open(target, &t, &note));
     assert_ok(cpu_device_open(1, "auto", &device, &note));
     if (model_open(&t, device, limits, NULL, NULL, &model, &note))
         fail_msg("%s: %s", mix, note.text);
@@ -186,13 +185,15 @@ static void exact_is_near_f64_in_every_mix(void **state)
     (void)state;
     static const char *const mixes[] = {"Q2_K", "Q3_K_M", "Q4_K_M", "Q6_K",
                                         "Q8_0", "Q4_0",   "IQ4_XS"};
+    snprintf(source, sizeof source, "/tmp/isobit-test-mix-source-%d.gguf", (int)getpid());
+    snprintf(target, sizeof target, "/tmp/isobit-test-mix-%d.gguf", (int)getpid());
     write_source();
     for (size_t i = 0; i < COUNT_OF(mixes); i++) {
         quantize_to(mixes[i]);
         measure(mixes[i]);
     }
-    unlink(SOURCE);
-    unlink(TARGET);
+    unlink(source);
+    unlink(target);
 }
 
 int main(void)
