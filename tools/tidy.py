@@ -21,7 +21,7 @@ FLOORS = {
     "engine": ["base", "numeric", "tensor", "format", "device", "comm", "model"],
     "net": ["base"],
     "api": ["base"],
-    "server": ["base", "format", "text", "engine", "net", "api"],
+    "server": ["base", "format", "text", "grammar", "engine", "net", "api"],
     "bench": ["base", "numeric", "tensor", "device", "model", "engine"],
     "cli": ["base", "numeric", "tensor", "format", "text", "grammar", "device", "model", "engine", "bench",
             "server"],

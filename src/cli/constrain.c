@@ -6,11 +6,9 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "text/spellings.h"
 
 enum { SOURCE_BYTES_MAX = 4 << 20, CHOICES_MAX = 1000 };
-
-/* ---- grammars ----------------------------------------------------------------------------------
- */
 
 static enum err choices(const char *text, struct grammar **out, struct err_note *note)
 {
@@ -77,51 +75,14 @@ enum err constrain_grammar(const struct constrain_options *o, struct grammar **o
     return o->json_object ? grammar_from_json(true, NULL, out, note) : ERR_OK;
 }
 
-/* ---- tokens ------------------------------------------------------------------------------------
- */
-
-/* What each token adds to an answer; all bytes stand in text, ends[i] behind
- * token i. */
-static enum err spell_tokens(const struct tokenizer *t, struct buf *text, size_t *ends,
-                             struct err_note *note)
-{
-    enum err rc = ERR_OK;
-    for (size_t i = 0; i < tokenizer_n_tokens(t) && !rc; i++) {
-        int32_t id = (int32_t)i;
-        enum token_type type = tokenizer_token_type(t, id);
-        if (type != TOKEN_CONTROL && type != TOKEN_UNKNOWN && type != TOKEN_UNUSED &&
-            !tokenizer_is_eog(t, id))
-            rc = tokenizer_decode(t, &id, 1, DECODE_CONTINUE, text, note);
-        ends[i] = text->n_bytes;
-    }
-    return rc || !text->failed ? rc : err_set(note, ERR_MEMORY, "out of memory for the tokens");
-}
-
 static enum err make_vocab(const struct tokenizer *t, uint32_t n_vocab, struct grammar_vocab **out,
                            struct err_note *note)
 {
-    size_t n_tokens = tokenizer_n_tokens(t);
-    n_tokens = n_tokens > n_vocab ? n_vocab : n_tokens;
-    size_t *ends = mem_array(tokenizer_n_tokens(t) + 1, sizeof ends[0]);
-    struct str *tokens = mem_array(n_tokens + 1, sizeof tokens[0]);
-    int32_t *stops = mem_array(n_tokens + 1, sizeof stops[0]);
-    uint32_t n_stops = 0;
-    struct buf text;
-    buf_init(&text, 1 << 30);
-    enum err rc = ends && tokens && stops ? spell_tokens(t, &text, ends, note)
-                                          : err_set(note, ERR_MEMORY, "out of memory for tokens");
-    for (size_t i = 0; i < n_tokens && !rc; i++) {
-        size_t begin = i ? ends[i - 1] : 0;
-        tokens[i] = (struct str){text.bytes + begin, ends[i] - begin};
-        if (tokenizer_is_eog(t, (int32_t)i))
-            stops[n_stops++] = (int32_t)i;
-    }
+    struct spellings s;
+    enum err rc = spellings_make(&s, t, n_vocab, note);
     if (!rc)
-        rc = grammar_vocab_new(tokens, (uint32_t)n_tokens, n_vocab, stops, n_stops, out, note);
-    buf_release(&text);
-    mem_free(ends);
-    mem_free(tokens);
-    mem_free(stops);
+        rc = grammar_vocab_new(s.tokens, s.n_tokens, n_vocab, s.ends, s.n_ends, out, note);
+    spellings_release(&s);
     return rc;
 }
 

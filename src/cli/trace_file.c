@@ -224,9 +224,9 @@ static enum err read_passes(struct trace *t, struct reader *r, struct err_note *
         enum err rc = ERR_OK;
         if (starts(&line, "pass")) {
             is_first = n_read == 0;
-            if ((!is_first && op_i != t->n_ops) || !number(&line, ROWS_MAX, &from) ||
+            if ((!is_first && op_i == 0) || !number(&line, ROWS_MAX, &from) ||
                 !number(&line, ROWS_MAX, &n_rows))
-                return malformed(r, "the pass before it is not complete", note);
+                return malformed(r, "the pass before it has no operation", note);
             for (uint32_t i = 0; i < n_rows; i++)
                 t->positions[n_read + i] = from + i;
             first = n_read;
@@ -240,7 +240,7 @@ static enum err read_passes(struct trace *t, struct reader *r, struct err_note *
                 t->rows[op_i * t->n_rows + first + i] = line;
             }
             op_i++;
-        } else if (str_is(line, "end") && n_read == t->n_rows && op_i == t->n_ops) {
+        } else if (str_is(line, "end") && n_read == t->n_rows && op_i > 0) {
             return ERR_OK;
         } else {
             return malformed(r, "neither a pass nor an operation", note);
@@ -281,7 +281,7 @@ struct str trace_row(const struct trace *t, size_t op_i, uint32_t row)
 
 struct str trace_hash(struct str row)
 {
-    return str_sub(row, 0, 2 * HASH_BYTES);
+    return row.len ? str_sub(row, 0, 2 * HASH_BYTES) : row;
 }
 
 bool trace_value(struct str row, uint32_t i, float *value)

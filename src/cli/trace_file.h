@@ -7,7 +7,10 @@
  *     pass FROM N              N rows, of the positions from FROM on, go through the operations
  *     op LAYER NAME N          N values in a row; layer -1: not of a layer
  *     HASH [VALUES]            one line for each row: 16 hexadecimal digits of its SHA-256, then
- * the values as 8 hexadecimal digits each end Every pass has the same operations. */
+ *                              the values as 8 hexadecimal digits each
+ *     end
+ * Every pass has the operations of the first one; a pass over rows that are read again may stop
+ * before those that make logits. */
 #ifndef CLI_TRACE_FILE_H
 #define CLI_TRACE_FILE_H
 
@@ -46,7 +49,8 @@ struct trace {
     size_t n_ops;
     uint32_t n_rows;     /* of all passes */
     uint32_t *positions; /* [n_rows] */
-    struct str *rows;    /* [n_ops, n_rows] the row's line */
+    struct str *rows;    /* [n_ops, n_rows] the row's line; empty where a pass ended before the
+                            operation, as it does for rows that are read again */
 };
 
 /* trace_parse - text outlives t; name is for messages. ERR_FORMAT names the line. */

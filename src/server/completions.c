@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "server/worker_int.h"
+#include "text/spellings.h"
 
 enum { TEXT_BYTES_MAX = 1 << 30, PIECE_BYTES_MAX = 1 << 20 };
 
@@ -30,11 +31,13 @@ static void free_call(struct call *c)
     for (uint32_t i = 0; i < c->n_choices; i++) {
         struct choice *k = &c->choices[i];
         token_list_release(&k->prompt);
+        matcher_free(k->matcher);
         stops_release(&k->stops);
         buf_release(&k->piece);
         buf_release(&k->text);
         mem_free(k->shown);
     }
+    shape_close(&c->shape);
     api_generate_release(&c->api);
     mem_free(c->choices);
     if (c->link) {
@@ -465,12 +468,39 @@ static bool collect_stops(struct call *c, struct api_error *e)
 /* What cannot be honoured yet is refused, not ignored. */
 static bool check_support(const struct call *c, struct api_error *e)
 {
-    if (c->api.shape != API_SHAPE_ANY)
-        return api_fail(e, 400, "response_format", "structured output is not supported");
     if (json_array_size(c->api.tools) > 0)
         return api_fail(e, 400, "tools", "tools are not supported");
     if (c->api.echo)
         return api_fail(e, 400, "echo", "echo is not supported");
+    return true;
+}
+
+/* The vocabulary is arranged once, when it is first wanted. */
+static enum err find_vocab(struct worker *w, struct err_note *note)
+{
+    struct spellings s;
+    if (w->vocab)
+        return ERR_OK;
+    enum err rc = spellings_make(&s, w->speech.tokenizer, w->info.n_vocab, note);
+    if (!rc)
+        rc = grammar_vocab_new(s.tokens, s.n_tokens, w->info.n_vocab, s.ends, s.n_ends, &w->vocab,
+                               note);
+    spellings_release(&s);
+    return rc;
+}
+
+static bool constrain(struct call *c, struct choice *k, struct api_error *e)
+{
+    struct err_note note = {""};
+    if (!c->shape.grammar)
+        return true;
+    enum err rc = find_vocab(c->worker, &note);
+    if (!rc)
+        rc = matcher_new(c->shape.grammar, c->worker->vocab, &k->matcher, &note);
+    if (rc)
+        return api_fail(e, 500, NULL, "%s", note.text);
+    k->constraint = matcher_constraint(k->matcher);
+    k->answer.request.constraint = &k->constraint;
     return true;
 }
 
@@ -521,6 +551,8 @@ static bool make_choices(struct call *c, struct api_error *e)
         if (!ok)
             return false;
         fill_request(c, k, i_answer);
+        if (!constrain(c, k, e))
+            return false;
     }
     return true;
 }
@@ -536,7 +568,8 @@ static bool parse(struct call *c, struct str body, struct api_error *e)
     (void)got;
     if (!c->api.has_seed)
         c->api.sampling.seed = seed;
-    return check_support(c, e) && collect_stops(c, e) && make_choices(c, e);
+    return check_support(c, e) && collect_stops(c, e) && shape_open(&c->shape, &c->api, e) &&
+           make_choices(c, e);
 }
 
 void completion_begin(struct worker *w, uint64_t id, uint64_t tenant, bool is_chat,

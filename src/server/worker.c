@@ -173,6 +173,7 @@ enum err worker_run(const struct worker_options *o, struct err_note *note)
     answers_stop(w.answers);
     completions_release(&w);
     iso_engine_close(w.engine);
+    grammar_vocab_free(w.vocab);
     speech_close(&w.speech);
     frames_free(w.frames);
     if (w.loop) {

@@ -10,6 +10,7 @@
 #include "net/frames.h"
 #include "server/answers.h"
 #include "server/protocol.h"
+#include "server/shape.h"
 #include "server/speech.h"
 #include "server/worker.h"
 #include "text/stops.h"
@@ -26,6 +27,7 @@ struct worker {
     struct iso_engine_info info;
     struct answers *answers;
     struct call *calls; /* open ones */
+    struct grammar_vocab *vocab; /* NULL until an answer's shape is asked for */
     char fingerprint[40];
 };
 
@@ -42,6 +44,8 @@ struct choice {
     struct call *call;
     uint32_t index;
     struct token_list prompt;
+    struct matcher *matcher; /* NULL: any text */
+    struct iso_constraint constraint;
     struct stream stream;
     struct stops stops;
     struct buf piece, text; /* not yet certain; certain and not yet sent */
@@ -59,6 +63,7 @@ struct call {
     uint64_t id, tenant;
     bool is_chat, gone, streaming;
     struct api_generate api;
+    struct shape shape;
     char answer_id[40];
     int64_t created_s;
     struct choice *choices; /* [n_choices] */

@@ -87,6 +87,17 @@ def answers(isobit, model):
     status, cut, _ = call(CHAT, dict(ask, stop=[word]))
     assert cut["choices"][0]["message"]["content"] == wanted[:wanted.index(word)]
     assert cut["choices"][0]["finish_reason"] == "stop"
+    # An answer has the shape that was asked for.
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1, "maximum": 99},
+                                               "s": {"enum": ["a", "b"]}},
+              "required": ["n", "s"], "additionalProperties": False}
+    shaped = dict(ask, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}, n=2)
+    for choice in call(CHAT, shaped)[1]["choices"]:
+        value = json.loads(choice["message"]["content"])
+        assert 1 <= value["n"] <= 99 and value["s"] in "ab" and list(value) == ["n", "s"], value
+    pieces = stream(CHAT, dict(ask, guided_choice=["left", "right"]))
+    assert "".join(e["choices"][0]["delta"].get("content", "") for e in pieces) in ("left", "right")
+    assert pieces[-1]["choices"][0]["finish_reason"] == "stop"
     status, models, _ = call("/v1/models")
     assert [m["id"] for m in models["data"]] == ["talker"]
     assert call("/v1/models/talker")[1]["meta"]["arithmetic"] == "exact-1"
@@ -119,6 +130,8 @@ def errors():
     refused(400, "top_logprobs", "logprobs", body=dict(hello, top_logprobs=2))
     refused(400, "audio", "text", body=dict(hello, audio={"voice": "x"}))
     refused(400, "response_format.type", "json_schema", body=dict(hello, response_format={"type": "xml"}))
+    refused(400, "schema", "$ref", body=dict(hello, guided_json={"$ref": "http://example.org/x"}))
+    refused(400, "regex", "", body=dict(hello, guided_regex="(a)\\1"))
     refused(400, "messages", "4096", body={"messages": user("a" * 9000)})
     refused(404, "model", "talker", body=dict(hello, model="other"))
     refused(404, None, "no such endpoint", path="/v2/nothing")
