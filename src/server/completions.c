@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "server/worker_int.h"
 #include "text/spellings.h"
@@ -504,6 +505,19 @@ static bool constrain(struct call *c, struct choice *k, struct api_error *e)
     return true;
 }
 
+/* Who names the same salt shares what was read; who names none shares with its tenant. */
+static uint64_t pool_of(const struct call *c)
+{
+    struct str salt = c->api.cache_salt;
+    uint8_t digest[SHA256_BYTES];
+    uint64_t pool;
+    if (salt.len == 0)
+        return 0;
+    sha256_of(salt.ptr, salt.len, digest);
+    memcpy(&pool, digest, sizeof pool);
+    return pool | 1;
+}
+
 static void fill_request(struct call *c, struct choice *k, uint32_t i_answer)
 {
     const struct api_generate *api = &c->api;
@@ -520,6 +534,7 @@ static void fill_request(struct call *c, struct choice *k, uint32_t i_answer)
     r->want_logprob = api->logprobs;
     r->n_logprobs = api->logprobs ? api->n_top : 0;
     r->tenant = c->tenant;
+    r->cache_pool = pool_of(c);
 }
 
 static bool make_choices(struct call *c, struct api_error *e)

@@ -78,6 +78,10 @@ def answers(isobit, model):
     status, many, _ = call(CHAT, dict(ask, n=3))
     texts = [c["message"]["content"] for c in many["choices"]]
     assert texts[0] == wanted and len(set(texts)) > 1
+    # Prompts that were read are remembered, but for another salt.
+    cached = [call(CHAT, dict(ask, **more))[1]["usage"]["prompt_tokens_details"]["cached_tokens"]
+              for more in ({}, {"cache_salt": "x"}, {"cache_salt": "x"}, {"cache_salt": "y"})]
+    assert cached[0] > 0 and cached[1] == 0 and cached[2] == cached[0] and cached[3] == 0, cached
     # Text completions: text, ids and several; stop strings.
     status, text, _ = call(TEXT, {"prompt": "Hello", "max_tokens": 12, "seed": 1})
     assert status == 200 and text["object"] == "text_completion"
