@@ -23,6 +23,12 @@ for model in llama gpt-oss phi3-long; do
     done
 done
 
+# Every number of sequences side by side up to 64, on the fastest set: each takes another kernel.
+for batch in $(seq 1 64); do
+    expect 0 "$isobit" logits -m "$file" --tokens $ids -t 2 --chunk 5 --batch "$batch"
+    cmp -s "$tmp/out" "$tmp/wanted" || fail "a batch of $batch differs"
+done
+
 expect 0 "$isobit" logits -m tests/golden/model/llama.gguf --tokens "1 2" --values --json
 python3 - "$tmp/out" <<'END' || fail "the values do not hash to the hashes"
 import hashlib, json, struct, sys
