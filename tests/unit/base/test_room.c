@@ -105,17 +105,19 @@ static void the_least_limit_counts(void **state)
 static void the_address_space_counts(void **state)
 {
     (void)state;
-    struct rlimit old, low;
+    struct rlimit old, low, set;
     assert_int_equal(getrlimit(RLIMIT_AS, &old), 0);
     uint64_t before = mem_room_find().n_bytes;
     assert_true(before > 0);
     low = old;
     low.rlim_cur = 1 << 20; /* less than is in use */
     assert_int_equal(setrlimit(RLIMIT_AS, &low), 0);
+    assert_int_equal(getrlimit(RLIMIT_AS, &set), 0); /* qemu-user keeps this one to itself */
     struct mem_room room = mem_room_find();
     assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
-    assert_int_equal(room.n_bytes, 0);
-    assert_string_equal(room.from, "RLIMIT_AS");
+    assert_int_equal(strcmp(room.from, "RLIMIT_AS") == 0, set.rlim_cur == low.rlim_cur);
+    if (set.rlim_cur == low.rlim_cur)
+        assert_int_equal(room.n_bytes, 0);
 }
 
 int main(void)
