@@ -93,7 +93,7 @@ struct iso_engine_options {
     const char *draft_path; /* a smaller model of the same vocabulary that guesses what this one
                                will choose: the same text, sooner; NULL: none */
     float stretch;       /* a step that reads prompts lasts at most so many times what its answers
-                            alone would take; above 1; 0: 2.85 */
+                            alone would take; above 1; 0: 2.7 */
     /* Monotonic nanoseconds: times steps, ends requests at their deadlines. NULL: the machine's. */
     uint64_t (*clock_ns)(void *context);
     void *clock_context;

@@ -12,7 +12,7 @@
 
 enum { CHUNK_DEFAULT = 512, CHUNK_MAX = 1 << 16, SESSIONS_MAX = 4096, THREADS_MAX = 1024 };
 
-static const float stretch_default = 2.85f;
+static const float stretch_default = 2.7f;
 
 #define SAME_ERR(name, text)                                                                       \
     _Static_assert((int)ISO_ERR_##name == (int)ERR_##name, "error numbers differ");

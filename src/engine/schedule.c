@@ -114,12 +114,17 @@ static void serve_decoders(struct plan *p)
             give(p, i, 1);
 }
 
-/* Prompt rows end where a step within its time reads most rows a second. */
+/* Prompt rows end where a step within its time reads most rows a second. What was never tried is
+ * approached by doubling: a guess far beyond what is known would stall every answer once. */
 static void limit_rows(struct plan *p)
 {
-    uint32_t i = next_in_turn(p, false), best = 0;
+    uint32_t i = next_in_turn(p, false), best = 0, known = p->rows_total;
     double best_rate = 0;
     for (uint32_t n = 1; i < p->n && p->ns_max > 0 && n <= p->rows_left; n++) {
+        if (cost_was_tried(p->cost, p->rows_total + n))
+            known = p->rows_total + n;
+        else if (p->rows_total + n > 2 * known)
+            break;
         uint64_t depth = p->depth_total + (uint64_t)n * p->need[i].position;
         double ns = cost_of(p->cost, p->rows_total + n, depth);
         if (ns > p->ns_max)
