@@ -4,19 +4,15 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/check.h"
-#include "base/clock.h"
+#include "base/entropy.h"
 #include "base/mem.h"
 
 /* Ten digits at most, so that a person can type it again. */
 static uint64_t random_seed(void)
 {
-    uint32_t seed = 0;
-    if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
-        seed = (uint32_t)clock_ns();
-    return seed;
+    return (uint32_t)entropy_u64();
 }
 
 void sample_defaults(struct sample_options *o)
@@ -73,21 +69,6 @@ static enum err parse_biases(struct sample_options *o, struct err_note *note)
     return ERR_OK;
 }
 
-static enum err end_tokens(const struct tokenizer *t, int32_t stops[ISO_STOPS_MAX],
-                           uint32_t *n_stops, struct err_note *note)
-{
-    *n_stops = 0;
-    for (size_t id = 0; id < tokenizer_n_tokens(t); id++) {
-        if (!tokenizer_is_eog(t, (int32_t)id))
-            continue;
-        if (*n_stops == ISO_STOPS_MAX)
-            return err_set(note, ERR_LIMIT, "the vocabulary has more than %d end tokens",
-                           ISO_STOPS_MAX);
-        stops[(*n_stops)++] = (int32_t)id;
-    }
-    return ERR_OK;
-}
-
 /* DRY's breakers as the tokenizer spells them. */
 static enum err find_breakers(struct sample_options *o, const struct tokenizer *t,
                               struct err_note *note)
@@ -135,7 +116,7 @@ enum err sample_request(struct sample_options *o, const struct tokenizer *t,
     if (!rc)
         rc = find_breakers(o, t, note);
     if (!rc)
-        rc = end_tokens(t, stops, &request->n_stops, note);
+        rc = tokenizer_ends(t, stops, ISO_STOPS_MAX, &request->n_stops, note);
     o->n_stop_items = 0;
     for (size_t i = 0; !rc && i < o->stops.n_items; i++) {
         o->stop_items[o->n_stop_items++] = str_from(o->stops.items[i]);

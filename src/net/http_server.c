@@ -431,14 +431,6 @@ void http_stream_end(struct http_exchange *x)
     free_exchange(x);
 }
 
-size_t http_unsent(const struct http_exchange *x)
-{
-    if (!x->connection)
-        return 0;
-    return evbuffer_get_length(
-        bufferevent_get_output(evhttp_connection_get_bufferevent(x->connection->evcon)));
-}
-
 /* ---- the server --------------------------------------------------------------------------- */
 
 static enum err tls_fault(struct err_note *note, const char *what, const char *path)

@@ -74,7 +74,5 @@ void http_reply(struct http_exchange *x, int status, const char *content_type, s
 void http_stream_begin(struct http_exchange *x, int status, const char *content_type);
 void http_stream_send(struct http_exchange *x, struct str bytes);
 void http_stream_end(struct http_exchange *x); /* also of one whose client left before a stream */
-/* http_unsent - bytes that the client has not taken yet: a reader that is too slow. */
-size_t http_unsent(const struct http_exchange *x);
 
 #endif

@@ -27,7 +27,6 @@ struct answers {
     pthread_cond_t wake;
     struct answer *begin_first, **begin_last; /* submitted, in order */
     struct news_list published;
-    struct iso_engine_stats stats;
     bool stop;
 
     /* The thread's own. */
@@ -138,7 +137,6 @@ static void publish(struct answers *a)
     pthread_mutex_lock(&a->lock);
     for (size_t i = 0; i < a->step.n; i++)
         *add_news(&a->published) = a->step.items[i];
-    a->stats = iso_engine_stats(a->engine);
     pthread_mutex_unlock(&a->lock);
     uint64_t one = 1;
     if (a->step.n > 0)
@@ -243,12 +241,4 @@ const struct news *answers_news(struct answers *a, size_t *n)
     pthread_mutex_unlock(&a->lock);
     *n = a->taken.n;
     return a->taken.items;
-}
-
-struct iso_engine_stats answers_stats(struct answers *a)
-{
-    pthread_mutex_lock(&a->lock);
-    struct iso_engine_stats stats = a->stats;
-    pthread_mutex_unlock(&a->lock);
-    return stats;
 }

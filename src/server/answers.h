@@ -55,6 +55,5 @@ void answers_stop(struct answers *a);
 void answers_submit(struct answers *a, struct answer *answer);
 /* answers_news - what happened since the last call: [*n], valid until the next call. */
 const struct news *answers_news(struct answers *a, size_t *n);
-struct iso_engine_stats answers_stats(struct answers *a); /* as of the last step */
 
 #endif

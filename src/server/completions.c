@@ -5,11 +5,10 @@
  * sent; freed). A call that fails before anything was sent is answered with an error; one that
  * fails later ends its stream with an error event. */
 #include <inttypes.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/check.h"
-#include "base/clock.h"
+#include "base/entropy.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "server/worker_int.h"
@@ -19,10 +18,8 @@ enum { TEXT_BYTES_MAX = 1 << 30, PIECE_BYTES_MAX = 1 << 20 };
 
 static void make_id(char out[40], const char *prefix)
 {
-    uint64_t random[2] = {clock_ns(), 0};
-    ssize_t got = getrandom(random, sizeof random, 0);
-    (void)got; /* an id that repeats is no harm */
-    snprintf(out, 40, "%s-%016" PRIx64 "%08" PRIx32, prefix, random[0], (uint32_t)random[1]);
+    snprintf(out, 40, "%s-%016" PRIx64 "%08" PRIx32, prefix, entropy_u64(),
+             (uint32_t)entropy_u64());
 }
 
 /* ---- release ------------------------------------------------------------------------------ */
@@ -578,11 +575,8 @@ static bool parse(struct call *c, struct str body, struct api_error *e)
         c->is_chat ? api_chat_parse(body, &c->api, e) : api_completion_parse(body, &c->api, e);
     if (!ok)
         return false;
-    uint64_t seed = clock_ns();
-    ssize_t got = getrandom(&seed, sizeof seed, 0);
-    (void)got;
     if (!c->api.has_seed)
-        c->api.sampling.seed = seed;
+        c->api.sampling.seed = entropy_u64();
     return check_support(c, e) && collect_stops(c, e) && shape_open(&c->shape, &c->api, e) &&
            make_choices(c, e);
 }

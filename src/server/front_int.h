@@ -32,7 +32,6 @@ struct process {
     unsigned n_failures; /* in a row */
     char *facts;         /* JSON that READY brought; owned */
     char why[256];       /* it failed */
-    uint32_t n_open;
 };
 
 /* An exchange that a worker answers. Its number is its place and a count of uses. */
@@ -53,7 +52,7 @@ struct front {
     struct process processes[FRONT_MODELS_MAX];
     struct ticket **tickets; /* [n_tickets] */
     size_t n_tickets;
-    uint64_t n_requests, started_ns;
+    uint64_t started_ns;
     int64_t started_s; /* since 1970 */
     struct event *tick, *on_int, *on_term, *on_hup;
     bool draining;

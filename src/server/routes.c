@@ -164,7 +164,6 @@ static void pass_on(struct front *f, struct http_exchange *x)
         front_fail(x, &e);
         return;
     }
-    f->n_requests++;
     ticket_open(f, p, x, body);
 }
 

@@ -3,19 +3,6 @@
 
 #include "base/file.h"
 
-static enum err find_stops(struct speech *s, struct err_note *note)
-{
-    for (size_t id = 0; id < tokenizer_n_tokens(s->tokenizer); id++) {
-        if (!tokenizer_is_eog(s->tokenizer, (int32_t)id))
-            continue;
-        if (s->n_stops == ISO_STOPS_MAX)
-            return err_set(note, ERR_LIMIT, "the vocabulary has more than %d end tokens",
-                           ISO_STOPS_MAX);
-        s->stops[s->n_stops++] = (int32_t)id;
-    }
-    return ERR_OK;
-}
-
 enum err speech_open(struct speech *s, const char *path, const char *template,
                      struct err_note *note)
 {
@@ -26,7 +13,7 @@ enum err speech_open(struct speech *s, const char *path, const char *template,
     rc = file_is_dir(path) ? tokenizer_from_folder(path, &s->tokenizer, note)
                            : tokenizer_from_table(&s->table, &s->tokenizer, note);
     if (!rc)
-        rc = find_stops(s, note);
+        rc = tokenizer_ends(s->tokenizer, s->stops, ISO_STOPS_MAX, &s->n_stops, note);
     if (!rc)
         rc = chat_face_open(&s->face, &s->table, template, note);
     if (rc)

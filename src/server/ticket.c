@@ -1,9 +1,9 @@
 /* ticket.c - an exchange on its way through a worker. */
 #include <inttypes.h>
-#include <sys/random.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/entropy.h"
 #include "base/mem.h"
 #include "api/reply.h"
 #include "server/front_int.h"
@@ -44,7 +44,6 @@ static void give_back(struct ticket *t)
 {
     t->used = false;
     t->x = NULL;
-    t->process->n_open--;
 }
 
 /* The client has left: the worker is told at once. */
@@ -63,13 +62,11 @@ static void choose_request_id(struct ticket *t)
     bool good = given.len > 0 && given.len < sizeof t->request_id;
     for (size_t i = 0; good && i < given.len; i++)
         good = given.ptr[i] > ' ' && given.ptr[i] < 127;
-    uint64_t random = clock_ns();
-    ssize_t got = getrandom(&random, sizeof random, 0);
-    (void)got;
     if (good)
         snprintf(t->request_id, sizeof t->request_id, "%.*s", STR_ARG(given));
     else
-        snprintf(t->request_id, sizeof t->request_id, "req-%016" PRIx64, random);
+        snprintf(t->request_id, sizeof t->request_id, "req-%016" PRIx64,
+                 entropy_u64());
 }
 
 void ticket_open(struct front *f, struct process *p, struct http_exchange *x, struct str body)
@@ -87,7 +84,6 @@ void ticket_open(struct front *f, struct process *p, struct http_exchange *x, st
     t->process = p;
     t->x = x;
     t->last_ns = clock_ns();
-    p->n_open++;
     choose_request_id(t);
     http_on_gone(x, on_gone, t);
     buf_init(&head, sizeof call + path.len + 1);

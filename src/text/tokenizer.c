@@ -254,6 +254,20 @@ bool tokenizer_is_eog(const struct tokenizer *t, int32_t id)
     return id >= 0 && (size_t)id < t->vocab.n_tokens && t->eog[id];
 }
 
+enum err tokenizer_ends(const struct tokenizer *t, int32_t *ends, uint32_t n_max, uint32_t *n_ends,
+                        struct err_note *note)
+{
+    *n_ends = 0;
+    for (size_t id = 0; id < tokenizer_n_tokens(t); id++) {
+        if (!tokenizer_is_eog(t, (int32_t)id))
+            continue;
+        if (*n_ends == n_max)
+            return err_set(note, ERR_LIMIT, "the vocabulary has more than %u end tokens", n_max);
+        ends[(*n_ends)++] = (int32_t)id;
+    }
+    return ERR_OK;
+}
+
 const char *tokenizer_model_name(const struct tokenizer *t)
 {
     return t->name;

@@ -89,6 +89,9 @@ bool tokenizer_adds_bos(const struct tokenizer *t); /* ENCODE_ADD_SPECIAL begins
 bool tokenizer_adds_eos(const struct tokenizer *t);
 /* End of generation: eos, end of turn, end of message and their kin. */
 bool tokenizer_is_eog(const struct tokenizer *t, int32_t id);
+/* tokenizer_ends - all of those, ascending; ERR_LIMIT when they are more than n_max. */
+enum err tokenizer_ends(const struct tokenizer *t, int32_t *ends, uint32_t n_max, uint32_t *n_ends,
+                        struct err_note *note);
 const char *tokenizer_model_name(const struct tokenizer *t); /* "byte-level BPE", "unigram", ... */
 
 /* SHA-256 over everything that decides ids and text: tokens, types, scores, merges, steps, added
