@@ -20,7 +20,7 @@ FLOORS = {
     "model": ["base", "numeric", "tensor", "format", "device", "comm"],
     "engine": ["base", "numeric", "tensor", "format", "device", "comm", "model"],
     "net": ["base"],
-    "api": ["base"],
+    "api": ["base", "text"],
     "server": ["base", "format", "text", "grammar", "engine", "net", "api"],
     "bench": ["base", "numeric", "tensor", "device", "model", "engine"],
     "cli": ["base", "numeric", "tensor", "format", "text", "grammar", "device", "model", "engine", "bench",

@@ -306,7 +306,7 @@ static bool check_content(const json_t *content, size_t message, struct api_erro
     return true;
 }
 
-static bool check_messages(const json_t *messages, struct api_error *e)
+bool api_messages_check(const json_t *messages, struct api_error *e)
 {
     char path[64];
     if (!json_is_array(messages) || json_array_size(messages) == 0)
@@ -351,19 +351,22 @@ static bool read_prompt(const json_t *v, struct api_generate *r, struct api_erro
 
 /* ---- the whole ---------------------------------------------------------------------------- */
 
-static void begin(struct raw *raw)
+void api_generate_begin(struct api_generate *r)
 {
-    *raw = (struct raw){.max_tokens = UINT32_MAX, .max_completion_tokens = UINT32_MAX};
-    struct api_generate *r = &raw->r;
+    *r = (struct api_generate){.n = 1, .n_max = UINT32_MAX, .add_generation_prompt = true};
     r->sampling = iso_request_default().sampling;
     r->sampling.temperature = 1; /* OpenAI's defaults */
     r->sampling.top_p = 1;
     r->sampling.top_k = 0;
     r->sampling.min_p = 0;
     r->sampling.n_penalty_window = UINT32_MAX;
-    r->n = 1;
-    r->add_generation_prompt = true;
     buf_init(&r->unknown, UNKNOWN_BYTES_MAX);
+}
+
+static void begin(struct raw *raw)
+{
+    *raw = (struct raw){.max_tokens = UINT32_MAX, .max_completion_tokens = UINT32_MAX};
+    api_generate_begin(&raw->r);
 }
 
 /* What both requests have in common, once the tables are read. */
@@ -400,7 +403,7 @@ bool api_chat_parse(struct str body, struct api_generate *r, struct api_error *e
     raw.r.n_top = raw.top_logprobs;
     if (ok && raw.top_logprobs > 0 && !raw.r.logprobs)
         ok = api_fail(e, 400, "top_logprobs", "top_logprobs needs logprobs to be true");
-    ok = ok && check_messages(raw.r.messages, e) && finish(&raw, e);
+    ok = ok && api_messages_check(raw.r.messages, e) && finish(&raw, e);
     *r = raw.r;
     return ok;
 }
@@ -422,9 +425,17 @@ bool api_completion_parse(struct str body, struct api_generate *r, struct api_er
     return ok;
 }
 
+const json_t *api_generate_own(struct api_generate *r, json_t *value)
+{
+    if (!r->made)
+        r->made = json_array();
+    return json_array_append_new(r->made, value) == 0 ? value : NULL;
+}
+
 void api_generate_release(struct api_generate *r)
 {
     json_decref(r->root);
+    json_decref(r->made);
     mem_free(r->biases);
     buf_release(&r->unknown);
     *r = (struct api_generate){0};

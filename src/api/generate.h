@@ -23,6 +23,7 @@ enum api_shape {
 
 struct api_generate {
     json_t *root; /* the whole request */
+    json_t *made; /* an array of what a dialect made of it; see api_generate_own */
 
     struct str model;
     const json_t *messages, *tools, *kwargs; /* chat: arrays and an object, or NULL */
@@ -61,5 +62,11 @@ struct api_generate {
 bool api_chat_parse(struct str body, struct api_generate *r, struct api_error *e);
 bool api_completion_parse(struct str body, struct api_generate *r, struct api_error *e);
 void api_generate_release(struct api_generate *r);
+
+/* For other dialects: the defaults, OpenAI's; and whether messages are what templates know. */
+void api_generate_begin(struct api_generate *r);
+bool api_messages_check(const json_t *messages, struct api_error *e);
+/* api_generate_own - value, a new reference, lives as long as r. NULL without memory. */
+const json_t *api_generate_own(struct api_generate *r, json_t *value);
 
 #endif

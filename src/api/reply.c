@@ -1,13 +1,18 @@
 /* reply.c - OpenAI's answers as JSON. */
-#include "api/reply.h"
+#include "api/dialect.h"
 
 #include "base/check.h"
 
 enum { TOKEN_BYTES_MAX = 1 << 16 };
 
+static bool is_chat(const struct reply_head *h)
+{
+    return h->request->messages != NULL;
+}
+
 static void write_head(struct writer *w, const struct reply_head *h, bool whole)
 {
-    const char *object = !h->is_chat ? "text_completion"
+    const char *object = !is_chat(h) ? "text_completion"
                          : whole     ? "chat.completion"
                                      : "chat.completion.chunk";
     write_open(w, '{');
@@ -147,31 +152,99 @@ static void write_text_logprobs(struct writer *w, const struct reply_choice *c)
     write_close(w, '}');
 }
 
+static bool has_part(const struct reply_choice *c, enum part_kind kind)
+{
+    for (size_t i = 0; i < c->n_parts; i++)
+        if (c->parts[i].kind == kind)
+            return true;
+    return false;
+}
+
+/* All text of one kind, which the field holds in one piece. */
+static void write_parts_text(struct writer *w, const char *key, const struct reply_choice *c,
+                             enum part_kind kind)
+{
+    struct buf text;
+    buf_init(&text, (size_t)1 << 30);
+    for (size_t i = 0; i < c->n_parts; i++)
+        if (c->parts[i].kind == kind)
+            buf_add(&text, part_text(&c->parts[i]).ptr, part_text(&c->parts[i]).len);
+    write_key_text(w, key, (struct str){text.n_bytes ? text.bytes : "", text.n_bytes});
+    buf_release(&text);
+}
+
+/* In pieces, a call's first one says what it is and each says which it continues. */
+static void write_calls(struct writer *w, const struct reply_choice *c, bool whole)
+{
+    write_key(w, "tool_calls");
+    write_open(w, '[');
+    for (size_t i = 0; i < c->n_parts; i++) {
+        const struct part *p = &c->parts[i];
+        if (p->kind != PART_CALL)
+            continue;
+        write_open(w, '{');
+        if (!whole)
+            write_key_int(w, "index", (int64_t)p->i_call);
+        if (!p->said) {
+            write_key_text(w, "id", str_from(p->id));
+            write_key_text(w, "type", STR("function"));
+        }
+        write_key(w, "function");
+        write_open(w, '{');
+        if (!p->said)
+            write_key_text(w, "name", part_name(p));
+        write_key_text(w, "arguments", part_text(p));
+        write_close(w, '}');
+        write_close(w, '}');
+    }
+    write_close(w, ']');
+}
+
+static void write_message(struct writer *w, const struct reply_choice *c, bool whole)
+{
+    bool text = has_part(c, PART_TEXT), calls = has_part(c, PART_CALL);
+    write_open(w, '{');
+    if (whole || c->is_first)
+        write_key_text(w, "role", STR("assistant"));
+    if (has_part(c, PART_REASONING))
+        write_parts_text(w, "reasoning_content", c, PART_REASONING);
+    if (whole && calls && !text)
+        write_key_word(w, "content", "null");
+    else if (whole || c->is_first || text)
+        write_parts_text(w, "content", c, PART_TEXT);
+    if (calls)
+        write_calls(w, c, whole);
+    if (whole)
+        write_key_word(w, "refusal", "null");
+    write_close(w, '}');
+}
+
+static const char *const finish_words[] = {
+    [REPLY_STOP] = "stop",
+    [REPLY_STOP_TEXT] = "stop",
+    [REPLY_LENGTH] = "length",
+    [REPLY_CALLS] = "tool_calls",
+};
+
 static void write_choice(struct writer *w, const struct reply_head *h, const struct reply_choice *c,
                          bool whole)
 {
+    const struct api_generate *r = h->request;
     write_open(w, '{');
     write_key_int(w, "index", c->index);
-    if (h->is_chat) {
+    if (is_chat(h)) {
         write_key(w, whole ? "message" : "delta");
-        write_open(w, '{');
-        if (whole || c->is_first)
-            write_key_text(w, "role", STR("assistant"));
-        if (whole || c->is_first || c->text.len > 0)
-            write_key_text(w, "content", c->text);
-        if (whole)
-            write_key_word(w, "refusal", "null");
-        write_close(w, '}');
+        write_message(w, c, whole);
     } else {
-        write_key_text(w, "text", c->text);
+        write_parts_text(w, "text", c, PART_TEXT);
     }
-    if (!c->logprobs)
+    if (!r->logprobs)
         write_key_word(w, "logprobs", "null");
-    else if (h->is_chat)
+    else if (is_chat(h))
         write_chat_logprobs(w, c);
     else
         write_text_logprobs(w, c);
-    if (c->token_ids) {
+    if (r->return_token_ids) {
         write_key(w, "token_ids");
         write_open(w, '[');
         for (size_t i = 0; i < c->n_tokens; i++)
@@ -179,15 +252,16 @@ static void write_choice(struct writer *w, const struct reply_head *h, const str
         write_close(w, ']');
     }
     write_key(w, "finish_reason");
-    if (c->finish_reason)
-        write_text(w, str_from(c->finish_reason));
+    if (c->finish)
+        write_text(w, str_from(finish_words[c->finish]));
     else
         write_word(w, "null");
     write_close(w, '}');
 }
 
-void reply_whole(struct buf *out, const struct reply_head *h, const struct reply_choice *choices,
-                 size_t n_choices, const struct reply_usage *usage)
+static void write_whole(struct buf *out, const struct reply_head *h,
+                        const struct reply_choice *choices, size_t n_choices,
+                        const struct reply_usage *usage)
 {
     struct writer w;
     write_begin(&w, out);
@@ -201,32 +275,76 @@ void reply_whole(struct buf *out, const struct reply_head *h, const struct reply
     write_close(&w, '}');
 }
 
-void reply_piece(struct buf *out, const struct reply_head *h, const struct reply_choice *c,
-                 bool wants_usage)
+/* c: NULL: no choices; usage: NULL: none, but null where it will come. */
+static void write_piece(struct buf *out, const struct reply_head *h, const struct reply_choice *c,
+                        const struct reply_usage *usage)
 {
+    struct buf json;
     struct writer w;
-    write_begin(&w, out);
+    buf_init(&json, (size_t)1 << 30);
+    write_begin(&w, &json);
     write_head(&w, h, false);
     write_key(&w, "choices");
     write_open(&w, '[');
-    write_choice(&w, h, c, false);
+    if (c)
+        write_choice(&w, h, c, false);
     write_close(&w, ']');
-    if (wants_usage)
+    if (usage)
+        write_usage(&w, usage);
+    else if (h->request->include_usage)
         write_key_word(&w, "usage", "null");
     write_close(&w, '}');
+    CHECK(!json.failed);
+    write_event(out, &json);
+    buf_release(&json);
 }
 
-void reply_usage_piece(struct buf *out, const struct reply_head *h, const struct reply_usage *usage)
+static void piece(struct buf *out, void *state, const struct reply_head *h,
+                  const struct reply_choice *c)
 {
-    struct writer w;
-    write_begin(&w, out);
-    write_head(&w, h, false);
-    write_key(&w, "choices");
-    write_open(&w, '[');
-    write_close(&w, ']');
-    write_usage(&w, usage);
-    write_close(&w, '}');
+    (void)state;
+    write_piece(out, h, c, NULL);
 }
+
+static void end(struct buf *out, void *state, const struct reply_head *h,
+                const struct reply_usage *usage)
+{
+    (void)state;
+    if (h->request->include_usage)
+        write_piece(out, h, NULL, usage);
+    buf_str(out, "data: [DONE]\n\n");
+}
+
+static void broken(struct buf *out, const struct api_error *e)
+{
+    struct buf json;
+    buf_init(&json, 1 << 16);
+    reply_error(&json, e);
+    write_event(out, &json);
+    buf_release(&json);
+}
+
+const struct dialect dialect_chat = {
+    .path = "/v1/chat/completions",
+    .id_prefix = "chatcmpl-",
+    .stream_type = "text/event-stream",
+    .parse = api_chat_parse,
+    .whole = write_whole,
+    .piece = piece,
+    .end = end,
+    .broken = broken,
+};
+
+const struct dialect dialect_completion = {
+    .path = "/v1/completions",
+    .id_prefix = "cmpl-",
+    .stream_type = "text/event-stream",
+    .parse = api_completion_parse,
+    .whole = write_whole,
+    .piece = piece,
+    .end = end,
+    .broken = broken,
+};
 
 static const char *error_type(int status)
 {

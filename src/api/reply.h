@@ -1,22 +1,35 @@
-/* reply.h - answers of OpenAI's /v1/chat/completions and /v1/completions, whole and in pieces. */
+/* reply.h - an answer as every API has it to say, and OpenAI's way: /v1/chat/completions and
+ * /v1/completions, whole and in pieces. */
 #ifndef API_REPLY_H
 #define API_REPLY_H
 
 #include "api/fields.h"
 #include "api/write.h"
 #include "isobit.h"
+#include "text/parts.h"
 
-/* What every part of one answer repeats. */
+/* What every piece of one answer repeats. */
 struct reply_head {
-    bool is_chat;
     const char *id; /* "chatcmpl-..." */
     int64_t created_s;
     struct str model;
     const char *fingerprint; /* weights and arithmetic */
+    const struct api_generate *request;
 };
 
+/* Tokens and times; a request's own times, from its arrival. */
 struct reply_usage {
     uint32_t n_prompt, n_answer, n_cached;
+    uint64_t prompt_ns; /* to the first token */
+    uint64_t answer_ns; /* from there to the end */
+};
+
+enum reply_finish {
+    REPLY_GOES_ON,
+    REPLY_STOP,      /* the model ended, or a stop token */
+    REPLY_STOP_TEXT, /* a text of the request's stops: stop_text */
+    REPLY_LENGTH,
+    REPLY_CALLS, /* the model wants tools called */
 };
 
 /* A chosen token as logprobs show it; text is its bytes, which need not be whole characters. */
@@ -32,25 +45,17 @@ struct reply_token {
 /* One choice: whole, or what is new of it. */
 struct reply_choice {
     uint32_t index;
-    struct str text;
-    bool is_first;             /* in pieces: the role is said */
-    const char *finish_reason; /* NULL: not yet */
+    const struct part *parts; /* [n_parts] */
+    size_t n_parts;
+    bool is_first; /* in pieces: nothing of it was sent yet */
+    enum reply_finish finish;
+    struct str stop_text;
     const struct reply_token *tokens;
     size_t n_tokens;
     bool logprobs, token_ids; /* whether tokens are shown as either */
     uint32_t text_offset;     /* completions' logprobs: characters before the first token */
 };
 
-/* reply_whole - choices in order. */
-void reply_whole(struct buf *out, const struct reply_head *h, const struct reply_choice *choices,
-                 size_t n_choices, const struct reply_usage *usage);
-/* reply_piece - one choice's news, without the event's frame around it. usage: NULL: the field is
- * left out; wants_usage: it is null. */
-void reply_piece(struct buf *out, const struct reply_head *h, const struct reply_choice *c,
-                 bool wants_usage);
-/* reply_usage_piece - the last one when usage was asked for: no choices. */
-void reply_usage_piece(struct buf *out, const struct reply_head *h,
-                       const struct reply_usage *usage);
 /* reply_error - {"error": {message, type, param, code}} */
 void reply_error(struct buf *out, const struct api_error *e);
 

@@ -1,4 +1,4 @@
-/* completions.c - chat and text completions: from a body to answers, from news to JSON.
+/* completions.c - generated text: from a body to answers, from news to a dialect's words.
  *
  * States of a call: begun (its choices are with the engine) -> streaming, if asked (from when the
  * engine has taken all of them: until then it may still say that it is too busy) -> ended (END is
@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/entropy.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -18,7 +19,7 @@ enum { TEXT_BYTES_MAX = 1 << 30, PIECE_BYTES_MAX = 1 << 20 };
 
 static void make_id(char out[40], const char *prefix)
 {
-    snprintf(out, 40, "%s-%016" PRIx64 "%08" PRIx32, prefix, entropy_u64(),
+    snprintf(out, 40, "%s%016" PRIx64 "%08" PRIx32, prefix, entropy_u64(),
              (uint32_t)entropy_u64());
 }
 
@@ -33,11 +34,13 @@ static void free_call(struct call *c)
         stops_release(&k->stops);
         buf_release(&k->piece);
         buf_release(&k->text);
+        parts_release(&k->parts);
         mem_free(k->shown);
     }
     shape_close(&c->shape);
     api_generate_release(&c->api);
     mem_free(c->choices);
+    mem_free(c->stream_state);
     if (c->link) {
         *c->link = c->next;
         if (c->next)
@@ -56,16 +59,19 @@ void completions_release(struct worker *w)
 
 static struct reply_head head_of(const struct call *c)
 {
-    return (struct reply_head){.is_chat = c->is_chat,
-                               .id = c->answer_id,
+    return (struct reply_head){.id = c->answer_id,
                                .created_s = c->created_s,
                                .model = str_from(c->worker->options.name),
-                               .fingerprint = c->worker->fingerprint};
+                               .fingerprint = c->worker->fingerprint,
+                               .request = &c->api};
 }
 
 static struct reply_usage usage_of(const struct call *c)
 {
     struct reply_usage u = {0};
+    uint64_t now_ns = clock_ns(), first_ns = c->first_ns ? c->first_ns : now_ns;
+    u.prompt_ns = first_ns - c->begin_ns;
+    u.answer_ns = now_ns - first_ns;
     for (uint32_t i = 0; i < c->n_choices; i++) {
         u.n_answer += c->choices[i].n_tokens;
         if (i % c->api.n == 0) { /* choices of one prompt share it */
@@ -113,85 +119,85 @@ static const struct reply_token *spell_shown(const struct choice *k, struct aren
 
 static struct reply_choice reply_of(const struct choice *k, struct arena *arena)
 {
-    const struct api_generate *api = &k->call->api;
     return (struct reply_choice){
         .index = k->index,
-        .text = {k->text.n_bytes ? k->text.bytes : "", k->text.n_bytes},
+        .parts = k->parts.items,
+        .n_parts = k->parts.n,
         .is_first = !k->said,
-        .finish_reason = k->finish_reason,
+        .finish = k->finished ? k->finish : REPLY_GOES_ON,
+        .stop_text = k->stops.found ? k->stops.items[k->stops.i_found] : (struct str){0},
         .tokens = spell_shown(k, arena),
         .n_tokens = k->n_shown,
-        .logprobs = api->logprobs,
-        .token_ids = api->return_token_ids,
         .text_offset = k->text_offset,
     };
 }
 
-static void send_event(struct call *c, struct buf *json)
+static void send_events(struct call *c, const struct buf *events)
 {
-    struct buf event;
-    buf_init(&event, TEXT_BYTES_MAX);
-    buf_str(&event, "data: ");
-    buf_add(&event, json->bytes, json->n_bytes);
-    buf_str(&event, "\n\n");
-    frames_send(c->worker->frames, FRAME_DATA, c->id, STR(""),
-                (struct str){event.bytes, event.n_bytes});
-    buf_release(&event);
-    buf_clear(json);
+    CHECK(!events->failed);
+    if (events->n_bytes > 0)
+        frames_send(c->worker->frames, FRAME_DATA, c->id, STR(""),
+                    (struct str){events->bytes, events->n_bytes});
 }
 
-static void begin_stream(struct call *c)
+static void begin_stream(struct call *c, struct buf *events)
 {
+    struct reply_head head = head_of(c);
+    struct reply_usage usage = usage_of(c);
     struct str unknown = {c->api.unknown.bytes, c->api.unknown.n_bytes};
     struct reply_line line = {.status = 200, .n_unknown = (uint32_t)unknown.len};
     c->streaming = true;
     frames_send(c->worker->frames, FRAME_STREAM, c->id, (struct str){(char *)&line, sizeof line},
                 unknown);
+    if (c->dialect->begin)
+        c->dialect->begin(events, c->stream_state, &head, &usage);
+}
+
+static void add_piece(struct choice *k, const struct reply_head *head, struct buf *events)
+{
+    struct call *c = k->call;
+    bool ends = k->finished && k->finish;
+    struct arena arena;
+    if (!ends && !parts_waiting(&k->parts) && k->n_shown == 0)
+        return;
+    arena_init(&arena, TEXT_BYTES_MAX);
+    struct reply_choice piece = reply_of(k, &arena);
+    c->dialect->piece(events, c->stream_state, head, &piece);
+    arena_release(&arena);
+    k->said = true;
+    for (size_t i = 0; i < k->parts.n; i++)
+        k->text_offset += (uint32_t)k->parts.items[i].text.n_bytes;
+    k->n_shown = 0;
+    parts_taken(&k->parts);
+    if (ends)
+        k->finish = REPLY_GOES_ON; /* it is said once */
 }
 
 static void send_pieces(struct call *c)
 {
     struct reply_head head = head_of(c);
-    struct buf json;
+    struct buf events;
     if (c->n_begun < c->n_choices)
         return;
+    buf_init(&events, TEXT_BYTES_MAX);
     if (!c->streaming)
-        begin_stream(c);
-    buf_init(&json, TEXT_BYTES_MAX);
-    for (uint32_t i = 0; i < c->n_choices; i++) {
-        struct choice *k = &c->choices[i];
-        bool ends = k->finished && k->finish_reason;
-        if (!ends && k->text.n_bytes == 0 && k->n_shown == 0)
-            continue;
-        struct arena arena;
-        arena_init(&arena, TEXT_BYTES_MAX);
-        struct reply_choice piece = reply_of(k, &arena);
-        reply_piece(&json, &head, &piece, c->api.include_usage);
-        send_event(c, &json);
-        arena_release(&arena);
-        k->said = true;
-        k->text_offset += (uint32_t)k->text.n_bytes;
-        k->n_shown = 0;
-        buf_clear(&k->text);
-        if (ends)
-            k->finish_reason = NULL; /* it is said once */
-    }
-    buf_release(&json);
+        begin_stream(c, &events);
+    for (uint32_t i = 0; i < c->n_choices; i++)
+        add_piece(&c->choices[i], &head, &events);
+    send_events(c, &events);
+    buf_release(&events);
 }
 
 static void end_stream(struct call *c)
 {
     struct reply_head head = head_of(c);
     struct reply_usage usage = usage_of(c);
-    struct buf json;
-    buf_init(&json, TEXT_BYTES_MAX);
-    if (c->api.include_usage) {
-        reply_usage_piece(&json, &head, &usage);
-        send_event(c, &json);
-    }
-    frames_send(c->worker->frames, FRAME_DATA, c->id, STR(""), STR("data: [DONE]\n\n"));
+    struct buf events;
+    buf_init(&events, TEXT_BYTES_MAX);
+    c->dialect->end(&events, c->stream_state, &head, &usage);
+    send_events(c, &events);
     frames_send(c->worker->frames, FRAME_END, c->id, STR(""), STR(""));
-    buf_release(&json);
+    buf_release(&events);
 }
 
 static void send_whole(struct call *c)
@@ -206,7 +212,7 @@ static void send_whole(struct call *c)
     CHECK(choices);
     for (uint32_t i = 0; i < c->n_choices; i++)
         choices[i] = reply_of(&c->choices[i], &arena);
-    reply_whole(&json, &head, choices, c->n_choices, &usage);
+    c->dialect->whole(&json, &head, choices, c->n_choices, &usage);
     CHECK(!json.failed);
     worker_reply(c->worker, c->id, 200,
                  (struct str){c->api.unknown.bytes, c->api.unknown.n_bytes},
@@ -238,15 +244,15 @@ static void fail_call(struct call *c, const struct api_error *e)
         return;
     c->gone = true;
     if (!c->streaming) {
-        worker_fail(c->worker, c->id, e);
+        worker_fail(c->worker, c->id, str_from(c->dialect->path), e);
         return;
     }
-    struct buf json;
-    buf_init(&json, TEXT_BYTES_MAX);
-    reply_error(&json, e);
-    send_event(c, &json);
+    struct buf events;
+    buf_init(&events, TEXT_BYTES_MAX);
+    c->dialect->broken(&events, e);
+    send_events(c, &events);
     frames_send(c->worker->frames, FRAME_END, c->id, STR(""), STR(""));
-    buf_release(&json);
+    buf_release(&events);
 }
 
 /* ---- news in ------------------------------------------------------------------------------ */
@@ -265,10 +271,16 @@ static void show(struct choice *k, const struct news *news)
     memcpy(s->top, news->top, news->n_top * sizeof s->top[0]);
 }
 
-static void take_piece(struct choice *k)
+/* What is certain to precede every stop text goes on into the answer's parts. */
+static void take_piece(struct choice *k, bool is_last)
 {
     stops_add(&k->stops, (struct str){k->piece.bytes, k->piece.n_bytes}, &k->text);
     buf_clear(&k->piece);
+    if (is_last)
+        stops_end(&k->stops, &k->text);
+    CHECK(!k->text.failed);
+    parts_text(&k->parts, PART_TEXT, (struct str){k->text.bytes, k->text.n_bytes});
+    buf_clear(&k->text);
 }
 
 static void take_token(struct choice *k, const struct news *news)
@@ -277,31 +289,32 @@ static void take_token(struct choice *k, const struct news *news)
     if (k->stops.found)
         return; /* chosen before the engine knew */
     k->n_tokens++;
+    if (!k->call->first_ns)
+        k->call->first_ns = clock_ns();
     if (news->is_stop)
         return;
     show(k, news);
     if ((size_t)news->token < tokenizer_n_tokens(t))
         stream_add(&k->stream, news->token, &k->piece);
-    take_piece(k);
+    take_piece(k, false);
     if (k->stops.found)
         atomic_store(&k->answer.leave, ISO_FINISH_STOP);
 }
 
-static const char *finish_reason(const struct choice *k, enum iso_finish finish)
+static enum reply_finish finish_of(const struct choice *k, enum iso_finish finish)
 {
-    if (k->stops.found || finish == ISO_FINISH_STOP)
-        return "stop";
-    return "length";
+    if (k->stops.found)
+        return REPLY_STOP_TEXT;
+    return finish == ISO_FINISH_STOP ? REPLY_STOP : REPLY_LENGTH;
 }
 
 static void take_finish(struct choice *k, const struct news *news)
 {
     struct call *c = k->call;
     stream_end(&k->stream, &k->piece);
-    take_piece(k);
-    stops_end(&k->stops, &k->text);
+    take_piece(k, true);
     k->finished = true;
-    k->finish_reason = finish_reason(k, news->finish);
+    k->finish = finish_of(k, news->finish);
     c->n_finished++;
     if (news->finish == ISO_FINISH_ERROR) {
         struct api_error e;
@@ -411,7 +424,7 @@ static bool prompt_tokens(struct call *c, size_t i, struct token_list *out, stru
 {
     const struct api_generate *api = &c->api;
     out->n_ids_max = INT32_MAX;
-    if (c->is_chat)
+    if (api->messages)
         return chat_prompt(c, out, e);
     if (api->prompt_ids)
         return ids_prompt(api->prompt_ids, out, e);
@@ -438,7 +451,7 @@ static bool copy_prompt(const struct token_list *from, struct token_list *to, st
 static bool check_length(const struct call *c, size_t n_tokens, struct api_error *e)
 {
     uint32_t n_ctx = c->worker->info.n_ctx;
-    const char *field = c->is_chat ? "messages" : "prompt";
+    const char *field = c->api.messages ? "messages" : "prompt";
     if (n_tokens == 0)
         return api_fail(e, 400, field, "the prompt has no tokens");
     if (n_tokens < n_ctx)
@@ -554,6 +567,7 @@ static bool make_choices(struct call *c, struct api_error *e)
         k->answer.owner = k;
         buf_init(&k->piece, TEXT_BYTES_MAX);
         buf_init(&k->text, TEXT_BYTES_MAX);
+        parts_init(&k->parts);
         stream_init(&k->stream, c->worker->speech.tokenizer, DECODE_CONTINUE);
         stops_init(&k->stops, c->api.stops, c->api.n_stops);
         bool ok = i_answer == 0
@@ -571,9 +585,7 @@ static bool make_choices(struct call *c, struct api_error *e)
 
 static bool parse(struct call *c, struct str body, struct api_error *e)
 {
-    bool ok =
-        c->is_chat ? api_chat_parse(body, &c->api, e) : api_completion_parse(body, &c->api, e);
-    if (!ok)
+    if (!c->dialect->parse(body, &c->api, e))
         return false;
     if (!c->api.has_seed)
         c->api.sampling.seed = entropy_u64();
@@ -581,24 +593,29 @@ static bool parse(struct call *c, struct str body, struct api_error *e)
            make_choices(c, e);
 }
 
-void completion_begin(struct worker *w, uint64_t id, uint64_t tenant, bool is_chat,
-                      struct str body)
+void completion_begin(struct worker *w, uint64_t id, uint64_t tenant,
+                      const struct dialect *dialect, struct str body)
 {
     struct api_error e = {0};
     struct call *c = mem_zalloc(sizeof *c);
-    if (!c) {
+    void *state = mem_zalloc(dialect->n_state_bytes + 1);
+    if (!c || !state) {
+        mem_free(c);
+        mem_free(state);
         api_fail(&e, 500, NULL, "out of memory for a request");
-        worker_fail(w, id, &e);
+        worker_fail(w, id, str_from(dialect->path), &e);
         return;
     }
     c->worker = w;
     c->id = id;
     c->tenant = tenant;
-    c->is_chat = is_chat;
+    c->dialect = dialect;
+    c->stream_state = state;
     c->created_s = (int64_t)time(NULL);
-    make_id(c->answer_id, is_chat ? "chatcmpl" : "cmpl");
+    c->begin_ns = clock_ns();
+    make_id(c->answer_id, dialect->id_prefix);
     if (!parse(c, body, &e)) {
-        worker_fail(w, id, &e);
+        worker_fail(w, id, str_from(dialect->path), &e);
         free_call(c);
         return;
     }

@@ -27,7 +27,7 @@ static void on_tick(int fd, short what, void *context)
 {
     (void)fd, (void)what;
     struct front *f = context;
-    tickets_keep_alive(f);
+    relays_keep_alive(f);
     if (f->draining && http_server_exchanges(f->server) == 0)
         event_base_loopbreak(f->loop);
 }

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <sys/types.h>
 
-#include "api/fields.h"
+#include "api/dialect.h"
 #include "net/frames.h"
 #include "net/http_server.h"
 #include "server/front.h"
@@ -34,15 +34,24 @@ struct process {
     char why[256];       /* it failed */
 };
 
-/* An exchange that a worker answers. Its number is its place and a count of uses. */
+/* SINK: who gets a worker's answer: an HTTP client, a call over a WebSocket, a line of a batch.
+ * A whole answer is one reply; a stream is begin, data ..., end. fail: there will be no (further)
+ * answer, the worker has died. After reply, end or fail the sink hears nothing more. */
+struct sink {
+    void (*reply)(void *to, const struct reply_line *line, struct str unknown, struct str body);
+    void (*begin)(void *to, const struct reply_line *line, struct str unknown);
+    void (*data)(void *to, struct str bytes);
+    void (*end)(void *to);
+    void (*fail)(void *to, const struct api_error *e);
+};
+
+/* A call that a worker answers. Its number is its place and a count of uses. */
 struct ticket {
     uint64_t id;
     struct process *process;
-    struct http_exchange *x; /* NULL: the client has left; the worker still has to END */
-    struct front *front;
+    const struct sink *sink; /* NULL: nobody wants the answer; the worker still has to END */
+    void *to;
     bool used, streams;
-    uint64_t last_ns; /* something was sent */
-    char request_id[64];
 };
 
 struct front {
@@ -52,6 +61,7 @@ struct front {
     struct process processes[FRONT_MODELS_MAX];
     struct ticket **tickets; /* [n_tickets] */
     size_t n_tickets;
+    struct relay *relays; /* open ones */
     uint64_t started_ns;
     int64_t started_s; /* since 1970 */
     struct event *tick, *on_int, *on_term, *on_hup;
@@ -59,18 +69,25 @@ struct front {
 };
 
 void front_say(struct front *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Answers with an error, in the shape of the API that the exchange's path belongs to. */
 void front_fail(struct http_exchange *x, const struct api_error *e);
 
 /* process.c */
 enum err process_start(struct process *p, struct err_note *note);
 void process_stop(struct process *p);
 
-/* ticket.c: an exchange goes to a worker and its answer comes back. */
-void ticket_open(struct front *f, struct process *p, struct http_exchange *x, struct str body);
+/* ticket.c: a call goes to a worker and its answer comes back to a sink. */
+/* ticket_open - NULL without memory. path: the endpoint's; process must be ready. */
+struct ticket *ticket_open(struct front *f, struct process *p, struct str path, struct str body,
+                           const struct sink *sink, void *to);
+void ticket_cancel(struct ticket *t); /* the sink hears nothing more */
 void ticket_frame(struct front *f, uint8_t kind, uint64_t id, struct str bytes);
 void tickets_fail(struct process *p, const char *why); /* the worker has died */
-void tickets_keep_alive(struct front *f);
 void tickets_release(struct front *f);
+
+/* relay.c: an HTTP exchange that a worker answers. */
+void relay_open(struct front *f, struct process *p, struct http_exchange *x, struct str body);
+void relays_keep_alive(struct front *f);
 
 /* guard.c - whether the front listens to this request at all. */
 bool guard_admits(const struct front *f, const struct http_exchange *x, struct api_error *e);
@@ -78,5 +95,8 @@ bool guard_is_loopback(const char *host);
 
 /* routes.c - what the front answers itself, and to whom the rest goes. */
 void route(void *front, struct http_exchange *x);
+/* route_model - the ready process of the model that a request names (empty: the first one). NULL:
+ * e says why not. */
+struct process *route_model(struct front *f, struct str name, struct api_error *e);
 
 #endif

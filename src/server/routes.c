@@ -1,7 +1,6 @@
 /* routes.c - what the front answers itself, and to which worker the rest goes. */
 #include <time.h>
 
-#include "api/reply.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/front_int.h"
@@ -19,7 +18,7 @@ void front_fail(struct http_exchange *x, const struct api_error *e)
 {
     struct buf body;
     buf_init(&body, BODY_BYTES_MAX);
-    reply_error(&body, e);
+    dialect_error(&body, http_path(x), e);
     if (e->status == 503 || e->status == 429)
         http_reply_header(x, "Retry-After", "1");
     reply_json(x, e->status, &body);
@@ -129,18 +128,31 @@ static void get_health(struct front *f, struct http_exchange *x)
 
 /* ---- to a worker -------------------------------------------------------------------------- */
 
-/* The model that a body names; the first one if it names none. */
+struct process *route_model(struct front *f, struct str name, struct api_error *e)
+{
+    struct process *p = name.len ? find_model(f, name, e) : &f->processes[0];
+    bool ok = p != NULL;
+    if (ok && p->state == PROCESS_LOADING)
+        ok = api_fail(e, 503, NULL, "model %s is loading; try again soon", p->model->name);
+    else if (ok && p->state == PROCESS_DOWN)
+        ok = api_fail(e, 503, NULL, "model %s is down%s%s", p->model->name,
+                      p->why[0] ? ": " : "", p->why);
+    if (ok && f->draining)
+        ok = api_fail(e, 503, NULL, "the server is shutting down");
+    return ok ? p : NULL;
+}
+
+/* The model that a body names. */
 static struct process *model_of(struct front *f, struct str body, struct api_error *e)
 {
     json_t *root = api_parse(body, e);
     if (!root)
         return NULL;
     const json_t *model = json_object_get(root, "model");
-    struct process *p = &f->processes[0];
-    if (json_is_string(model) && json_string_length(model) > 0)
-        p = find_model(f, str_from(json_string_value(model)), e);
-    else if (model && !json_is_null(model) && !json_is_string(model))
-        p = api_fail(e, 400, "model", "model must be a text") ? p : NULL;
+    bool ok = !model || json_is_null(model) || json_is_string(model) ||
+              api_fail(e, 400, "model", "model must be a text");
+    struct str name = {json_string_value(model), json_string_length(model)};
+    struct process *p = ok ? route_model(f, name, e) : NULL;
     json_decref(root);
     return p;
 }
@@ -150,21 +162,10 @@ static void pass_on(struct front *f, struct http_exchange *x)
     struct api_error e = {0};
     struct str body = http_body(x);
     struct process *p = model_of(f, body, &e);
-    if (p && p->state != PROCESS_READY) {
-        if (p->state == PROCESS_LOADING)
-            api_fail(&e, 503, NULL, "model %s is loading; try again soon", p->model->name);
-        else
-            api_fail(&e, 503, NULL, "model %s is down%s%s", p->model->name,
-                     p->why[0] ? ": " : "", p->why);
-        p = NULL;
-    }
-    if (p && f->draining)
-        p = api_fail(&e, 503, NULL, "the server is shutting down") ? p : NULL;
-    if (!p) {
+    if (p)
+        relay_open(f, p, x, body);
+    else
         front_fail(x, &e);
-        return;
-    }
-    ticket_open(f, p, x, body);
 }
 
 /* ---- the table ---------------------------------------------------------------------------- */

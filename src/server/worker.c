@@ -28,11 +28,11 @@ void worker_reply(struct worker *w, uint64_t id, int status, struct str unknown,
     buf_release(&head);
 }
 
-void worker_fail(struct worker *w, uint64_t id, const struct api_error *e)
+void worker_fail(struct worker *w, uint64_t id, struct str path, const struct api_error *e)
 {
     struct buf body;
     buf_init(&body, REPLY_BYTES_MAX);
-    reply_error(&body, e);
+    dialect_error(&body, path, e);
     worker_reply(w, id, e->status, STR(""), (struct str){body.bytes, body.n_bytes});
     buf_release(&body);
 }
@@ -45,15 +45,14 @@ static void on_call(struct worker *w, uint64_t id, struct str bytes)
     CHECK(bytes.len - sizeof head >= head.n_path);
     struct str path = {bytes.ptr + sizeof head, head.n_path};
     struct str body = {path.ptr + path.len, bytes.len - sizeof head - path.len};
-    if (str_is(path, "/v1/chat/completions")) {
-        completion_begin(w, id, head.tenant, true, body);
-    } else if (str_is(path, "/v1/completions")) {
-        completion_begin(w, id, head.tenant, false, body);
-    } else {
-        struct api_error e;
-        api_fail(&e, 404, NULL, "no such endpoint: %.*s", STR_ARG(path));
-        worker_fail(w, id, &e);
+    const struct dialect *dialect = dialect_of(path);
+    if (dialect) {
+        completion_begin(w, id, head.tenant, dialect, body);
+        return;
     }
+    struct api_error e;
+    api_fail(&e, 404, NULL, "no such endpoint: %.*s", STR_ARG(path));
+    worker_fail(w, id, path, &e);
 }
 
 static void on_frame(void *context, uint8_t kind, uint64_t id, struct str bytes)

@@ -5,14 +5,14 @@
 #ifndef SERVER_WORKER_INT_H
 #define SERVER_WORKER_INT_H
 
-#include "api/generate.h"
-#include "api/reply.h"
+#include "api/dialect.h"
 #include "net/frames.h"
 #include "server/answers.h"
 #include "server/protocol.h"
 #include "server/shape.h"
 #include "server/speech.h"
 #include "server/worker.h"
+#include "text/parts.h"
 #include "text/stops.h"
 #include "text/stream.h"
 
@@ -48,33 +48,37 @@ struct choice {
     struct iso_constraint constraint;
     struct stream stream;
     struct stops stops;
-    struct buf piece, text; /* not yet certain; certain and not yet sent */
+    struct buf piece, text; /* not yet free of stop texts; not yet a part */
+    struct parts parts;     /* not yet sent */
     struct shown *shown;    /* [n_shown] not yet sent */
     size_t n_shown, n_shown_reserved;
     uint32_t n_tokens; /* chosen, up to the end */
     uint32_t text_offset;
     bool said, finished;
-    const char *finish_reason;
+    enum reply_finish finish; /* not yet sent */
 };
 
 struct call {
     struct worker *worker;
     struct call *next, **link;
     uint64_t id, tenant;
-    bool is_chat, gone, streaming;
+    const struct dialect *dialect;
+    void *stream_state; /* the dialect's */
+    bool gone, streaming;
     struct api_generate api;
     struct shape shape;
     char answer_id[40];
     int64_t created_s;
+    uint64_t begin_ns, first_ns; /* it arrived; its first token came (0: not yet) */
     struct choice *choices; /* [n_choices] */
     uint32_t n_choices, n_begun, n_finished;
     int32_t stops[ISO_STOPS_MAX];
     uint32_t n_stops;
 };
 
-/* completions.c: chat and text completions. */
-void completion_begin(struct worker *w, uint64_t id, uint64_t tenant, bool is_chat,
-                      struct str body);
+/* completions.c: generated text, in any dialect. */
+void completion_begin(struct worker *w, uint64_t id, uint64_t tenant,
+                      const struct dialect *dialect, struct str body);
 void completion_take(const struct news *news);
 /* completion_flush - sends what the news of one step made certain. */
 void completion_flush(struct worker *w);
@@ -83,6 +87,6 @@ void completions_release(struct worker *w);
 
 /* worker.c */
 void worker_reply(struct worker *w, uint64_t id, int status, struct str unknown, struct str body);
-void worker_fail(struct worker *w, uint64_t id, const struct api_error *e);
+void worker_fail(struct worker *w, uint64_t id, struct str path, const struct api_error *e);
 
 #endif

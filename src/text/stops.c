@@ -20,19 +20,28 @@ static bool may_begin(struct str text, struct str stop)
     return memcmp(text.ptr, stop.ptr, n) == 0;
 }
 
+/* Of two that begin at one place the shorter is the one: it is there first. */
+static void find(struct stops *s, size_t i)
+{
+    if (!s->found || s->items[i].len < s->items[s->i_found].len)
+        s->i_found = i;
+    s->found = true;
+}
+
 /* Length of the part of text before the first place where a stop string is, or (unless the text is
  * over) may be. */
-static size_t certain(const struct stops *s, struct str text, bool is_over, bool *found)
+static size_t certain(struct stops *s, struct str text, bool is_over)
 {
     for (size_t from = 0; from < text.len; from++) {
         struct str rest = str_sub(text, from, text.len);
         bool waits = false;
         for (size_t i = 0; i < s->n_items; i++) {
             bool begins = may_begin(rest, s->items[i]);
-            *found |= begins && rest.len >= s->items[i].len;
+            if (begins && rest.len >= s->items[i].len)
+                find(s, i);
             waits |= begins && !is_over;
         }
-        if (*found || waits)
+        if (s->found || waits)
             return from;
     }
     return text.len;
@@ -41,7 +50,7 @@ static size_t certain(const struct stops *s, struct str text, bool is_over, bool
 static void let_out(struct stops *s, bool is_over, struct buf *out)
 {
     struct str text = {s->waiting.bytes, s->waiting.n_bytes};
-    size_t n = text.len ? certain(s, text, is_over, &s->found) : 0;
+    size_t n = text.len ? certain(s, text, is_over) : 0;
     if (n == 0)
         return;
     buf_add(out, text.ptr, n);

@@ -15,6 +15,7 @@ struct stops {
     size_t n_items;
     struct buf waiting;
     bool found; /* the text has ended: further pieces are dropped */
+    size_t i_found; /* by which of the items */
 };
 
 void stops_init(struct stops *s, const struct str *items, size_t n_items);

@@ -1,0 +1,151 @@
+/* relay.c - an HTTP exchange on its way through a worker: the worker's answer as HTTP. */
+#include <inttypes.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/entropy.h"
+#include "base/mem.h"
+#include "server/front_int.h"
+
+enum { KEEP_ALIVE_S = 15, UNKNOWN_BYTES_MAX = 1100 };
+
+struct relay {
+    struct relay *next, **link; /* of the front's open ones */
+    struct http_exchange *x;
+    struct ticket *ticket;
+    const struct dialect *dialect; /* NULL: an endpoint that does not stream */
+    bool streams;
+    uint64_t last_ns; /* something was sent */
+    char request_id[64];
+};
+
+static void close_relay(struct relay *r)
+{
+    *r->link = r->next;
+    if (r->next)
+        r->next->link = r->link;
+    mem_free(r);
+}
+
+/* The client has left: the worker is told at once. */
+static void on_gone(void *context, struct http_exchange *x)
+{
+    struct relay *r = context;
+    ticket_cancel(r->ticket);
+    close_relay(r);
+    http_stream_end(x);
+}
+
+/* The client's own, if it is printable and short; else a new one. */
+static void choose_request_id(struct relay *r)
+{
+    struct str given = http_header(r->x, "x-request-id");
+    bool good = given.len > 0 && given.len < sizeof r->request_id;
+    for (size_t i = 0; good && i < given.len; i++)
+        good = given.ptr[i] > ' ' && given.ptr[i] < 127;
+    if (good)
+        snprintf(r->request_id, sizeof r->request_id, "%.*s", STR_ARG(given));
+    else
+        snprintf(r->request_id, sizeof r->request_id, "req-%016" PRIx64, entropy_u64());
+}
+
+/* What every answer has, and the names of fields that nobody knew. */
+static void add_headers(struct relay *r, const struct reply_line *line, struct str unknown)
+{
+    char names[UNKNOWN_BYTES_MAX];
+    snprintf(names, sizeof names, "%.*s", STR_ARG(unknown));
+    http_reply_header(r->x, "x-request-id", r->request_id);
+    if (unknown.len)
+        http_reply_header(r->x, "x-unknown-fields", names);
+    if (line->status == 429 || line->status == 503)
+        http_reply_header(r->x, "Retry-After", "1");
+}
+
+static void reply(void *to, const struct reply_line *line, struct str unknown, struct str body)
+{
+    struct relay *r = to;
+    add_headers(r, line, unknown);
+    http_reply(r->x, (int)line->status, "application/json", body);
+    close_relay(r);
+}
+
+static void begin(void *to, const struct reply_line *line, struct str unknown)
+{
+    struct relay *r = to;
+    CHECK(r->dialect);
+    add_headers(r, line, unknown);
+    http_reply_header(r->x, "Cache-Control", "no-cache");
+    http_stream_begin(r->x, (int)line->status, r->dialect->stream_type);
+    r->streams = true;
+    r->last_ns = clock_ns();
+}
+
+static void data(void *to, struct str bytes)
+{
+    struct relay *r = to;
+    http_stream_send(r->x, bytes);
+    r->last_ns = clock_ns();
+}
+
+static void end(void *to)
+{
+    struct relay *r = to;
+    http_stream_end(r->x);
+    close_relay(r);
+}
+
+static void fail(void *to, const struct api_error *e)
+{
+    struct relay *r = to;
+    if (r->streams) {
+        struct buf events;
+        buf_init(&events, 1 << 16);
+        r->dialect->broken(&events, e);
+        http_stream_send(r->x, (struct str){events.bytes, events.n_bytes});
+        buf_release(&events);
+        http_stream_end(r->x);
+    } else {
+        http_reply_header(r->x, "x-request-id", r->request_id);
+        front_fail(r->x, e);
+    }
+    close_relay(r);
+}
+
+static const struct sink relay_sink = {
+    .reply = reply, .begin = begin, .data = data, .end = end, .fail = fail};
+
+void relay_open(struct front *f, struct process *p, struct http_exchange *x, struct str body)
+{
+    struct relay *r = mem_zalloc(sizeof *r);
+    struct ticket *t = r ? ticket_open(f, p, http_path(x), body, &relay_sink, r) : NULL;
+    if (!t) {
+        struct api_error e;
+        mem_free(r);
+        api_fail(&e, 503, NULL, "out of memory for a request; try again");
+        front_fail(x, &e);
+        return;
+    }
+    r->x = x;
+    r->ticket = t;
+    r->dialect = dialect_of(http_path(x));
+    choose_request_id(r);
+    http_on_gone(x, on_gone, r);
+    r->next = f->relays;
+    r->link = &f->relays;
+    if (r->next)
+        r->next->link = &r->next;
+    f->relays = r;
+}
+
+/* Streams in which nothing happens say so, lest somebody between takes them for dead. */
+void relays_keep_alive(struct front *f)
+{
+    uint64_t now_ns = clock_ns();
+    for (struct relay *r = f->relays; r; r = r->next) {
+        if (!r->streams || now_ns - r->last_ns < KEEP_ALIVE_S * (uint64_t)1000000000 ||
+            strcmp(r->dialect->stream_type, "text/event-stream") != 0)
+            continue;
+        http_stream_send(r->x, STR(": still here\n\n"));
+        r->last_ns = now_ns;
+    }
+}
