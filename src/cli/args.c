@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/str.h"
 
-enum { NAMES_MAX = 64, WORD_MAX = 40, HELP_COLUMN = 28 };
+enum { WORD_MAX = 40, HELP_COLUMN = 28 };
 
 /* Edit distance with insertions, deletions and substitutions; words longer than WORD_MAX are far
  * from everything. */
@@ -54,10 +54,10 @@ const char *args_nearest(const char *word, const char *const *candidates, size_t
 static enum err unknown_option(const struct arg_command *c, struct str name, const char *written,
                                struct err_note *note)
 {
-    const char *names[NAMES_MAX];
+    const char *names[ARGS_OPTIONS_MAX];
     char word[WORD_MAX + 1];
     size_t n = 0;
-    for (size_t i = 0; i < c->n_options && n < NAMES_MAX; i++)
+    for (size_t i = 0; i < c->n_options; i++)
         if (c->options[i].kind != ARG_HEADING && c->options[i].name)
             names[n++] = c->options[i].name;
     snprintf(word, sizeof word, "%.*s", STR_ARG(name));
@@ -135,7 +135,7 @@ static bool takes_value(const struct arg_option *o)
 
 /* One option at argv[i]; returns through *n_used how many arguments it took. */
 static enum err parse_option(const struct arg_command *c, int argc, char **argv, int i, int *n_used,
-                             struct err_note *note)
+                             struct args *out, struct err_note *note)
 {
     const char *word = argv[i], *value = NULL;
     bool is_long = word[1] == '-';
@@ -159,6 +159,7 @@ static enum err parse_option(const struct arg_command *c, int argc, char **argv,
         value = argv[i + 1];
         *n_used = 2;
     }
+    out->given[o - c->options] = true;
     return store(o, value, note);
 }
 
@@ -173,6 +174,7 @@ static bool asks_for_help(int argc, char **argv)
 enum err args_parse(const struct arg_command *c, int argc, char **argv, struct args *out,
                     struct err_note *note)
 {
+    CHECK(c->n_options <= ARGS_OPTIONS_MAX);
     *out = (struct args){.positional = (const char **)argv + 1};
     if (asks_for_help(argc, argv)) {
         out->help = true;
@@ -185,7 +187,7 @@ enum err args_parse(const struct arg_command *c, int argc, char **argv, struct a
         if (!options_end && strcmp(word, "--") == 0) {
             options_end = true;
         } else if (!options_end && word[0] == '-' && word[1]) {
-            enum err rc = parse_option(c, argc, argv, i, &n_used, note);
+            enum err rc = parse_option(c, argc, argv, i, &n_used, out, note);
             if (rc)
                 return rc;
         } else if (out->n_positional == c->n_positional_max) {

@@ -80,10 +80,12 @@ struct arg_command {
     int n_positional_min, n_positional_max;
 };
 
+enum { ARGS_OPTIONS_MAX = 96 };
 struct args {
     const char **positional; /* into argv */
     int n_positional;
     bool help; /* --help was asked for: nothing else was checked */
+    bool given[ARGS_OPTIONS_MAX]; /* by index of the command's options */
 };
 
 /* args_parse - argv[0] is the command's name. argv is reordered: positional arguments first.

@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "cli/folders.h"
 #include "cli/say.h"
 
 enum { NAME_MAX_BYTES = 64, FILE_BYTES_MAX = 256 << 20 };
@@ -39,24 +40,8 @@ static enum err check_name(const char *name, struct err_note *note)
 /* The folder of all sessions; its parts are made as far as they are missing. */
 static enum err sessions_folder(char path[PATH_MAX], bool make, struct err_note *note)
 {
-    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    int n = -1;
-    if (data && data[0] == '/')
-        n = snprintf(path, PATH_MAX, "%s/isobit/sessions", data);
-    else if (home && *home)
-        n = snprintf(path, PATH_MAX, "%s/.local/share/isobit/sessions", home);
-    if (n < 0 || n >= PATH_MAX)
-        return err_set(note, ERR_USAGE, "no folder for sessions: set XDG_DATA_HOME or HOME");
-    for (char *at = strchr(path + 1, '/'); make; at = strchr(at + 1, '/')) {
-        if (at)
-            *at = 0;
-        if (mkdir(path, 0700) != 0 && errno != EEXIST)
-            return err_set(note, ERR_IO, "cannot make the folder %s: %s", path, strerror(errno));
-        if (!at)
-            break;
-        *at = '/';
-    }
-    return ERR_OK;
+    enum err rc = folder_path(FOLDER_DATA, "sessions", path, note);
+    return !rc && make ? folder_make(path, note) : rc;
 }
 
 static char *join(const char *folder, const char *name)

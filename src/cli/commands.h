@@ -9,7 +9,8 @@ typedef int command_fn(int argc, char **argv);
 #ifdef ISOBIT_HAVE_NET
 #define COMMAND_LIST_NET(H, X)                                                                     \
     H("Serve")                                                                                     \
-    X(cmd_serve, "serve", "serve models over the OpenAI API")
+    X(cmd_serve, "serve", "serve models over the OpenAI API")                                      \
+    X(cmd_key, "key", "make, list and revoke keys of the server")
 command_fn cmd_worker; /* not for people: serve starts it */
 #else
 #define COMMAND_LIST_NET(H, X)
