@@ -57,7 +57,8 @@ struct http_exchange {
     struct connection *connection; /* NULL: gone */
     struct evbuffer *buffer;       /* one send's bytes */
     http_gone_fn *on_gone;
-    void *gone_context;
+    void *gone_context, *user;
+    int status; /* of the answer; 0: none has begun */
     bool streams;
 };
 
@@ -71,6 +72,7 @@ struct http_server {
     struct connection **by_fd; /* [n_fds]; NULL where there is none */
     size_t n_fds;
     uint32_t n_connections, n_exchanges;
+    uint64_t n_refused;
 };
 
 /* ---- connections -------------------------------------------------------------------------- */
@@ -281,6 +283,7 @@ static void request_arrived(struct evhttp_request *req, void *context)
     struct evbuffer *buffer = x ? evbuffer_new() : NULL;
     if (!buffer) {
         mem_free(x);
+        s->n_refused++;
         refuse(req, fault ? fault : "out of memory");
         return;
     }
@@ -354,6 +357,21 @@ void http_on_gone(struct http_exchange *x, http_gone_fn *on_gone, void *context)
     x->gone_context = context;
 }
 
+void http_set_user(struct http_exchange *x, void *user)
+{
+    x->user = user;
+}
+
+void *http_user(const struct http_exchange *x)
+{
+    return x->user;
+}
+
+int http_status(const struct http_exchange *x)
+{
+    return x->status;
+}
+
 bool http_is_gone(const struct http_exchange *x)
 {
     return x->connection == NULL;
@@ -363,6 +381,8 @@ bool http_is_gone(const struct http_exchange *x)
 
 static void free_exchange(struct http_exchange *x)
 {
+    if (x->server->options.ended)
+        x->server->options.ended(x->server->options.context, x);
     if (x->connection)
         x->connection->exchange = NULL;
     x->server->n_exchanges--;
@@ -376,8 +396,9 @@ void http_reply_header(struct http_exchange *x, const char *name, const char *va
         CHECK(evhttp_add_header(evhttp_request_get_output_headers(x->req), name, value) == 0);
 }
 
-static void begin_answer(struct http_exchange *x, const char *content_type)
+static void begin_answer(struct http_exchange *x, int status, const char *content_type)
 {
+    x->status = status;
     http_reply_header(x, "Content-Type", content_type);
     if (!x->server->socket) /* draining: no further request on this connection */
         http_reply_header(x, "Connection", "close");
@@ -388,7 +409,7 @@ void http_reply(struct http_exchange *x, int status, const char *content_type, s
     CHECK(!x->streams);
     if (x->connection) {
         struct evhttp_request *req = x->req;
-        begin_answer(x, content_type);
+        begin_answer(x, status, content_type);
         if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
             char n_bytes[24];
             evutil_snprintf(n_bytes, sizeof n_bytes, "%zu", body.len);
@@ -407,7 +428,7 @@ void http_stream_begin(struct http_exchange *x, int status, const char *content_
     x->streams = true;
     if (!x->connection)
         return;
-    begin_answer(x, content_type);
+    begin_answer(x, status, content_type);
     /* Without chunks only the connection's end tells where the answer ends. */
     if (x->req->major == 1 && x->req->minor == 0)
         evhttp_remove_header(evhttp_request_get_input_headers(x->req), "Connection");
@@ -626,4 +647,9 @@ uint32_t http_server_connections(const struct http_server *s)
 uint32_t http_server_exchanges(const struct http_server *s)
 {
     return s->n_exchanges;
+}
+
+uint64_t http_server_refused(const struct http_server *s)
+{
+    return s->n_refused;
 }

@@ -25,6 +25,7 @@ struct http_exchange;
 
 typedef void http_handle_fn(void *context, struct http_exchange *x);
 typedef void http_gone_fn(void *context, struct http_exchange *x);
+typedef void http_ended_fn(void *context, struct http_exchange *x);
 
 struct http_server_options {
     const char *host;        /* a numeric address or a name; never NULL */
@@ -37,6 +38,7 @@ struct http_server_options {
     uint32_t request_s_max;  /* from a connection's start (or an answer's end) to a whole request,
                                 and one more for each KiB that has arrived; 0: 60 */
     http_handle_fn *handle;
+    http_ended_fn *ended; /* the exchange's last moment: its user and status alone; or NULL */
     void *context;
 };
 
@@ -53,6 +55,7 @@ enum err http_server_reload(struct http_server *s, struct err_note *note);
 uint16_t http_server_port(const struct http_server *s);
 uint32_t http_server_connections(const struct http_server *s);
 uint32_t http_server_exchanges(const struct http_server *s); /* not yet ended */
+uint64_t http_server_refused(const struct http_server *s);   /* that no handler got to see */
 
 /* The request. Texts live until the exchange ends or its client is gone. */
 const char *http_method(const struct http_exchange *x); /* "GET", "POST", ... */
@@ -62,6 +65,12 @@ struct str http_query(const struct http_exchange *x);   /* after it; empty witho
 struct str http_header(const struct http_exchange *x, const char *name);
 struct str http_body(struct http_exchange *x);
 const char *http_peer(const struct http_exchange *x); /* numeric address */
+
+/* What the handler keeps with an exchange; NULL at first. */
+void http_set_user(struct http_exchange *x, void *user);
+void *http_user(const struct http_exchange *x);
+/* http_status - of the answer, as soon as it begins; 0: nobody was there to get one. */
+int http_status(const struct http_exchange *x);
 
 /* http_on_gone - what to call when the client leaves before the answer's end. */
 void http_on_gone(struct http_exchange *x, http_gone_fn *on_gone, void *context);

@@ -10,8 +10,11 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/threads.h"
+
+enum { STATS_NS = 250000000 };
 
 struct news_list {
     struct news *items;
@@ -27,11 +30,16 @@ struct answers {
     pthread_cond_t wake;
     struct answer *begin_first, **begin_last; /* submitted, in order */
     struct news_list published;
+    struct stats told;
+    bool tells; /* told has not been fetched yet */
     bool stop;
 
     /* The thread's own. */
     struct answer *live;
     struct news_list step;
+    struct stats stats;
+    uint64_t step_begun_ns, step_ended_ns, told_ns;
+    uint64_t i_step, n_batch; /* answers of this step */
     /* The owner's own. */
     struct news_list taken;
 };
@@ -81,6 +89,7 @@ static void begin(struct answers *a, struct answer *answer)
     }
     answer->next = a->live;
     a->live = answer;
+    answer->i_step = UINT64_MAX;
     struct news *news = add_news(&a->step);
     news->answer = answer;
     news->kind = NEWS_BEGIN;
@@ -92,20 +101,47 @@ static void end(struct answers *a, struct answer *answer, const struct iso_event
     while (*at != answer)
         at = &(*at)->next;
     *at = answer->next;
+    a->stats.counters[STATS_answers]++;
+    a->stats.counters[STATS_cancellations] += e->finish == ISO_FINISH_CANCELLED;
     iso_session_close(answer->session);
     add_finish(a, answer, e->finish, e->err, e->note);
+}
+
+/* The first news of an answer's prompt. What is read again later was read all the same. */
+static void began(struct answers *a, struct answer *answer, const struct iso_event *e)
+{
+    answer->began = true;
+    answer->n_cached = answer->request.n_tokens - e->n_total;
+    a->stats.counters[STATS_prompt_tokens] += answer->request.n_tokens;
+    a->stats.counters[STATS_cached_tokens] += answer->n_cached;
+    stats_count(&a->stats, STATS_queue_seconds, a->step_begun_ns - answer->submitted_ns);
+}
+
+static void count_token(struct answers *a, struct answer *answer)
+{
+    if (answer->last_ns == 0)
+        stats_count(&a->stats, STATS_time_to_first_token_seconds,
+                    a->step_ended_ns - answer->submitted_ns);
+    else
+        stats_count(&a->stats, STATS_time_per_output_token_seconds,
+                    a->step_ended_ns - answer->last_ns);
+    answer->last_ns = a->step_ended_ns;
 }
 
 static void take_event(struct answers *a, const struct iso_event *e)
 {
     struct answer *answer = e->request->user;
+    if (e->kind != ISO_EVENT_FINISH && answer->i_step != a->i_step) {
+        answer->i_step = a->i_step;
+        a->n_batch++;
+    }
     if (e->kind == ISO_EVENT_FINISH) {
         end(a, answer, e);
     } else if (e->kind == ISO_EVENT_PROMPT) {
-        if (!answer->began) /* what is read again later was read all the same */
-            answer->n_cached = answer->request.n_tokens - e->n_total;
-        answer->began = true;
+        if (!answer->began)
+            began(a, answer, e);
     } else if (e->kind == ISO_EVENT_TOKEN) {
+        count_token(a, answer);
         struct news *news = add_news(&a->step);
         news->answer = answer;
         news->kind = NEWS_TOKEN;
@@ -132,14 +168,45 @@ static struct answer *next_answers(struct answers *a, bool *stop)
     return first;
 }
 
+/* What the engine counts itself, beside what was counted here. */
+static void complete_stats(struct answers *a)
+{
+    const struct iso_engine_stats engine = iso_engine_stats(a->engine);
+    const struct iso_engine_info info = iso_engine_info(a->engine);
+    uint64_t *now = a->stats.gauges, *sums = a->stats.counters;
+    now[STATS_requests_running] = engine.n_running;
+    now[STATS_requests_waiting] = engine.n_waiting;
+    now[STATS_kv_pages_used] = engine.n_kv_pages_used;
+    now[STATS_kv_pages_remembered] = info.n_kv_pages_remembered;
+    now[STATS_kv_pages_total] = info.n_kv_pages;
+    sums[STATS_generated_tokens] = engine.n_tokens_chosen;
+    sums[STATS_cache_hits] = info.cache.n_hits;
+    sums[STATS_cache_misses] = info.cache.n_misses;
+    sums[STATS_cache_evictions] = info.cache.n_evicted;
+    sums[STATS_preemptions] = engine.n_preempted;
+    sums[STATS_guesses] = engine.n_guesses;
+    sums[STATS_guesses_true] = engine.n_guesses_true;
+    sums[STATS_steps] = engine.n_steps;
+    sums[STATS_step_rows] = engine.n_rows;
+    sums[STATS_busy_seconds] = engine.busy_ns;
+}
+
 static void publish(struct answers *a)
 {
+    bool tells = !a->live || a->step_ended_ns - a->told_ns >= STATS_NS;
+    if (tells) {
+        complete_stats(a);
+        a->told_ns = a->step_ended_ns;
+    }
     pthread_mutex_lock(&a->lock);
     for (size_t i = 0; i < a->step.n; i++)
         *add_news(&a->published) = a->step.items[i];
+    if (tells)
+        a->told = a->stats;
+    a->tells |= tells;
     pthread_mutex_unlock(&a->lock);
     uint64_t one = 1;
-    if (a->step.n > 0)
+    if (a->step.n > 0 || tells)
         CHECK(write(a->event_fd, &one, sizeof one) == sizeof one);
     a->step.n = 0;
 }
@@ -160,9 +227,15 @@ static void *run(void *context)
             if (atomic_load(&s->leave))
                 iso_session_cancel(s->session, (enum iso_finish)atomic_load(&s->leave));
         const struct iso_event *events;
+        a->step_begun_ns = clock_ns();
         size_t n = iso_engine_step(a->engine, &events);
+        a->step_ended_ns = clock_ns();
         for (size_t i = 0; i < n; i++)
             take_event(a, &events[i]);
+        if (a->n_batch > 0)
+            stats_count(&a->stats, STATS_batch_size, a->n_batch);
+        a->n_batch = 0;
+        a->i_step++;
         publish(a);
     }
 }
@@ -178,6 +251,9 @@ enum err answers_start(struct iso_engine *engine, struct answers **out, int *fd,
         return err_set(note, ERR_MEMORY, "out of memory for the engine's thread");
     a->engine = engine;
     a->begin_last = &a->begin_first;
+    complete_stats(a);
+    a->told = a->stats;
+    a->tells = true;
     a->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->wake, NULL);
@@ -221,6 +297,7 @@ void answers_submit(struct answers *a, struct answer *answer)
 {
     answer->request.user = answer;
     answer->next = NULL;
+    answer->submitted_ns = clock_ns();
     pthread_mutex_lock(&a->lock);
     *a->begin_last = answer;
     a->begin_last = &answer->next;
@@ -241,4 +318,15 @@ const struct news *answers_news(struct answers *a, size_t *n)
     pthread_mutex_unlock(&a->lock);
     *n = a->taken.n;
     return a->taken.items;
+}
+
+bool answers_stats(struct answers *a, struct stats *out)
+{
+    pthread_mutex_lock(&a->lock);
+    bool tells = a->tells;
+    if (tells)
+        *out = a->told;
+    a->tells = false;
+    pthread_mutex_unlock(&a->lock);
+    return tells;
 }

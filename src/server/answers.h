@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "isobit.h"
+#include "server/stats.h"
 
 struct answers;
 
@@ -23,6 +24,8 @@ struct answer {
     struct iso_session *session;
     bool began;        /* its prompt is being read */
     uint32_t n_cached; /* prompt tokens that were not computed again */
+    uint64_t submitted_ns, last_ns; /* last: of a token; 0: none yet */
+    uint64_t i_step;                /* the last step that it was part of */
 };
 
 enum news_kind {
@@ -55,5 +58,8 @@ void answers_stop(struct answers *a);
 void answers_submit(struct answers *a, struct answer *answer);
 /* answers_news - what happened since the last call: [*n], valid until the next call. */
 const struct news *answers_news(struct answers *a, size_t *n);
+/* answers_stats - whether there are newer ones than at the last call; *fd becomes readable for them
+ * too: each quarter of a second while there is work, and when there is no more. */
+bool answers_stats(struct answers *a, struct stats *out);
 
 #endif

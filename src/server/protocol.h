@@ -23,6 +23,7 @@ enum frame_kind {
     FRAME_STREAM, /* struct reply_line: an event stream begins */
     FRAME_DATA,   /* of the stream */
     FRAME_END,
+    FRAME_STATS, /* struct stats: how the worker fares; of no call */
 };
 
 enum { FRAME_BYTES_MAX = (64 << 20) + 4096 };

@@ -70,6 +70,13 @@ static void on_front_gone(void *context)
     event_base_loopbreak(w->loop);
 }
 
+static void say_stats(struct worker *w)
+{
+    struct stats stats;
+    if (answers_stats(w->answers, &stats))
+        frames_send(w->frames, FRAME_STATS, 0, STR(""), (struct str){(char *)&stats, sizeof stats});
+}
+
 static void on_news(int fd, short what, void *context)
 {
     (void)fd, (void)what;
@@ -79,6 +86,7 @@ static void on_news(int fd, short what, void *context)
     for (size_t i = 0; i < n; i++)
         completion_take(&news[i]);
     completion_flush(w);
+    say_stats(w);
 }
 
 static enum err open_model(struct worker *w, struct err_note *note)
@@ -157,6 +165,7 @@ static enum err serve(struct worker *w, struct err_note *note)
     event_add(news, NULL);
     snprintf(w->fingerprint, sizeof w->fingerprint, "isobit-%s", w->info.arithmetic);
     say_ready(w);
+    say_stats(w);
     event_base_dispatch(w->loop);
     event_free(news);
     return ERR_OK;
