@@ -128,7 +128,7 @@ struct iso_engine_info {
     const char *arithmetic; /* ISO_ARITHMETIC */
     const char *isa;        /* the instruction set that computes */
     int n_threads;
-    uint32_t n_vocab, n_layers, n_ctx, n_ctx_train, n_sessions, n_chunk;
+    uint32_t n_vocab, n_layers, n_ctx, n_ctx_train, n_sessions, n_running, n_chunk;
     uint64_t n_params;
     size_t n_bytes_weights, n_bytes_kv_page;
     size_t n_bytes_in_file; /* weights for which memory had no room */

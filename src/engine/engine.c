@@ -260,6 +260,7 @@ struct iso_engine_info iso_engine_info(const struct iso_engine *e)
         .n_ctx = e->n_ctx,
         .n_ctx_train = m->n_ctx_train,
         .n_sessions = e->n_sessions,
+        .n_running = e->queue.n_running_max,
         .n_chunk = e->n_chunk,
         .n_params = m->n_params,
         .n_bytes_weights = m->weight_bytes,

@@ -175,10 +175,11 @@ static void complete_stats(struct answers *a)
     const struct iso_engine_info info = iso_engine_info(a->engine);
     uint64_t *now = a->stats.gauges, *sums = a->stats.counters;
     now[STATS_requests_running] = engine.n_running;
+    now[STATS_batch_places] = info.n_running;
     now[STATS_requests_waiting] = engine.n_waiting;
     now[STATS_kv_pages_used] = engine.n_kv_pages_used;
     now[STATS_kv_pages_remembered] = info.n_kv_pages_remembered;
-    now[STATS_kv_pages_total] = info.n_kv_pages;
+    now[STATS_kv_pages] = info.n_kv_pages;
     sums[STATS_generated_tokens] = engine.n_tokens_chosen;
     sums[STATS_cache_hits] = info.cache.n_hits;
     sums[STATS_cache_misses] = info.cache.n_misses;

@@ -86,6 +86,7 @@ static enum err open_front(struct front *f, struct err_note *note)
                                              .tls_cert = o->tls_cert,
                                              .tls_key = o->tls_key,
                                              .handle = route,
+                                             .ended = visit_ended,
                                              .context = f};
     struct timeval each = {.tv_sec = 1};
     f->loop = event_base_new();

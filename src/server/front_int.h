@@ -9,7 +9,9 @@
 #include "net/frames.h"
 #include "net/http_server.h"
 #include "server/front.h"
+#include "server/metrics.h"
 #include "server/protocol.h"
+#include "server/stats.h"
 
 struct event;
 struct event_base;
@@ -32,6 +34,8 @@ struct process {
     unsigned n_failures; /* in a row */
     char *facts;         /* JSON that READY brought; owned */
     char why[256];       /* it failed */
+    struct stats stats, stats_before; /* of this process, of those before it */
+    uint64_t n_restarts;
 };
 
 /* SINK: who gets a worker's answer: an HTTP client, a call over a WebSocket, a line of a batch.
@@ -66,6 +70,21 @@ struct front {
     int64_t started_s; /* since 1970 */
     struct event *tick, *on_int, *on_term, *on_hup;
     bool draining;
+    struct metrics metrics;
+};
+
+/* What a method and a path mean. A path may have one "{id}", which stands for any text but "". */
+struct endpoint {
+    const char *method, *path;
+    void (*handle)(struct front *f, struct http_exchange *x);
+};
+
+/* What the front keeps of an HTTP exchange from its first moment to its last. */
+struct visit {
+    const struct endpoint *endpoint; /* NULL: it meant none */
+    uint64_t begun_ns;
+    char id[256]; /* what "{id}" stands for, decoded */
+    char request_id[64];
 };
 
 void front_say(struct front *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -93,10 +112,22 @@ void relays_keep_alive(struct front *f);
 bool guard_admits(const struct front *f, const struct http_exchange *x, struct api_error *e);
 bool guard_is_loopback(const char *host);
 
+/* visit.c */
+struct visit *visit_open(struct http_exchange *x); /* NULL without memory */
+struct visit *visit_of(const struct http_exchange *x);
+http_ended_fn visit_ended;
+
+/* metrics_page.c */
+void get_metrics(struct front *f, struct http_exchange *x);
+void process_said_stats(struct process *p, struct str bytes);
+void process_lost_stats(struct process *p); /* it has ended; what it counted is kept */
+
 /* routes.c - what the front answers itself, and to whom the rest goes. */
 void route(void *front, struct http_exchange *x);
 /* route_model - the ready process of the model that a request names (empty: the first one). NULL:
  * e says why not. */
 struct process *route_model(struct front *f, struct str name, struct api_error *e);
+const struct endpoint *route_endpoints(size_t *n);
+void reply_json(struct http_exchange *x, int status, struct buf *body); /* releases body */
 
 #endif

@@ -29,6 +29,8 @@ static void on_frame(void *context, uint8_t kind, uint64_t id, struct str bytes)
         front_say(p->front, "model %s is ready", p->model->name);
     } else if (kind == FRAME_FAILED) {
         snprintf(p->why, sizeof p->why, "%.*s", STR_ARG(bytes));
+    } else if (kind == FRAME_STATS) {
+        process_said_stats(p, bytes);
     } else {
         ticket_frame(p->front, kind, id, bytes);
     }
@@ -41,6 +43,7 @@ static void start_again(int fd, short what, void *context)
     struct err_note note;
     frames_free(p->frames);
     p->frames = NULL;
+    p->n_restarts++;
     if (process_start(p, &note))
         front_say(p->front, "%s", note.text);
 }
@@ -65,6 +68,7 @@ static void on_closed(void *context)
         how_it_ended(status, end);
     p->pid = 0;
     p->state = PROCESS_DOWN;
+    process_lost_stats(p);
     tickets_fail(p, "the model's process ended; try again");
     if (f->draining)
         return;

@@ -1,9 +1,6 @@
 /* relay.c - an HTTP exchange on its way through a worker: the worker's answer as HTTP. */
-#include <inttypes.h>
-
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/entropy.h"
 #include "base/mem.h"
 #include "server/front_int.h"
 
@@ -16,7 +13,6 @@ struct relay {
     const struct dialect *dialect; /* NULL: an endpoint that does not stream */
     bool streams;
     uint64_t last_ns; /* something was sent */
-    char request_id[64];
 };
 
 static void close_relay(struct relay *r)
@@ -36,25 +32,11 @@ static void on_gone(void *context, struct http_exchange *x)
     http_stream_end(x);
 }
 
-/* The client's own, if it is printable and short; else a new one. */
-static void choose_request_id(struct relay *r)
-{
-    struct str given = http_header(r->x, "x-request-id");
-    bool good = given.len > 0 && given.len < sizeof r->request_id;
-    for (size_t i = 0; good && i < given.len; i++)
-        good = given.ptr[i] > ' ' && given.ptr[i] < 127;
-    if (good)
-        snprintf(r->request_id, sizeof r->request_id, "%.*s", STR_ARG(given));
-    else
-        snprintf(r->request_id, sizeof r->request_id, "req-%016" PRIx64, entropy_u64());
-}
-
-/* What every answer has, and the names of fields that nobody knew. */
+/* The names of fields that nobody knew; when to come back. */
 static void add_headers(struct relay *r, const struct reply_line *line, struct str unknown)
 {
     char names[UNKNOWN_BYTES_MAX];
     snprintf(names, sizeof names, "%.*s", STR_ARG(unknown));
-    http_reply_header(r->x, "x-request-id", r->request_id);
     if (unknown.len)
         http_reply_header(r->x, "x-unknown-fields", names);
     if (line->status == 429 || line->status == 503)
@@ -105,7 +87,6 @@ static void fail(void *to, const struct api_error *e)
         buf_release(&events);
         http_stream_end(r->x);
     } else {
-        http_reply_header(r->x, "x-request-id", r->request_id);
         front_fail(r->x, e);
     }
     close_relay(r);
@@ -128,7 +109,6 @@ void relay_open(struct front *f, struct process *p, struct http_exchange *x, str
     r->x = x;
     r->ticket = t;
     r->dialect = dialect_of(http_path(x));
-    choose_request_id(r);
     http_on_gone(x, on_gone, r);
     r->next = f->relays;
     r->link = &f->relays;

@@ -1,4 +1,5 @@
 /* routes.c - what the front answers itself, and to which worker the rest goes. */
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/check.h"
@@ -7,7 +8,7 @@
 
 enum { BODY_BYTES_MAX = 1 << 20 };
 
-static void reply_json(struct http_exchange *x, int status, struct buf *body)
+void reply_json(struct http_exchange *x, int status, struct buf *body)
 {
     CHECK(!body->failed);
     http_reply(x, status, "application/json", (struct str){body->bytes, body->n_bytes});
@@ -79,12 +80,12 @@ static struct process *find_model(struct front *f, struct str name, struct api_e
     return NULL;
 }
 
-static void get_model(struct front *f, struct http_exchange *x, struct str name)
+static void get_model(struct front *f, struct http_exchange *x)
 {
     struct buf body;
     struct writer w;
     struct api_error e;
-    struct process *p = find_model(f, name, &e);
+    struct process *p = find_model(f, str_from(visit_of(x)->id), &e);
     if (!p) {
         front_fail(x, &e);
         return;
@@ -170,27 +171,80 @@ static void pass_on(struct front *f, struct http_exchange *x)
 
 /* ---- the table ---------------------------------------------------------------------------- */
 
-static const struct endpoint {
-    const char *method, *path;
-    void (*handle)(struct front *f, struct http_exchange *x);
-} endpoints[] = {
+static const struct endpoint endpoints[] = {
     {"GET", "/health", get_health},
     {"GET", "/v1/health", get_health},
+    {"GET", "/metrics", get_metrics},
     {"GET", "/v1/models", get_models},
+    {"GET", "/v1/models/{id}", get_model},
     {"POST", "/v1/chat/completions", pass_on},
     {"POST", "/v1/completions", pass_on},
 };
+
+const struct endpoint *route_endpoints(size_t *n)
+{
+    *n = COUNT_OF(endpoints);
+    return endpoints;
+}
+
+/* "%2F" and the like, as they were meant. */
+static bool decode(struct str text, char *out, size_t n_out)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '%' && i + 2 < text.len && strchr(digits, text.ptr[i + 1]) &&
+            strchr(digits, text.ptr[i + 2])) {
+            const char two[] = {text.ptr[i + 1], text.ptr[i + 2], 0};
+            c = (char)strtoul(two, NULL, 16);
+            i += 2;
+        }
+        if (c == 0 || n + 1 >= n_out)
+            return false;
+        out[n++] = c;
+    }
+    out[n] = 0;
+    return n > 0 && utf8_valid(out, n);
+}
+
+/* Whether pattern means path; what its "{id}" stands for. */
+static bool matches(const char *pattern, struct str path, struct visit *v)
+{
+    struct str all = str_from(pattern);
+    const char *brace = strchr(pattern, '{');
+    if (!brace)
+        return str_eq(path, all);
+    struct str before = {pattern, (size_t)(brace - pattern)};
+    struct str after = str_sub(all, before.len + strlen("{id}"), all.len);
+    return path.len > before.len + after.len && str_starts(path, before) &&
+           str_ends(path, after) &&
+           decode(str_sub(path, before.len, path.len - after.len), v->id, sizeof v->id);
+}
+
+static const struct endpoint *find_endpoint(const char *method, struct str path, struct visit *v)
+{
+    for (size_t i = 0; i < COUNT_OF(endpoints); i++)
+        if (strcmp(endpoints[i].method, method) == 0 && matches(endpoints[i].path, path, v))
+            return &endpoints[i];
+    return NULL;
+}
 
 static void no_such_thing(struct http_exchange *x)
 {
     struct str path = http_path(x);
     struct api_error e;
+    char methods[64] = "";
+    size_t n = 0;
     api_fail(&e, 404, NULL, "no such endpoint: %.*s", STR_ARG(path));
     for (size_t i = 0; i < COUNT_OF(endpoints); i++)
-        if (str_is(path, endpoints[i].path)) {
-            api_fail(&e, 405, NULL, "%s takes %s", endpoints[i].path, endpoints[i].method);
-            http_reply_header(x, "Allow", endpoints[i].method);
-        }
+        if (matches(endpoints[i].path, path, visit_of(x)))
+            n += (size_t)snprintf(methods + n, sizeof methods - n, "%s%s", n ? ", " : "",
+                                  endpoints[i].method);
+    if (n > 0) {
+        api_fail(&e, 405, NULL, "%.*s takes %s", STR_ARG(path), methods);
+        http_reply_header(x, "Allow", methods);
+    }
     front_fail(x, &e);
 }
 
@@ -198,20 +252,18 @@ void route(void *context, struct http_exchange *x)
 {
     struct front *f = context;
     struct api_error e;
-    struct str path = http_path(x), models = STR("/v1/models/");
+    struct visit *v = visit_open(x);
     const char *method = strcmp(http_method(x), "HEAD") == 0 ? "GET" : http_method(x);
-    if (!guard_admits(f, x, &e)) {
+    if (!v) {
+        api_fail(&e, 503, NULL, "out of memory for a request; try again");
         front_fail(x, &e);
         return;
     }
-    for (size_t i = 0; i < COUNT_OF(endpoints); i++) {
-        if (strcmp(endpoints[i].method, method) != 0 || !str_is(path, endpoints[i].path))
-            continue;
-        endpoints[i].handle(f, x);
-        return;
-    }
-    if (strcmp(method, "GET") == 0 && str_starts(path, models))
-        get_model(f, x, str_sub(path, models.len, path.len));
+    v->endpoint = find_endpoint(method, http_path(x), v);
+    if (!guard_admits(f, x, &e))
+        front_fail(x, &e);
+    else if (v->endpoint)
+        v->endpoint->handle(f, x);
     else
         no_such_thing(x);
 }

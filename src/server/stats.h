@@ -13,10 +13,11 @@
 /* X(name, text, unit) */
 #define STATS_GAUGES(X)                                                                            \
     X(requests_running, "Answers in the batch now", 1)                                             \
+    X(batch_places, "Answers that the batch has room for", 1)                                      \
     X(requests_waiting, "Answers that wait for a place in the batch", 1)                           \
     X(kv_pages_used, "Pages of keys and values that running answers hold", 1)                      \
     X(kv_pages_remembered, "Pages kept for prompts that begin alike", 1)                           \
-    X(kv_pages_total, "Pages of keys and values that there are", 1)
+    X(kv_pages, "Pages of keys and values that there are", 1)
 
 #define STATS_COUNTERS(X)                                                                          \
     X(answers, "Answers that ended, for whatever reason", 1)                                       \

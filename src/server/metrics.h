@@ -1,0 +1,31 @@
+/* metrics.h - what the front counts. It counts answers and their times; tokens and batches are
+ * counted by the workers (stats.h). Everything has a fixed size, whoever asks whatever. */
+#ifndef SERVER_METRICS_H
+#define SERVER_METRICS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/histogram.h"
+
+enum {
+    METRICS_ENDPOINTS_MAX = 96, /* the last place: requests that meant no endpoint */
+    METRICS_STATUSES = 600,
+};
+
+struct metrics {
+    /* By endpoint and hundreds of the status; [0]: the client left before there was one. */
+    uint64_t n_answers[METRICS_ENDPOINTS_MAX][6];
+    struct histogram seconds[METRICS_ENDPOINTS_MAX];
+    uint64_t n_too_many; /* 429 */
+    /* Of POST requests: those that ask for something to be done. */
+    struct histogram work_seconds;
+    uint64_t n_work_good, n_work_by_status[METRICS_STATUSES];
+};
+
+/* metrics_count - an exchange with an endpoint (METRICS_ENDPOINTS_MAX - 1: with none) is over after
+ * ns. status 0: its client left first. */
+void metrics_count(struct metrics *m, size_t endpoint, bool is_work, int status, uint64_t ns);
+
+#endif

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""metrics_client.py PORT WHAT [...] - looks at what isobit serve tells of itself."""
+import http.client
+import json
+import os
+import re
+import signal
+import sys
+import time
+
+port, what = int(sys.argv[1]), sys.argv[2]
+CHAT = "/v1/chat/completions"
+
+
+def call(path, body=None, headers=None, method=None):
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    all_headers = {"Content-Type": "application/json"} if body is not None else {}
+    all_headers.update(headers or {})
+    c.request(method or ("GET" if body is None else "POST"), path,
+              json.dumps(body) if body is not None else None, all_headers)
+    r = c.getresponse()
+    text = r.read().decode()
+    c.close()
+    return r.status, text, r.headers
+
+
+def ask(n_tokens, **more):
+    return dict({"messages": [{"role": "user", "content": "Hello there"}], "max_tokens": n_tokens, "seed": 1,
+                 "ignore_eos": True}, **more)
+
+
+def read_page(text):
+    """A strict reader of the text format: {series: value}."""
+    series, family, kind, seen = {}, None, None, set()
+    for line in text.splitlines(keepends=True):
+        assert line.endswith("\n"), line
+        line = line[:-1]
+        if m := re.fullmatch(r"# HELP ([a-zA-Z_:][a-zA-Z0-9_:]*) (.*)", line):
+            family, kind = m[1], None
+            assert family not in seen and family.startswith("isobit_"), line
+            seen.add(family)
+        elif m := re.fullmatch(r"# TYPE (\S+) (counter|gauge|histogram)", line):
+            assert m[1] == family and kind is None, line
+            kind = m[2]
+            assert (kind == "counter") == family.endswith("_total"), line
+        else:
+            m = re.fullmatch(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:\w+="(?:[^"\\\n]|\\[\\n"])*",?)*\})? (\S+)', line)
+            assert m and kind, line
+            suffix = m[1].removeprefix(family)
+            assert suffix in (("_bucket", "_sum", "_count") if kind == "histogram" else ("",)), line
+            assert m[1] + (m[2] or "") not in series, line
+            series[m[1] + (m[2] or "")] = float(m[3])
+    return series
+
+
+def metrics():
+    status, text, headers = call("/metrics")
+    assert status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4"), headers
+    return read_page(text)
+
+
+def as_json():
+    status, text, headers = call("/metrics", headers={"Accept": "application/json"})
+    assert status == 200 and headers["Content-Type"] == "application/json"
+    return json.loads(text)
+
+
+def until(test, what):
+    for _ in range(200):
+        if test():
+            return
+        time.sleep(0.05)
+    raise AssertionError(what)
+
+
+M = '{model="talker"}'
+
+
+def counts():
+    assert call(CHAT, ask(9))[0] == 200
+    assert call(CHAT, ask(9, n=0))[0] == 400
+    assert call("/nothing")[0] == 404
+    until(lambda: metrics()["isobit_answers_total" + M] == 1, "the worker's counters came")
+    m = metrics()
+    assert m['isobit_requests_total{endpoint="POST /v1/chat/completions",status="2xx"}'] == 1
+    assert m['isobit_requests_total{endpoint="POST /v1/chat/completions",status="4xx"}'] == 1
+    assert m['isobit_requests_total{endpoint="other",status="4xx"}'] == 1
+    assert m['isobit_request_duration_seconds_count{endpoint="POST /v1/chat/completions"}'] == 2
+    assert m["isobit_generated_tokens_total" + M] == 9
+    assert m["isobit_prompt_tokens_total" + M] == 14
+    assert m["isobit_time_to_first_token_seconds_count" + M] == 1
+    assert m["isobit_time_per_output_token_seconds_count" + M] == 8
+    assert m["isobit_queue_seconds_count" + M] == 1
+    assert m["isobit_requests_running" + M] == 0 and m["isobit_kv_pages" + M] > 0
+    assert m["isobit_connections"] >= 1 and m["isobit_model_ready" + M] == 1
+    for name in ("queue_seconds", "batch_size"):
+        values = [v for k, v in m.items() if k.startswith(f"isobit_{name}_bucket")]
+        assert values == sorted(values) and values[-1] == m[f"isobit_{name}_count" + M]
+    j = as_json()
+    assert j["requests"] == {"total": 2, "successful": 1, "failed": 1, "rps": j["requests"]["rps"]}
+    assert j["errors"] == {"total": 1, "rate_percent": 50, "top_error": "400"}
+    assert set(j["response_times"]) == {k + "_ms" for k in ("avg", "min", "max", "p50", "p95", "p99")}
+    assert set(j["cache"]) == {"hits", "misses", "hit_rate_percent"}
+    assert j["active_nodes"] == 1 and j["nodes"][0]["id"] == "talker" and j["total_requests"] == 2
+    assert j["models"][0]["generated_tokens"] == 9
+
+
+def restart(worker):
+    """A worker's end: its counters stay, the next one's are added."""
+    before = metrics()["isobit_generated_tokens_total" + M]
+    os.kill(worker, signal.SIGSEGV)
+    until(lambda: metrics()["isobit_worker_restarts_total" + M] == 1, "the worker was started again")
+    assert metrics()["isobit_generated_tokens_total" + M] == before
+    until(lambda: metrics()["isobit_model_ready" + M] == 1, "the worker is ready")
+    assert call(CHAT, ask(5))[0] == 200
+    until(lambda: metrics()["isobit_generated_tokens_total" + M] == before + 5, "both are added up")
+
+
+if __name__ == "__main__":
+    globals()[what](*(int(a) if a.isdigit() else a for a in sys.argv[3:]))
