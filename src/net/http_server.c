@@ -14,14 +14,11 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
@@ -31,6 +28,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/tls.h"
 
 enum {
     HEAD_BYTES_MAX = 64 << 10,
@@ -454,60 +452,15 @@ void http_stream_end(struct http_exchange *x)
 
 /* ---- the server --------------------------------------------------------------------------- */
 
-static enum err tls_fault(struct err_note *note, const char *what, const char *path)
-{
-    char text[160];
-    ERR_error_string_n(ERR_get_error(), text, sizeof text);
-    ERR_clear_error();
-    return err_set(note, ERR_FORMAT, "%s %s: %s", what, path, text);
-}
-
-static enum err tls_read(const struct http_server_options *o, SSL_CTX **tls, struct err_note *note)
-{
-    SSL_CTX *t = SSL_CTX_new(TLS_server_method());
-    if (!t)
-        return err_set(note, ERR_MEMORY, "out of memory for TLS");
-    enum err rc = ERR_OK;
-    SSL_CTX_set_min_proto_version(t, TLS1_2_VERSION);
-    if (SSL_CTX_use_certificate_chain_file(t, o->tls_cert) != 1)
-        rc = tls_fault(note, "certificate", o->tls_cert);
-    else if (SSL_CTX_use_PrivateKey_file(t, o->tls_key, SSL_FILETYPE_PEM) != 1)
-        rc = tls_fault(note, "key", o->tls_key);
-    else if (SSL_CTX_check_private_key(t) != 1)
-        rc = tls_fault(note, "the certificate does not belong to the key", o->tls_key);
-    if (rc) {
-        SSL_CTX_free(t);
-        return rc;
-    }
-    *tls = t;
-    return ERR_OK;
-}
-
 enum err http_server_reload(struct http_server *s, struct err_note *note)
 {
     SSL_CTX *tls = NULL;
-    enum err rc = s->tls ? tls_read(&s->options, &tls, note) : ERR_OK;
+    enum err rc = s->tls ? tls_open(s->options.tls_cert, s->options.tls_key, &tls, note) : ERR_OK;
     if (tls) {
         SSL_CTX_free(s->tls); /* connections that use it hold it */
         s->tls = tls;
     }
     return rc;
-}
-
-static struct bufferevent *make_bufferevent(struct http_server *s)
-{
-    if (!s->tls)
-        return bufferevent_socket_new(s->loop, -1, BEV_OPT_CLOSE_ON_FREE);
-    SSL *ssl = SSL_new(s->tls);
-    if (!ssl)
-        return NULL;
-    struct bufferevent *bev = bufferevent_openssl_socket_new(
-        s->loop, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
-    if (bev) /* a client that leaves without TLS's good-bye has left all the same */
-        bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
-    else
-        SSL_free(ssl);
-    return bev;
 }
 
 /* One that has been handed to evhttp, until the loop comes round. */
@@ -530,11 +483,12 @@ static void look_again(int fd, short what, void *context)
 
 static struct bufferevent *new_bufferevent(struct event_base *loop, void *context)
 {
+    struct http_server *s = context;
     struct newcomer *n = mem_zalloc(sizeof *n);
     if (!n)
         return NULL;
-    n->server = context;
-    n->bev = make_bufferevent(context);
+    n->server = s;
+    n->bev = tls_bufferevent(loop, -1, s->tls);
     struct timeval at_once = {0};
     if (!n->bev || event_base_once(loop, -1, EV_TIMEOUT, look_again, n, &at_once) != 0) {
         if (n->bev)
@@ -596,7 +550,9 @@ enum err http_server_open(struct event_base *loop, const struct http_server_opti
     s->options = *options;
     s->loop = loop;
     fill_defaults(&s->options);
-    enum err rc = options->tls_cert ? tls_read(&s->options, &s->tls, note) : ERR_OK;
+    enum err rc = options->tls_cert
+                      ? tls_open(options->tls_cert, options->tls_key, &s->tls, note)
+                      : ERR_OK;
     if (!rc)
         rc = start(s, note);
     if (rc)
