@@ -67,16 +67,18 @@ static enum err unknown_option(const struct arg_command *c, struct str name, con
     return err_set(note, ERR_USAGE, "unknown option %s; see isobit %s --help", written, c->name);
 }
 
-static enum err wrong_value(const struct arg_option *o, const char *value, struct err_note *note)
+static enum err wrong_value(const struct arg_option *o, const char *called, const char *value,
+                            struct err_note *note)
 {
     if (o->kind == ARG_FLOAT)
-        return err_set(note, ERR_USAGE, "--%s is \"%s\"; it must be a number from %g to %g",
-                       o->name, value, o->min, o->max);
-    return err_set(note, ERR_USAGE, "--%s is \"%s\"; it must be a whole number from %.0f to %.0f",
-                   o->name, value, o->min, o->max);
+        return err_set(note, ERR_USAGE, "%s is \"%s\"; it must be a number from %g to %g", called,
+                       value, o->min, o->max);
+    return err_set(note, ERR_USAGE, "%s is \"%s\"; it must be a whole number from %.0f to %.0f",
+                   called, value, o->min, o->max);
 }
 
-static enum err store(const struct arg_option *o, const char *value, struct err_note *note)
+enum err args_store(const struct arg_option *o, const char *called, const char *value,
+                    struct err_note *note)
 {
     struct str s = value ? str_from(value) : STR("");
     struct arg_texts *texts = o->to;
@@ -89,7 +91,7 @@ static enum err store(const struct arg_option *o, const char *value, struct err_
     case ARG_U32:
     case ARG_U64:
         if (!str_to_u64(s, &u) || (double)u < o->min || (double)u > o->max)
-            return wrong_value(o, value, note);
+            return wrong_value(o, called, value, note);
         if (o->kind == ARG_U32)
             *(uint32_t *)o->to = (uint32_t)u;
         else
@@ -97,7 +99,7 @@ static enum err store(const struct arg_option *o, const char *value, struct err_
         return ERR_OK;
     case ARG_FLOAT:
         if (!str_to_f64(s, &f) || f < o->min || f > o->max)
-            return wrong_value(o, value, note);
+            return wrong_value(o, called, value, note);
         *(float *)o->to = (float)f;
         return ERR_OK;
     case ARG_TEXT:
@@ -105,7 +107,7 @@ static enum err store(const struct arg_option *o, const char *value, struct err_
         return ERR_OK;
     case ARG_TEXTS:
         if (texts->n_items == ARG_TEXTS_MAX)
-            return err_set(note, ERR_USAGE, "--%s is given more than %d times", o->name,
+            return err_set(note, ERR_USAGE, "%s is given more than %d times", called,
                            ARG_TEXTS_MAX);
         texts->items[texts->n_items++] = value;
         return ERR_OK;
@@ -159,8 +161,10 @@ static enum err parse_option(const struct arg_command *c, int argc, char **argv,
         value = argv[i + 1];
         *n_used = 2;
     }
+    char called[WORD_MAX + 3];
+    snprintf(called, sizeof called, "--%s", o->name);
     out->given[o - c->options] = true;
-    return store(o, value, note);
+    return args_store(o, called, value, note);
 }
 
 static bool asks_for_help(int argc, char **argv)

@@ -92,6 +92,10 @@ struct args {
  * ERR_USAGE: note names the option and what is wrong with it. */
 enum err args_parse(const struct arg_command *c, int argc, char **argv, struct args *out,
                     struct err_note *note);
+/* args_store - value (NULL: none, of an ARG_FLAG) to where the option belongs; called: what the
+ * note calls it, "--port". The text must outlive what it is stored in. */
+enum err args_store(const struct arg_option *o, const char *called, const char *value,
+                    struct err_note *note);
 void args_help(const struct arg_command *c, FILE *out);
 
 /* args_nearest - the candidate that a person may have meant, or NULL. */

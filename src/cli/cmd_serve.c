@@ -9,7 +9,9 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/load.h"
+#include "cli/minerva.h"
 #include "cli/say.h"
+#include "cli/settings.h"
 #include "server/front.h"
 #include "server/worker.h"
 
@@ -45,6 +47,7 @@ struct serve {
     struct arg_texts models, hosts;
     bool no_auth;
     struct engine_words engine;
+    struct settings_options settings;
     char numbers[8][16];
     const char *worker[WORKER_ARGUMENTS_MAX];
     size_t n_worker, n_numbers;
@@ -151,6 +154,7 @@ int cmd_serve(int argc, char **argv)
         OPT_TEXT(0, "tls-cert", "FILE", &s.tls_cert, "certificate chain (PEM): serve HTTPS"),
         OPT_TEXT(0, "tls-key", "FILE", &s.tls_key, "its key (PEM)"),
         ENGINE_OPTIONS(s.engine),
+        SETTINGS_OPTIONS(s.settings),
     };
     const struct arg_command command = {
         .name = "serve",
@@ -165,13 +169,20 @@ int cmd_serve(int argc, char **argv)
     };
     struct err_note note = {""};
     struct args args;
+    struct settings settings = {0};
     enum err rc = args_parse(&command, argc, argv, &args, &note);
     if (!rc && args.help) {
         args_help(&command, stdout);
         return EXIT_OK;
     }
     if (!rc)
+        rc = settings_read(&settings, &command, &args, &s.settings, minerva_names, n_minerva_names,
+                           &note);
+    if (!rc && s.settings.print)
+        settings_print(&settings, stdout);
+    else if (!rc)
         rc = serve(&s, &note);
+    settings_release(&settings);
     return rc ? say_error(rc, &note) : EXIT_OK;
 }
 
