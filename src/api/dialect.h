@@ -27,6 +27,9 @@ struct dialect {
      * of begin has the prompt's tokens alone. */
     void (*begin)(struct buf *out, void *state, const struct reply_head *h,
                   const struct reply_usage *usage);
+    /* A prompt is being read, and return_progress was asked for. May be NULL: nothing is said. */
+    void (*progress)(struct buf *out, void *state, const struct reply_head *h,
+                     const struct reply_progress *p);
     void (*piece)(struct buf *out, void *state, const struct reply_head *h,
                   const struct reply_choice *c);
     void (*end)(struct buf *out, void *state, const struct reply_head *h,

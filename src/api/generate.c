@@ -53,6 +53,8 @@ struct raw {
         {"min_tokens", API_U32, FIELD(r.n_min), 0, 4294967295.0, "before the model may end"},      \
         {"logit_bias", API_VALUE, FIELD(logit_bias), 0, 0, "{token id: added to its logit}"},      \
         {"return_token_ids", API_BOOL, FIELD(r.return_token_ids), 0, 0, "beside the text"},        \
+        {"return_progress", API_BOOL, FIELD(r.return_progress), 0, 0,                              \
+         "in a stream: pieces with prompt_progress while the prompt is read"},                     \
         {"guided_json", API_VALUE, FIELD(guided_json), 0, 0, "a schema that the answer follows"},  \
         {"guided_regex", API_TEXT, FIELD(guided_regex), 0, 0, "an expression that it matches"},    \
         {"guided_choice", API_VALUE, FIELD(guided_choice), 0, 0, "texts, one of which it is"},     \

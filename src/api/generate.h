@@ -40,7 +40,7 @@ struct api_generate {
     uint32_t n;       /* answers */
     uint32_t n_max;   /* tokens of each; UINT32_MAX: to the context's end */
     uint32_t n_min;   /* before an end token may be chosen */
-    bool ignore_eos, stream, include_usage, return_token_ids;
+    bool ignore_eos, stream, include_usage, return_token_ids, return_progress;
     bool logprobs;    /* of the chosen tokens */
     uint32_t n_top;   /* alternatives beside each */
     struct str stops[API_STOPS_MAX];

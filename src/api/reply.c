@@ -306,6 +306,33 @@ static void piece(struct buf *out, void *state, const struct reply_head *h,
     write_piece(out, h, c, NULL);
 }
 
+/* llama-server's field, in a piece of which nothing else is new. */
+static void progress(struct buf *out, void *state, const struct reply_head *h,
+                     const struct reply_progress *p)
+{
+    (void)state;
+    struct buf json;
+    struct writer w;
+    buf_init(&json, 1 << 16);
+    write_begin(&w, &json);
+    write_head(&w, h, false);
+    write_key(&w, "choices");
+    write_open(&w, '[');
+    write_choice(&w, h, &(struct reply_choice){0}, false);
+    write_close(&w, ']');
+    write_key(&w, "prompt_progress");
+    write_open(&w, '{');
+    write_key_int(&w, "total", p->n_total);
+    write_key_int(&w, "cache", p->n_cached);
+    write_key_int(&w, "processed", p->n_read);
+    write_key_int(&w, "time_ms", (int64_t)(p->ns / 1000000));
+    write_close(&w, '}');
+    write_close(&w, '}');
+    CHECK(!json.failed);
+    write_event(out, &json);
+    buf_release(&json);
+}
+
 static void end(struct buf *out, void *state, const struct reply_head *h,
                 const struct reply_usage *usage)
 {
@@ -330,6 +357,7 @@ const struct dialect dialect_chat = {
     .stream_type = "text/event-stream",
     .parse = api_chat_parse,
     .whole = write_whole,
+    .progress = progress,
     .piece = piece,
     .end = end,
     .broken = broken,
@@ -341,6 +369,7 @@ const struct dialect dialect_completion = {
     .stream_type = "text/event-stream",
     .parse = api_completion_parse,
     .whole = write_whole,
+    .progress = progress,
     .piece = piece,
     .end = end,
     .broken = broken,

@@ -24,6 +24,12 @@ struct reply_usage {
     uint64_t answer_ns; /* from there to the end */
 };
 
+/* Tokens of a prompt: all, those remembered, those and what was read since; the time since. */
+struct reply_progress {
+    uint32_t n_total, n_cached, n_read;
+    uint64_t ns;
+};
+
 enum reply_finish {
     REPLY_GOES_ON,
     REPLY_STOP,      /* the model ended, or a stop token */

@@ -117,6 +117,15 @@ static void began(struct answers *a, struct answer *answer, const struct iso_eve
     stats_count(&a->stats, STATS_queue_seconds, a->step_begun_ns - answer->submitted_ns);
 }
 
+static void add_progress(struct answers *a, struct answer *answer, const struct iso_event *e)
+{
+    struct news *news = add_news(&a->step);
+    news->answer = answer;
+    news->kind = NEWS_PROMPT;
+    news->n_cached = answer->n_cached;
+    news->n_read = answer->request.n_tokens - e->n_total + e->n_done;
+}
+
 static void count_token(struct answers *a, struct answer *answer)
 {
     if (answer->last_ns == 0)
@@ -140,6 +149,8 @@ static void take_event(struct answers *a, const struct iso_event *e)
     } else if (e->kind == ISO_EVENT_PROMPT) {
         if (!answer->began)
             began(a, answer, e);
+        if (answer->last_ns == 0)
+            add_progress(a, answer, e);
     } else if (e->kind == ISO_EVENT_TOKEN) {
         count_token(a, answer);
         struct news *news = add_news(&a->step);

@@ -30,6 +30,7 @@ struct answer {
 
 enum news_kind {
     NEWS_BEGIN, /* the engine has taken it */
+    NEWS_PROMPT, /* more of its prompt was read */
     NEWS_TOKEN,
     NEWS_FINISH, /* the last of this answer */
 };
@@ -39,6 +40,7 @@ struct news {
     enum news_kind kind;
     int32_t token;
     bool is_stop;
+    uint32_t n_cached, n_read; /* PROMPT: tokens not computed again; those and what was read */
     float logprob;
     uint32_t n_top;
     struct iso_logprob top[ISO_LOGPROBS_MAX];

@@ -76,7 +76,7 @@ static struct reply_usage usage_of(const struct call *c)
         u.n_answer += c->choices[i].n_tokens;
         if (i % c->api.n == 0) { /* choices of one prompt share it */
             u.n_prompt += (uint32_t)c->choices[i].prompt.n_ids;
-            u.n_cached += c->choices[i].answer.n_cached;
+            u.n_cached += c->choices[i].n_cached;
         }
     }
     return u;
@@ -182,6 +182,7 @@ static void send_pieces(struct call *c)
     buf_init(&events, TEXT_BYTES_MAX);
     if (!c->streaming)
         begin_stream(c, &events);
+    usage_progress(c, &head, &events);
     for (uint32_t i = 0; i < c->n_choices; i++)
         add_piece(&c->choices[i], &head, &events);
     send_events(c, &events);
@@ -243,6 +244,7 @@ static void fail_call(struct call *c, const struct api_error *e)
     if (c->gone)
         return;
     c->gone = true;
+    usage_say(c, true);
     if (!c->streaming) {
         worker_fail(c->worker, c->id, str_from(c->dialect->path), e);
         return;
@@ -331,6 +333,11 @@ void completion_take(const struct news *news)
     case NEWS_BEGIN:
         k->call->n_begun++;
         break;
+    case NEWS_PROMPT:
+        k->n_cached = news->n_cached;
+        k->n_read = news->n_read;
+        k->call->progressed = true;
+        break;
     case NEWS_TOKEN:
         take_token(k, news);
         break;
@@ -347,6 +354,8 @@ void completion_flush(struct worker *w)
         next = c->next;
         if (!c->gone && c->api.stream)
             send_pieces(c);
+        if (!c->gone)
+            usage_say(c, ended);
         if (!ended)
             continue;
         if (!c->gone && c->api.stream)
@@ -365,6 +374,7 @@ void completion_cancel(struct worker *w, uint64_t id)
         c->gone = true;
         for (uint32_t i = 0; i < c->n_choices; i++)
             atomic_store(&c->choices[i].answer.leave, ISO_FINISH_CANCELLED);
+        usage_say(c, true);
         frames_send(w->frames, FRAME_END, id, STR(""), STR(""));
     }
 }

@@ -16,6 +16,7 @@
 struct event;
 struct event_base;
 struct front;
+struct key;
 
 enum process_state {
     PROCESS_LOADING,
@@ -56,6 +57,11 @@ struct ticket {
     const struct sink *sink; /* NULL: nobody wants the answer; the worker still has to END */
     void *to;
     bool used, streams;
+    /* For those who look: */
+    char path[64], request_id[64];
+    const struct key *key; /* who asked; NULL: there are no keys */
+    uint64_t begun_ns;
+    struct call_usage usage;
 };
 
 struct front {
@@ -85,6 +91,10 @@ struct visit {
     uint64_t begun_ns;
     char id[256]; /* what "{id}" stands for, decoded */
     char request_id[64];
+    const struct key *key; /* who asks; NULL: there are no keys */
+    /* Of the call that it became; model NULL: of none. */
+    const char *model;
+    struct call_usage usage;
 };
 
 void front_say(struct front *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -100,6 +110,7 @@ void process_stop(struct process *p);
 struct ticket *ticket_open(struct front *f, struct process *p, struct str path, struct str body,
                            const struct sink *sink, void *to);
 void ticket_cancel(struct ticket *t); /* the sink hears nothing more */
+void ticket_abort(struct ticket *t, const struct api_error *e); /* the sink is told to fail */
 void ticket_frame(struct front *f, uint8_t kind, uint64_t id, struct str bytes);
 void tickets_fail(struct process *p, const char *why); /* the worker has died */
 void tickets_release(struct front *f);
@@ -116,6 +127,14 @@ bool guard_is_loopback(const char *host);
 struct visit *visit_open(struct http_exchange *x); /* NULL without memory */
 struct visit *visit_of(const struct http_exchange *x);
 http_ended_fn visit_ended;
+
+/* requests.c - what runs now, for those who may see it. */
+void get_requests(struct front *f, struct http_exchange *x);
+void delete_request(struct front *f, struct http_exchange *x);
+
+/* health.c */
+void get_health(struct front *f, struct http_exchange *x);
+void get_ready(struct front *f, struct http_exchange *x);
 
 /* metrics_page.c */
 void get_metrics(struct front *f, struct http_exchange *x);

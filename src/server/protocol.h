@@ -23,6 +23,7 @@ enum frame_kind {
     FRAME_STREAM, /* struct reply_line: an event stream begins */
     FRAME_DATA,   /* of the stream */
     FRAME_END,
+    FRAME_USAGE, /* struct call_usage: how far the call is; once more before its answer's end */
     FRAME_STATS, /* struct stats: how the worker fares; of no call */
 };
 
@@ -31,6 +32,18 @@ enum { FRAME_BYTES_MAX = (64 << 20) + 4096 };
 struct call_head {
     uint64_t tenant; /* whose prompts may be shared */
     uint32_t n_path, reserved;
+};
+
+enum call_state {
+    CALL_QUEUED, /* none of its prompts is being read */
+    CALL_PROMPT, /* no token was chosen yet */
+    CALL_ANSWER,
+};
+
+/* Tokens: of its prompts, of those that are read by now, remembered among them; chosen. */
+struct call_usage {
+    uint32_t state; /* enum call_state */
+    uint32_t n_prompt, n_read, n_cached, n_answer;
 };
 
 struct reply_line {

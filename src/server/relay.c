@@ -23,10 +23,19 @@ static void close_relay(struct relay *r)
     mem_free(r);
 }
 
+/* The exchange is about to end; the ticket is still this call's. */
+static void keep_usage(struct relay *r)
+{
+    struct visit *v = visit_of(r->x);
+    v->model = r->ticket->process->model->name;
+    v->usage = r->ticket->usage;
+}
+
 /* The client has left: the worker is told at once. */
 static void on_gone(void *context, struct http_exchange *x)
 {
     struct relay *r = context;
+    keep_usage(r);
     ticket_cancel(r->ticket);
     close_relay(r);
     http_stream_end(x);
@@ -46,6 +55,7 @@ static void add_headers(struct relay *r, const struct reply_line *line, struct s
 static void reply(void *to, const struct reply_line *line, struct str unknown, struct str body)
 {
     struct relay *r = to;
+    keep_usage(r);
     add_headers(r, line, unknown);
     http_reply(r->x, (int)line->status, "application/json", body);
     close_relay(r);
@@ -72,6 +82,7 @@ static void data(void *to, struct str bytes)
 static void end(void *to)
 {
     struct relay *r = to;
+    keep_usage(r);
     http_stream_end(r->x);
     close_relay(r);
 }
@@ -79,6 +90,7 @@ static void end(void *to)
 static void fail(void *to, const struct api_error *e)
 {
     struct relay *r = to;
+    keep_usage(r);
     if (r->streams) {
         struct buf events;
         buf_init(&events, 1 << 16);
@@ -108,6 +120,8 @@ void relay_open(struct front *f, struct process *p, struct http_exchange *x, str
     }
     r->x = x;
     r->ticket = t;
+    t->key = visit_of(x)->key;
+    snprintf(t->request_id, sizeof t->request_id, "%s", visit_of(x)->request_id);
     r->dialect = dialect_of(http_path(x));
     http_on_gone(x, on_gone, r);
     r->next = f->relays;

@@ -1,9 +1,7 @@
 /* routes.c - what the front answers itself, and to which worker the rest goes. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "server/front_int.h"
 
 enum { BODY_BYTES_MAX = 1 << 20 };
@@ -96,37 +94,6 @@ static void get_model(struct front *f, struct http_exchange *x)
     reply_json(x, 200, &body);
 }
 
-static void get_health(struct front *f, struct http_exchange *x)
-{
-    struct buf body;
-    struct writer w;
-    char text[32];
-    time_t now = time(NULL);
-    struct tm utc;
-    size_t n_ready = 0;
-    for (size_t i = 0; i < f->options.n_models; i++)
-        n_ready += f->processes[i].state == PROCESS_READY;
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    bool healthy = n_ready == f->options.n_models;
-    buf_init(&body, BODY_BYTES_MAX);
-    write_begin(&w, &body);
-    write_open(&w, '{');
-    write_key_text(&w, "status", healthy ? STR("healthy") : n_ready ? STR("degraded")
-                                                                    : STR("unhealthy"));
-    write_key_int(&w, "timestamp", now);
-    write_key_text(&w, "time", str_from(text));
-    write_key_int(&w, "uptime_seconds", (int64_t)((clock_ns() - f->started_ns) / 1000000000));
-    write_key_int(&w, "active_nodes", 1);
-    write_key(&w, "models_available");
-    write_open(&w, '[');
-    for (size_t i = 0; i < f->options.n_models; i++)
-        if (f->processes[i].state == PROCESS_READY)
-            write_text(&w, str_from(f->options.models[i].name));
-    write_close(&w, ']');
-    write_close(&w, '}');
-    reply_json(x, n_ready ? 200 : 503, &body);
-}
-
 /* ---- to a worker -------------------------------------------------------------------------- */
 
 struct process *route_model(struct front *f, struct str name, struct api_error *e)
@@ -174,7 +141,10 @@ static void pass_on(struct front *f, struct http_exchange *x)
 static const struct endpoint endpoints[] = {
     {"GET", "/health", get_health},
     {"GET", "/v1/health", get_health},
+    {"GET", "/ready", get_ready},
     {"GET", "/metrics", get_metrics},
+    {"GET", "/v1/requests", get_requests},
+    {"DELETE", "/v1/requests/{id}", delete_request},
     {"GET", "/v1/models", get_models},
     {"GET", "/v1/models/{id}", get_model},
     {"POST", "/v1/chat/completions", pass_on},

@@ -1,5 +1,9 @@
 /* ticket.c - a call on its way through a worker. */
+#include <inttypes.h>
+
 #include "base/check.h"
+#include "base/clock.h"
+#include "base/entropy.h"
 #include "base/mem.h"
 #include "server/front_int.h"
 
@@ -50,6 +54,9 @@ struct ticket *ticket_open(struct front *f, struct process *p, struct str path, 
     t->process = p;
     t->sink = sink;
     t->to = to;
+    t->begun_ns = clock_ns();
+    snprintf(t->path, sizeof t->path, "%.*s", STR_ARG(path));
+    snprintf(t->request_id, sizeof t->request_id, "req-%016" PRIx64, entropy_u64());
     buf_init(&head, sizeof call + path.len + 1);
     buf_add(&head, &call, sizeof call);
     buf_add(&head, path.ptr, path.len);
@@ -63,6 +70,14 @@ void ticket_cancel(struct ticket *t)
 {
     t->sink = NULL;
     frames_send(t->process->frames, FRAME_CANCEL, t->id, STR(""), STR(""));
+}
+
+void ticket_abort(struct ticket *t, const struct api_error *e)
+{
+    const struct sink *sink = t->sink;
+    ticket_cancel(t);
+    if (sink)
+        sink->fail(t->to, e);
 }
 
 /* The head of an answer and the fields that nobody knew; what is left of bytes. */
@@ -91,7 +106,10 @@ void ticket_frame(struct front *f, uint8_t kind, uint64_t id, struct str bytes)
     struct reply_line line;
     struct str unknown;
     CHECK(t);
-    if (kind == FRAME_END) {
+    if (kind == FRAME_USAGE) {
+        CHECK(bytes.len == sizeof t->usage);
+        memcpy(&t->usage, bytes.ptr, sizeof t->usage);
+    } else if (kind == FRAME_END) {
         end(t);
     } else if (!t->sink) {
         return;

@@ -52,6 +52,7 @@ struct choice {
     struct parts parts;     /* not yet sent */
     struct shown *shown;    /* [n_shown] not yet sent */
     size_t n_shown, n_shown_reserved;
+    uint32_t n_cached, n_read; /* of the prompt's tokens: remembered; those and what was read */
     uint32_t n_tokens; /* chosen, up to the end */
     uint32_t text_offset;
     bool said, finished;
@@ -72,6 +73,9 @@ struct call {
     uint64_t begin_ns, first_ns; /* it arrived; its first token came (0: not yet) */
     struct choice *choices; /* [n_choices] */
     uint32_t n_choices, n_begun, n_finished;
+    bool progressed; /* more of a prompt was read than the client has been told */
+    struct call_usage told;
+    uint64_t told_ns;
     int32_t stops[ISO_STOPS_MAX];
     uint32_t n_stops;
 };
@@ -84,6 +88,11 @@ void completion_take(const struct news *news);
 void completion_flush(struct worker *w);
 void completion_cancel(struct worker *w, uint64_t id);
 void completions_release(struct worker *w);
+
+/* usage.c: how far a call is, for the front and for clients that ask for it. */
+struct call_usage usage_now(const struct call *c);
+void usage_say(struct call *c, bool at_once); /* at most each quarter of a second, or at once */
+void usage_progress(struct call *c, const struct reply_head *head, struct buf *events);
 
 /* worker.c */
 void worker_reply(struct worker *w, uint64_t id, int status, struct str unknown, struct str body);

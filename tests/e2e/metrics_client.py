@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 
 port, what = int(sys.argv[1]), sys.argv[2]
@@ -114,6 +115,81 @@ def restart(worker):
     until(lambda: metrics()["isobit_model_ready" + M] == 1, "the worker is ready")
     assert call(CHAT, ask(5))[0] == 200
     until(lambda: metrics()["isobit_generated_tokens_total" + M] == before + 5, "both are added up")
+
+
+def running():
+    status, text, _ = call("/v1/requests")
+    assert status == 200
+    return json.loads(text)["data"]
+
+
+def requests():
+    """What runs is listed, without what was said, and can be ended."""
+    assert running() == []
+    answers = {}
+
+    def run(name, body):
+        answers[name] = call(CHAT, body, {"x-request-id": name})
+
+    threads = [threading.Thread(target=run, args=("whole", ask(60000))),
+               threading.Thread(target=run, args=("stream", ask(60000, stream=True)))]
+    for t in threads:
+        t.start()
+    until(lambda: [r["state"] for r in running()] == ["answer"] * 2, "both answers have begun")
+    text = call("/v1/requests")[1]
+    assert "Hello" not in text
+    for r in running():
+        assert r["id"] in ("whole", "stream") and r["model"] == "talker" and r["endpoint"] == CHAT, r
+        assert r["prompt_tokens"] == r["read_tokens"] == 14 and r["key"] is None and r["age_ms"] >= 0, r
+        assert r["stream"] == (r["id"] == "stream")
+    before = running()[0]["generated_tokens"]
+    until(lambda: running()[0]["generated_tokens"] > before, "tokens are counted while they come")
+    m = metrics()
+    assert m["isobit_requests_running" + M] == 2 and m["isobit_kv_pages_used" + M] > 0
+    assert call("/v1/requests/nobody", method="DELETE")[0] == 404
+    for name in ("whole", "stream"):
+        status, text, _ = call("/v1/requests/" + name, method="DELETE")
+        assert (status, json.loads(text)["cancelled"]) == (200, 1)
+    for t in threads:
+        t.join()
+    assert answers["whole"][0] == 499 and "cancelled" in answers["whole"][1]
+    assert answers["whole"][2]["x-request-id"] == "whole"
+    events = [e for e in answers["stream"][1].split("\n\n") if e]
+    assert json.loads(events[-1].removeprefix("data: "))["error"]["code"] == "request_cancelled"
+    assert running() == []
+    until(lambda: metrics()["isobit_cancellations_total" + M] == 2, "cancellations are counted")
+    until(lambda: metrics()["isobit_requests_running" + M] == 0, "nothing runs any more")
+
+
+def progress():
+    long = {"messages": [{"role": "user", "content": "Tell me of the sea and the wind. " * 100}],
+            "max_tokens": 3, "stream": True, "seed": 1}
+    status, text, _ = call(CHAT, dict(long, return_progress=True))
+    assert status == 200
+    events = [json.loads(e.removeprefix("data: ")) for e in text.split("\n\n")[:-2]]
+    told = [e["prompt_progress"] for e in events if "prompt_progress" in e]
+    assert len(told) > 1 and "prompt_progress" in events[0], events
+    assert all(t["total"] == told[0]["total"] and t["cache"] == told[0]["cache"] for t in told)
+    first = told[0]["cache"]
+    read = [t["processed"] for t in told]
+    assert read == sorted(set(read)) and read[-1] == told[0]["total"], read
+    plain = call(CHAT, dict(long, seed=2))[1]
+    assert "prompt_progress" not in plain
+    again = call(CHAT, dict(long, return_progress=True))[1]
+    told = json.loads(again.split("\n\n")[0].removeprefix("data: "))["prompt_progress"]
+    assert told["cache"] > first and told["processed"] >= told["cache"]
+
+
+def health():
+    for path in ("/health", "/v1/health"):
+        status, text, _ = call(path)
+        h = json.loads(text)
+        assert status == 200 and h["status"] == "healthy" and h["models_available"] == ["talker"]
+        assert set(h["components"]) == {"gpu", "cpu", "memory", "models", "inference"}
+        assert isinstance(h["timestamp"], int) and h["time"].endswith("Z") and h["version"]
+        assert h["active_nodes"] == 1 and h["uptime_seconds"] >= 0
+    status, text, _ = call("/ready")
+    assert (status, json.loads(text)) == (200, {"ready": True})
 
 
 if __name__ == "__main__":
