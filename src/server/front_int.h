@@ -141,6 +141,9 @@ void get_metrics(struct front *f, struct http_exchange *x);
 void process_said_stats(struct process *p, struct str bytes);
 void process_lost_stats(struct process *p); /* it has ended; what it counted is kept */
 
+/* page.c: the web page's files. */
+void get_page(struct front *f, struct http_exchange *x);
+
 /* routes.c - what the front answers itself, and to whom the rest goes. */
 void route(void *front, struct http_exchange *x);
 /* route_model - the ready process of the model that a request names (empty: the first one). NULL:

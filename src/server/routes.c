@@ -139,6 +139,8 @@ static void pass_on(struct front *f, struct http_exchange *x)
 /* ---- the table ---------------------------------------------------------------------------- */
 
 static const struct endpoint endpoints[] = {
+    {"GET", "/", get_page},
+    {"GET", "/page/{id}", get_page},
     {"GET", "/health", get_health},
     {"GET", "/v1/health", get_health},
     {"GET", "/ready", get_ready},
