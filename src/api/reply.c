@@ -2,6 +2,7 @@
 #include "api/dialect.h"
 
 #include "base/check.h"
+#include "text/utf8.h"
 
 enum { TOKEN_BYTES_MAX = 1 << 16 };
 
@@ -40,31 +41,15 @@ static void write_usage(struct writer *w, const struct reply_usage *u)
 /* A token's bytes as text: what is no whole character becomes U+FFFD. */
 static struct str bytes_as_text(struct str s, struct buf *text)
 {
-    uint32_t code_point;
     buf_clear(text);
-    for (size_t i = 0; i < s.len;) {
-        int n = utf8_decode(s.ptr + i, s.len - i, &code_point);
-        if (n)
-            buf_add(text, s.ptr + i, (size_t)n);
-        else
-            buf_str(text, "\xef\xbf\xbd");
-        i += n ? (size_t)n : 1;
-    }
+    utf8_repair(s, text);
     return (struct str){text->n_bytes ? text->bytes : "", text->n_bytes};
-}
-
-static void write_bytes_as_text(struct writer *w, struct str s)
-{
-    struct buf text;
-    buf_init(&text, TOKEN_BYTES_MAX);
-    write_text(w, bytes_as_text(s, &text));
-    buf_release(&text);
 }
 
 static void write_token(struct writer *w, struct str bytes, float logprob)
 {
     write_key(w, "token");
-    write_bytes_as_text(w, bytes);
+    write_bytes(w, bytes);
     write_key(w, "logprob");
     write_float(w, logprob);
     write_key(w, "bytes");
@@ -130,7 +115,7 @@ static void write_text_logprobs(struct writer *w, const struct reply_choice *c)
     write_key(w, "tokens");
     write_open(w, '[');
     for (size_t i = 0; i < c->n_tokens; i++)
-        write_bytes_as_text(w, c->tokens[i].bytes);
+        write_bytes(w, c->tokens[i].bytes);
     write_close(w, ']');
     write_key(w, "token_logprobs");
     write_open(w, '[');

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "text/utf8.h"
+
 void write_begin(struct writer *w, struct buf *out)
 {
     *w = (struct writer){.out = out};
@@ -75,6 +77,20 @@ void write_text(struct writer *w, struct str text)
 {
     separate(w);
     escape(w->out, text);
+}
+
+void write_bytes(struct writer *w, struct str bytes)
+{
+    struct buf text;
+    if (utf8_valid(bytes.ptr, bytes.len)) {
+        write_text(w, bytes);
+        return;
+    }
+    buf_init(&text, (size_t)1 << 30);
+    utf8_repair(bytes, &text);
+    w->out->failed |= text.failed;
+    write_text(w, (struct str){text.n_bytes ? text.bytes : "", text.n_bytes});
+    buf_release(&text);
 }
 
 void write_int(struct writer *w, int64_t value)

@@ -23,6 +23,8 @@ void write_close(struct writer *w, char bracket); /* '}' or ']' */
 void write_key(struct writer *w, const char *key);
 void write_name(struct writer *w, struct str name); /* the same, of any text */
 void write_text(struct writer *w, struct str text);
+/* Any bytes: what is not UTF-8 becomes U+FFFD. */
+void write_bytes(struct writer *w, struct str bytes);
 void write_int(struct writer *w, int64_t value);
 /* The shortest digits that read back as the same float; null when it is not finite. */
 void write_float(struct writer *w, float value);

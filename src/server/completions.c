@@ -12,6 +12,7 @@
 #include "base/entropy.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "server/prompt.h"
 #include "server/worker_int.h"
 #include "text/spellings.h"
 
@@ -381,71 +382,6 @@ void completion_cancel(struct worker *w, uint64_t id)
 
 /* ---- a body in ---------------------------------------------------------------------------- */
 
-static bool fail_note(struct api_error *e, const char *field, const struct err_note *note)
-{
-    return api_fail(e, 400, field, "%s", note->text);
-}
-
-static bool chat_prompt(struct call *c, struct token_list *out, struct api_error *e)
-{
-    const struct speech *s = &c->worker->speech;
-    const struct chat_request request = {.messages_json = c->api.messages,
-                                         .kwargs = c->api.kwargs,
-                                         .add_generation_prompt = c->api.add_generation_prompt};
-    struct err_note note;
-    if (!s->face.template)
-        return api_fail(e, 400, "messages",
-                        "this model has no chat template; use /v1/completions, or start the server "
-                        "with --template");
-    return chat_face_tokens(&s->face, s->tokenizer, request, out, &note)
-               ? fail_note(e, "messages", &note)
-               : true;
-}
-
-static bool ids_prompt(const json_t *ids, struct token_list *out, struct api_error *e)
-{
-    size_t n = json_array_size(ids);
-    out->ids = mem_array(n, sizeof out->ids[0]);
-    if (!out->ids)
-        return api_fail(e, 500, NULL, "out of memory for the prompt");
-    out->n_reserved = n;
-    for (size_t i = 0; i < n; i++) {
-        const json_t *id = json_array_get(ids, i);
-        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
-            json_integer_value(id) > INT32_MAX)
-            return api_fail(e, 400, "prompt", "prompt[%zu] is no token id", i);
-        out->ids[out->n_ids++] = (int32_t)json_integer_value(id);
-    }
-    return true;
-}
-
-static bool text_prompt(struct call *c, struct str text, struct token_list *out,
-                        struct api_error *e)
-{
-    struct err_note note;
-    return tokenizer_encode(c->worker->speech.tokenizer, text,
-                            ENCODE_ADD_SPECIAL | ENCODE_PARSE_SPECIAL, out, &note)
-               ? fail_note(e, "prompt", &note)
-               : true;
-}
-
-/* The tokens of prompt i of the call. */
-static bool prompt_tokens(struct call *c, size_t i, struct token_list *out, struct api_error *e)
-{
-    const struct api_generate *api = &c->api;
-    out->n_ids_max = INT32_MAX;
-    if (api->messages)
-        return chat_prompt(c, out, e);
-    if (api->prompt_ids)
-        return ids_prompt(api->prompt_ids, out, e);
-    if (!api->prompts)
-        return text_prompt(c, api->prompt, out, e);
-    const json_t *item = json_array_get(api->prompts, i);
-    if (json_is_array(item))
-        return ids_prompt(item, out, e);
-    return text_prompt(c, (struct str){json_string_value(item), json_string_length(item)}, out, e);
-}
-
 static bool copy_prompt(const struct token_list *from, struct token_list *to, struct api_error *e)
 {
     to->ids = mem_array(from->n_ids, sizeof to->ids[0]);
@@ -581,7 +517,7 @@ static bool make_choices(struct call *c, struct api_error *e)
         stream_init(&k->stream, c->worker->speech.tokenizer, DECODE_CONTINUE);
         stops_init(&k->stops, c->api.stops, c->api.n_stops);
         bool ok = i_answer == 0
-                      ? prompt_tokens(c, i / c->api.n, &k->prompt, e) &&
+                      ? prompt_of(&c->worker->speech, &c->api, i / c->api.n, &k->prompt, e) &&
                             check_length(c, k->prompt.n_ids, e)
                       : copy_prompt(&c->choices[i - i_answer].prompt, &k->prompt, e);
         if (!ok)

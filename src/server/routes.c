@@ -136,6 +136,28 @@ static void pass_on(struct front *f, struct http_exchange *x)
         front_fail(x, &e);
 }
 
+/* What a worker tells of its model: ?model=NAME, or the first one. */
+static void get_props(struct front *f, struct http_exchange *x)
+{
+    struct api_error e = {0};
+    struct str query = http_query(x), model = STR("model=");
+    struct str name = str_starts(query, model) ? str_sub(query, model.len, query.len) : STR("");
+    struct process *p = route_model(f, name, &e);
+    if (p)
+        relay_open(f, p, x, STR(""));
+    else
+        front_fail(x, &e);
+}
+
+static void get_version(struct front *f, struct http_exchange *x)
+{
+    struct buf body;
+    (void)f;
+    buf_init(&body, BODY_BYTES_MAX);
+    buf_str(&body, "{\"version\":\"" ISOBIT_VERSION "\"}");
+    reply_json(x, 200, &body);
+}
+
 /* ---- the table ---------------------------------------------------------------------------- */
 
 static const struct endpoint endpoints[] = {
@@ -149,6 +171,12 @@ static const struct endpoint endpoints[] = {
     {"DELETE", "/v1/requests/{id}", delete_request},
     {"GET", "/v1/models", get_models},
     {"GET", "/v1/models/{id}", get_model},
+    {"GET", "/version", get_version},
+    {"GET", "/v1/version", get_version},
+    {"GET", "/props", get_props},
+    {"POST", "/tokenize", pass_on},
+    {"POST", "/detokenize", pass_on},
+    {"POST", "/apply-template", pass_on},
     {"POST", "/v1/chat/completions", pass_on},
     {"POST", "/v1/completions", pass_on},
 };

@@ -37,6 +37,17 @@ void worker_fail(struct worker *w, uint64_t id, struct str path, const struct ap
     buf_release(&body);
 }
 
+/* Calls without generation. */
+static const struct {
+    const char *path;
+    void (*call)(struct worker *w, uint64_t id, struct str path, struct str body);
+} calls[] = {
+    {"/tokenize", call_tokenize},
+    {"/detokenize", call_detokenize},
+    {"/apply-template", call_apply_template},
+    {"/props", call_props},
+};
+
 static void on_call(struct worker *w, uint64_t id, struct str bytes)
 {
     struct call_head head;
@@ -50,6 +61,11 @@ static void on_call(struct worker *w, uint64_t id, struct str bytes)
         completion_begin(w, id, head.tenant, dialect, body);
         return;
     }
+    for (size_t i = 0; i < COUNT_OF(calls); i++)
+        if (str_is(path, calls[i].path)) {
+            calls[i].call(w, id, path, body);
+            return;
+        }
     struct api_error e;
     api_fail(&e, 404, NULL, "no such endpoint: %.*s", STR_ARG(path));
     worker_fail(w, id, path, &e);
@@ -92,12 +108,13 @@ static void on_news(int fd, short what, void *context)
 static enum err open_model(struct worker *w, struct err_note *note)
 {
     const struct worker_options *o = &w->options;
+    w->n_running = o->n_running ? o->n_running : RUNNING_DEFAULT;
     struct iso_engine_options engine = {.n_threads = o->n_threads,
                                         .isa = o->isa,
                                         .n_ctx = o->n_ctx,
                                         .n_chunk = o->n_chunk,
                                         .n_sessions = o->n_sessions,
-                                        .n_running = o->n_running,
+                                        .n_running = w->n_running,
                                         .n_queue = o->n_queue,
                                         .n_kv_pages = o->n_kv_pages};
     enum err rc = speech_open(&w->speech, o->path, o->template, note);
@@ -105,8 +122,6 @@ static enum err open_model(struct worker *w, struct err_note *note)
         return rc;
     if (engine.n_sessions == 0)
         engine.n_sessions = SESSIONS_DEFAULT;
-    if (engine.n_running == 0)
-        engine.n_running = RUNNING_DEFAULT;
     if (engine.n_ctx == 0) {
         uint32_t n = table_context(&w->speech.table);
         engine.n_ctx = n && n < CONTEXT_DEFAULT ? n : CONTEXT_DEFAULT;

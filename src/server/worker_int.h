@@ -25,6 +25,7 @@ struct worker {
     struct speech speech;
     struct iso_engine *engine;
     struct iso_engine_info info;
+    uint32_t n_running; /* answers that advance together */
     struct answers *answers;
     struct call *calls; /* open ones */
     struct grammar_vocab *vocab; /* NULL until an answer's shape is asked for */
@@ -93,6 +94,11 @@ void completions_release(struct worker *w);
 struct call_usage usage_now(const struct call *c);
 void usage_say(struct call *c, bool at_once); /* at most each quarter of a second, or at once */
 void usage_progress(struct call *c, const struct reply_head *head, struct buf *events);
+/* text_calls.c: calls about text alone. They answer at once. */
+void call_tokenize(struct worker *w, uint64_t id, struct str path, struct str body);
+void call_detokenize(struct worker *w, uint64_t id, struct str path, struct str body);
+void call_apply_template(struct worker *w, uint64_t id, struct str path, struct str body);
+void call_props(struct worker *w, uint64_t id, struct str path, struct str body);
 
 /* worker.c */
 void worker_reply(struct worker *w, uint64_t id, int status, struct str unknown, struct str body);

@@ -11,6 +11,8 @@
 
 struct chat_template {
     struct jinja *jinja;
+    char *source; /* [n_source] */
+    size_t n_source;
 };
 
 enum err chat_template_new(struct chat_template **out, struct str source, struct err_note *note)
@@ -18,7 +20,10 @@ enum err chat_template_new(struct chat_template **out, struct str source, struct
     *out = mem_zalloc(sizeof **out);
     if (!*out)
         return err_set(note, ERR_MEMORY, "no memory for a chat template");
-    enum err e = jinja_new(&(*out)->jinja, source, note);
+    (*out)->source = mem_strndup(source.ptr, source.len);
+    (*out)->n_source = source.len;
+    enum err e = (*out)->source ? jinja_new(&(*out)->jinja, source, note)
+                                : err_set(note, ERR_MEMORY, "no memory for its source");
     if (e != ERR_OK) {
         chat_template_free(*out);
         *out = NULL;
@@ -31,8 +36,14 @@ void chat_template_free(struct chat_template *t)
 {
     if (t) {
         jinja_free(t->jinja);
+        mem_free(t->source);
         mem_free(t);
     }
+}
+
+struct str chat_template_source(const struct chat_template *t)
+{
+    return (struct str){t->source, t->n_source};
 }
 
 const uint8_t *chat_template_hash(const struct chat_template *t)

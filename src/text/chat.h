@@ -28,6 +28,8 @@ enum err chat_template_new(struct chat_template **out, struct str source, struct
 enum err chat_template_builtin(struct chat_template **out, const char *name, struct err_note *note);
 void chat_template_free(struct chat_template *t);
 
+struct str chat_template_source(const struct chat_template *t); /* lives as long as t */
+
 /* SHA-256 of the source bytes, for receipts; lives as long as t. */
 const uint8_t *chat_template_hash(const struct chat_template *t);
 

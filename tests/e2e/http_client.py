@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-port, what = int(sys.argv[1]), sys.argv[2]
+port = int(sys.argv[1])
 CHAT, TEXT = "/v1/chat/completions", "/v1/completions"
 
 
@@ -206,5 +206,6 @@ def drain(server):
         got += piece
 
 
-{"ready": ready, "answers": answers, "errors": errors, "leaving": leaving, "crash": crash, "drain": drain}[what](
-    *sys.argv[3:])
+if __name__ == "__main__":
+    {"ready": ready, "answers": answers, "errors": errors, "leaving": leaving, "crash": crash, "drain": drain}[
+        sys.argv[2]](*sys.argv[3:])
