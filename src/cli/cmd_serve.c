@@ -45,7 +45,7 @@ struct serve {
     const char *host, *tls_cert, *tls_key;
     uint32_t port;
     struct arg_texts models, hosts;
-    bool no_auth;
+    bool no_auth, log_requests, log_prompts;
     struct engine_words engine;
     struct settings_options settings;
     char numbers[8][16];
@@ -116,6 +116,8 @@ static enum err serve(struct serve *s, struct err_note *note)
                               .hosts = s->hosts.items,
                               .n_hosts = s->hosts.n_items,
                               .no_auth = s->no_auth,
+                              .log_requests = s->log_requests || s->log_prompts,
+                              .log_prompts = s->log_prompts,
                               .worker = s->worker,
                               .say = say_line};
     if (s->models.n_items > FRONT_MODELS_MAX)
@@ -153,6 +155,10 @@ int cmd_serve(int argc, char **argv)
                  "address is served"),
         OPT_TEXT(0, "tls-cert", "FILE", &s.tls_cert, "certificate chain (PEM): serve HTTPS"),
         OPT_TEXT(0, "tls-key", "FILE", &s.tls_key, "its key (PEM)"),
+        OPT_HEADING("Log, on standard error"),
+        OPT_FLAG(0, "log-requests", &s.log_requests,
+                 "a line for each answer, without what was said"),
+        OPT_FLAG(0, "log-prompts", &s.log_prompts, "and what each request asked, whole"),
         ENGINE_OPTIONS(s.engine),
         SETTINGS_OPTIONS(s.settings),
     };

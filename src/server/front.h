@@ -25,6 +25,8 @@ struct front_options {
     const char *const *hosts; /* [n_hosts] names besides loopback's that Host may have */
     size_t n_hosts;
     bool no_auth; /* serve another address than loopback's to everybody */
+    bool log_requests; /* a line for each answer */
+    bool log_prompts;  /* and before it the body of each POST, whole, as a JSON text */
     struct front_model models[FRONT_MODELS_MAX];
     size_t n_models;
     /* How a worker is started: program, then options that every worker gets; -m, --name and --fd

@@ -89,6 +89,8 @@ struct endpoint {
 struct visit {
     const struct endpoint *endpoint; /* NULL: it meant none */
     uint64_t begun_ns;
+    const char *method;
+    char path[128]; /* as sent, for the log; cut where it is longer */
     char id[256]; /* what "{id}" stands for, decoded */
     char request_id[64];
     const struct key *key; /* who asks; NULL: there are no keys */
@@ -127,6 +129,10 @@ bool guard_is_loopback(const char *host);
 struct visit *visit_open(struct http_exchange *x); /* NULL without memory */
 struct visit *visit_of(const struct http_exchange *x);
 http_ended_fn visit_ended;
+
+/* log.c - the access log. Never what was said, unless that was asked for. */
+void log_body(struct front *f, struct http_exchange *x);
+void log_visit(struct front *f, const struct visit *v, int status, uint64_t ns);
 
 /* requests.c - what runs now, for those who may see it. */
 void get_requests(struct front *f, struct http_exchange *x);

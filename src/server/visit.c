@@ -26,6 +26,8 @@ struct visit *visit_open(struct http_exchange *x)
     if (!v)
         return NULL;
     v->begun_ns = clock_ns();
+    v->method = http_method(x);
+    snprintf(v->path, sizeof v->path, "%.*s", STR_ARG(http_path(x)));
     choose_request_id(v, x);
     http_set_user(x, v);
     http_reply_header(x, "x-request-id", v->request_id);
@@ -46,7 +48,10 @@ void visit_ended(void *context, struct http_exchange *x)
     size_t n;
     const struct endpoint *all = route_endpoints(&n);
     size_t place = v->endpoint ? (size_t)(v->endpoint - all) : METRICS_ENDPOINTS_MAX - 1;
+    uint64_t ns = clock_ns() - v->begun_ns;
     metrics_count(&f->metrics, place, v->endpoint && strcmp(v->endpoint->method, "POST") == 0,
-                  http_status(x), clock_ns() - v->begun_ns);
+                  http_status(x), ns);
+    if (f->options.log_requests)
+        log_visit(f, v, http_status(x), ns);
     mem_free(v);
 }
