@@ -353,6 +353,72 @@ size_t iso_engine_step(struct iso_engine *engine, const struct iso_event **event
 /* Natural log-probability of a token in a row of n_vocab logits, by the exact arithmetic. */
 float iso_logprob(const float *logits, uint32_t n_vocab, int32_t token);
 
+/* ---- embedder ------------------------------------------------------------------------------ */
+
+/* A model that turns texts into vectors: an encoder (the BERT family), or any generating model
+ * whose rows are pooled. It keeps nothing between calls. Texts share passes without padding, and a
+ * text's vector has the same bits whatever else is in the pass. */
+struct iso_embedder;
+
+/* How the rows of a text become its vector. */
+enum iso_pooling {
+    ISO_POOLING_MODEL, /* as the file says; says it nothing, an encoder's mean, else the last row */
+    ISO_POOLING_MEAN,
+    ISO_POOLING_CLS, /* the first row */
+    ISO_POOLING_LAST,
+    ISO_POOLING_RANK, /* a cross-encoder: its head's scores, in place of a vector */
+};
+
+struct iso_embedder_options {
+    int n_threads;   /* 0: the processors that this process may use */
+    const char *isa; /* as in iso_engine_options */
+    uint32_t n_ctx;  /* tokens of one text; 0: what the model was trained for, at most 8192 */
+    uint32_t n_rows; /* of one pass; 0: 512. An encoder's pass has room for one text at least */
+    enum iso_pooling pooling;
+    bool no_normalize;     /* vectors keep their length; else it is 1. Scores are as they are */
+    size_t n_bytes_memory; /* as in iso_engine_options */
+    void (*progress)(void *context, uint64_t n_bytes_done, uint64_t n_bytes);
+    void *progress_context;
+};
+
+struct iso_embedder_info {
+    const char *arch, *arithmetic, *isa;
+    int n_threads;
+    uint32_t n_vocab, n_layers, n_ctx, n_ctx_train, n_rows;
+    uint32_t n_dims; /* of a vector; with ISO_POOLING_RANK, how many scores */
+    enum iso_pooling pooling; /* the one in force */
+    bool is_encoder;
+    uint64_t n_params;
+    size_t n_bytes_weights;
+};
+
+struct iso_text {
+    const int32_t *tokens; /* with what the model wants around a text: [CLS], [SEP] */
+    uint32_t n_tokens;     /* 1 to n_ctx */
+    uint32_t n_first;      /* tokens from here on are of the second kind: a pair's second text. 0 or
+                              n_tokens: there are none */
+};
+
+/* iso_embedder_open - as iso_engine_open. */
+enum iso_err iso_embedder_open(const char *path, const struct iso_embedder_options *options,
+                               struct iso_embedder **embedder, struct iso_note *note);
+void iso_embedder_close(struct iso_embedder *embedder); /* NULL is nothing */
+struct iso_embedder_info iso_embedder_info(const struct iso_embedder *embedder);
+
+/* iso_embed - the vectors of n_texts texts, in as few passes as they fit, in their order:
+ * out [n_texts, n_dims]. ISO_ERR_LIMIT: a text has more tokens than n_ctx; the note has its index
+ * and both numbers, and nothing was computed. ISO_ERR_USAGE: it has none, or one that is not in the
+ * vocabulary. ISO_ERR_NUMERIC: the vectors of some texts are not finite; theirs are all NaN, the
+ * others are right. Allocates nothing. */
+enum iso_err iso_embed(struct iso_embedder *embedder, const struct iso_text *texts, size_t n_texts,
+                       float *out, struct iso_note *note);
+
+/* Makes the length of a vector 1, as iso_embed does: also of its first n dimensions, for models
+ * that were trained to have them cut. One that is 0 stays. */
+void iso_normalize(float *x, size_t n);
+
+const char *iso_pooling_text(enum iso_pooling pooling);
+
 const char *iso_err_text(enum iso_err err);
 const char *iso_finish_text(enum iso_finish finish);
 

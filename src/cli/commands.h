@@ -19,6 +19,7 @@ command_fn cmd_worker; /* not for people: serve starts it */
     H("Talk")                                                                                      \
     X(cmd_run, "run", "answer one prompt")                                                         \
     X(cmd_chat, "chat", "talk with a model in the terminal")                                       \
+    X(cmd_embed, "embed", "turn texts into vectors")                                               \
     COMMAND_LIST_NET(H, X)                                                                         \
     H("Look")                                                                                      \
     X(cmd_inspect, "inspect", "show what a model file holds and needs, and its identity")          \

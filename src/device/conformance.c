@@ -221,6 +221,22 @@ static void attention_vectors(struct run *r)
     finish(r, "attention", &h);
 }
 
+static void layernorm_vectors(struct run *r)
+{
+    enum { N = 1111, T = 3 };
+    struct sha256 h;
+    r->seed = 4000;
+    float *x = take_values(r, N * T), *w = take_values(r, N), *b = take_values(r, N);
+    if (r->failed)
+        return;
+    sha256_init(&h);
+    r->d->ops->layernorm(r->d, x, N, w, b, 1e-12f, T, N, x, N);
+    r->d->ops->layernorm(r->d, x, N, w, NULL, 1e-5f, T, N, x, N);
+    r->d->ops->wait(r->d);
+    hash_floats(&h, x, N * T);
+    finish(r, "layernorm", &h);
+}
+
 static void row_vectors(struct run *r)
 {
     static const char *const names[] = {"silu", "gelu tanh", "gelu erf", "swiglu oai"};
@@ -260,6 +276,7 @@ static void row_vectors(struct run *r)
     ops->wait(r->d);
     hash_floats(&h, y, N * T);
     finish(r, "rows", &h);
+    layernorm_vectors(r);
 }
 
 size_t conformance_run(struct device *d, struct conformance *results, uint8_t overall[SHA256_BYTES])
@@ -305,6 +322,7 @@ static const char *const expected[CONFORMANCE_MAX] = {
     "dc5db40681826bac", /* gelu erf */
     "1118e98ca89f55d8", /* swiglu oai */
     "75711b7eaf1f6b14", /* rows */
+    "acdb5e2143d1f42d", /* layernorm */
 };
 
 static void finish(struct run *r, const char *name, struct sha256 *h)

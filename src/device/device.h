@@ -134,10 +134,15 @@ struct device_ops {
     /* y = x * rsqrt(mean(x^2) + eps) * w, for n_rows rows of n; x may be y. Also per head. */
     void (*rmsnorm)(struct device *d, const float *x, size_t stride_x, const float *w, float eps,
                     uint32_t n_rows, uint32_t n, float *y, size_t stride_y);
+    /* c = x - mean(x), y = c * rsqrt(mean(c^2) + eps) * w (+ b unless NULL), for n_rows rows of n;
+     * x may be y. */
+    void (*layernorm)(struct device *d, const float *x, size_t stride_x, const float *w,
+                      const float *b, float eps, uint32_t n_rows, uint32_t n, float *y,
+                      size_t stride_y);
     void (*rope)(struct device *d, const struct rope_args *a);
     void (*kv_write)(struct device *d, const struct kv_write_args *a);
     void (*attention)(struct device *d, const struct attention_args *a);
-    /* y = fn(gate) * up, elementwise. y may be gate or up. */
+    /* y = fn(gate) * up, elementwise. y may be gate or up; stride_up may be 0. */
     void (*glu)(struct device *d, enum act_fn fn, const float *gate, size_t stride_gate,
                 const float *up, size_t stride_up, uint32_t n_rows, uint32_t n, float *y,
                 size_t stride_y);

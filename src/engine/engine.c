@@ -140,6 +140,10 @@ static enum err open_parts(struct iso_engine *e, const struct table *table,
     enum err rc = cpu_device_open(o->n_threads, e->isa, &e->device, note);
     if (!rc)
         rc = plan_make(table, e->device, o, &plan, note);
+    if (!rc && plan.model.info.is_encoder)
+        rc = err_set(note, ERR_UNSUPPORTED,
+                     "%s is an encoder ('%s'): it makes embeddings, not text", table->path,
+                     plan.model.info.arch);
     if (!rc)
         rc = plan_check(&plan, note);
     if (rc)

@@ -1,6 +1,7 @@
 /* open.c - an engine from a path: it owns the opened file too. Not in the core: Hugging Face
  * folders need a library. */
 #include "base/mem.h"
+#include "engine/embedder.h"
 #include "engine/engine_int.h"
 #include "format/table.h"
 
@@ -28,6 +29,22 @@ static enum err add_draft(struct iso_engine *e, const char *path, struct err_not
 {
     enum err rc = open_table(path, &e->draft_table, note);
     return rc ? rc : engine_add_draft(e, e->table, e->draft_table, note);
+}
+
+enum iso_err iso_embedder_open(const char *path, const struct iso_embedder_options *options,
+                               struct iso_embedder **embedder, struct iso_note *note)
+{
+    struct table *table;
+    *embedder = NULL;
+    enum err rc = open_table(path, &table, note_of(note));
+    if (rc)
+        return (enum iso_err)rc;
+    rc = embedder_open(table, options, embedder, note_of(note));
+    if (rc)
+        close_table(table);
+    else
+        embedder_own(*embedder, table, close_table);
+    return (enum iso_err)rc;
 }
 
 enum iso_err iso_engine_open(const char *path, const struct iso_engine_options *options,

@@ -154,6 +154,37 @@ static enum err read_config(struct hf_plan *p, struct err_note *note)
     return rc;
 }
 
+static enum err read_pooling_of(struct hf_plan *p, const char *folder, struct err_note *note)
+{
+    char *path = table_printf(&p->table, "%s/%s/config.json", p->table.path, folder), *text;
+    size_t n_bytes;
+    if (!path)
+        return no_memory(p, note);
+    enum err rc = file_read(path, CONFIG_BYTES_MAX, &text, &n_bytes, note);
+    if (rc)
+        return rc;
+    rc = hf_pooling_parse(text, n_bytes, path, &p->config, &p->metas, note);
+    mem_free(text);
+    return rc;
+}
+
+/* What sentence-transformers writes beside a model that makes embeddings. */
+static enum err read_modules(struct hf_plan *p, struct err_note *note)
+{
+    char *path = table_printf(&p->table, "%s/modules.json", p->table.path), *text, folder[256];
+    size_t n_bytes;
+    if (!path)
+        return no_memory(p, note);
+    if (p->config.ranks || !file_exists(path))
+        return ERR_OK;
+    enum err rc = file_read(path, CONFIG_BYTES_MAX, &text, &n_bytes, note);
+    if (rc)
+        return rc;
+    rc = hf_modules_parse(text, n_bytes, path, folder, note);
+    mem_free(text);
+    return rc || !folder[0] ? rc : read_pooling_of(p, folder, note);
+}
+
 enum err hf_plan_open(const char *folder, struct hf_plan *p, struct err_note *note)
 {
     *p = (struct hf_plan){0};
@@ -161,6 +192,8 @@ enum err hf_plan_open(const char *folder, struct hf_plan *p, struct err_note *no
     enum err rc = table_init(&p->table, folder, note);
     if (!rc)
         rc = read_config(p, note);
+    if (!rc)
+        rc = read_modules(p, note);
     if (!rc)
         rc = add_files(p, note);
     if (!rc)

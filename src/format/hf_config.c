@@ -16,6 +16,9 @@ static const struct hf_family families[] = {
     {"gemma2", "gemma2", HF_GEMMA2, 1e-6, 10000, 256, true, "gelu_pytorch_tanh"},
     {"gemma3_text", "gemma3", HF_GEMMA3, 1e-6, 1000000, 256, true, "gelu_pytorch_tanh"},
     {"gpt_oss", "gpt-oss", HF_GPT_OSS, 1e-5, 150000, 64, false, "silu"},
+    {"bert", "bert", HF_BERT, 1e-12, 10000, 0, true, "gelu"},
+    {"roberta", "bert", HF_ROBERTA, 1e-12, 10000, 0, true, "gelu"},
+    {"xlm-roberta", "bert", HF_ROBERTA, 1e-12, 10000, 0, true, "gelu"},
 };
 
 const char *hf_key(struct hf_key *k, const struct hf_config *c, const char *suffix)
@@ -33,7 +36,7 @@ static void find_family(struct hf_config *c, const struct hf_json *root)
     if (!c->family)
         hf_json_fail(root, ERR_UNSUPPORTED,
                      "model_type \"%.*s\" is not supported (llama, mistral, mixtral, qwen2, qwen3, "
-                     "qwen3_moe, phi3, gemma2, gemma3, gpt_oss are)",
+                     "qwen3_moe, phi3, gemma2, gemma3, gpt_oss, bert, roberta, xlm-roberta are)",
                      STR_ARG(type));
 }
 
@@ -250,6 +253,11 @@ static void read_all(struct hf_config *c, const struct hf_json *file, struct str
     metas_str(m, "general.type", STR("model"));
     metas_str(m, "general.name", name);
     read_quantisation(c, file);
+    if (c->family->bit & HF_ENCODER) {
+        refuse(c, &root);
+        hf_bert_parse(c, &root, m);
+        return;
+    }
     read_sizes(c, &root);
     if (*root.rc)
         return;

@@ -24,7 +24,10 @@ enum hf_family_bit {
     HF_GEMMA2 = 1 << 6,
     HF_GEMMA3 = 1 << 7,
     HF_GPT_OSS = 1 << 8,
+    HF_BERT = 1 << 9,
+    HF_ROBERTA = 1 << 10, /* XLM-R too */
     HF_PERMUTED = HF_LLAMA | HF_MIXTRAL,
+    HF_ENCODER = HF_BERT | HF_ROBERTA,
     HF_GEMMA = HF_GEMMA2 | HF_GEMMA3, /* norms hold the difference from 1 */
 };
 
@@ -49,6 +52,8 @@ struct hf_factors {
 struct hf_config {
     const struct hf_family *family;
     uint32_t n_layers, n_ctx, n_embd, n_heads, n_kv_heads, head_dim, n_experts;
+    uint32_t n_positions_skipped; /* RoBERTa: rows of the position table before position 0 */
+    bool ranks;                   /* a cross-encoder: with a head */
     bool tied;
     enum hf_quant quant;
     struct hf_factors factors[2];
@@ -61,6 +66,17 @@ enum err hf_config_parse(const char *bytes, size_t n_bytes, const char *file, st
 
 /* hf_rope_parse - the rotary part (hf_rope.c). root is the text model's object. */
 void hf_rope_parse(struct hf_config *c, const struct hf_json *root, struct metas *m);
+
+/* hf_bert_parse - an encoder's sizes (hf_bert.c). */
+void hf_bert_parse(struct hf_config *c, const struct hf_json *root, struct metas *m);
+
+/* hf_pooling_parse - 1_Pooling/config.json of sentence-transformers: pooling_type. */
+enum err hf_pooling_parse(const char *bytes, size_t n_bytes, const char *file,
+                          const struct hf_config *c, struct metas *m, struct err_note *note);
+/* hf_modules_parse - modules.json of sentence-transformers: the folder of its pooling ("" if there
+ * is none). A module that changes vectors and is not done here is refused by name. */
+enum err hf_modules_parse(const char *bytes, size_t n_bytes, const char *file, char folder[256],
+                          struct err_note *note);
 
 /* hf_key - "arch.suffix", in a buffer that the next call overwrites. */
 struct hf_key {

@@ -18,6 +18,8 @@ enum action {
     EXPERT, /* '#' is the expert's number; all of them become one tensor */
     HALVES, /* gpt-oss: gate and up alternate; the second name is the other half */
     DOWN,
+    POSITIONS, /* RoBERTa's first rows are left out */
+    HEAD,      /* of a cross-encoder; other encoders do without */
     SKIP,
 };
 
@@ -81,6 +83,51 @@ static const struct rule layer_rules[] = {
     {"mlp.experts.down_proj_scales", NULL, NULL, SKIP, HF_GPT_OSS},
 };
 
+/* After "encoder.layer.N.". */
+static const struct rule encoder_rules[] = {
+    {"attention.self.query.weight", "attn_q.weight", NULL, COPY, ANY},
+    {"attention.self.query.bias", "attn_q.bias", NULL, COPY, ANY},
+    {"attention.self.key.weight", "attn_k.weight", NULL, COPY, ANY},
+    {"attention.self.key.bias", "attn_k.bias", NULL, COPY, ANY},
+    {"attention.self.value.weight", "attn_v.weight", NULL, COPY, ANY},
+    {"attention.self.value.bias", "attn_v.bias", NULL, COPY, ANY},
+    {"attention.output.dense.weight", "attn_output.weight", NULL, COPY, ANY},
+    {"attention.output.dense.bias", "attn_output.bias", NULL, COPY, ANY},
+    {"attention.output.LayerNorm.weight", "attn_output_norm.weight", NULL, COPY, ANY},
+    {"attention.output.LayerNorm.bias", "attn_output_norm.bias", NULL, COPY, ANY},
+    {"attention.output.LayerNorm.gamma", "attn_output_norm.weight", NULL, COPY, ANY},
+    {"attention.output.LayerNorm.beta", "attn_output_norm.bias", NULL, COPY, ANY},
+    {"intermediate.dense.weight", "ffn_up.weight", NULL, COPY, ANY},
+    {"intermediate.dense.bias", "ffn_up.bias", NULL, COPY, ANY},
+    {"output.dense.weight", "ffn_down.weight", NULL, COPY, ANY},
+    {"output.dense.bias", "ffn_down.bias", NULL, COPY, ANY},
+    {"output.LayerNorm.weight", "layer_output_norm.weight", NULL, COPY, ANY},
+    {"output.LayerNorm.bias", "layer_output_norm.bias", NULL, COPY, ANY},
+    {"output.LayerNorm.gamma", "layer_output_norm.weight", NULL, COPY, ANY},
+    {"output.LayerNorm.beta", "layer_output_norm.bias", NULL, COPY, ANY},
+};
+
+static const struct rule encoder_top_rules[] = {
+    {"embeddings.word_embeddings.weight", "token_embd.weight", NULL, COPY, ANY},
+    {"embeddings.position_embeddings.weight", "position_embd.weight", NULL, POSITIONS, ANY},
+    {"embeddings.token_type_embeddings.weight", "token_types.weight", NULL, COPY, ANY},
+    {"embeddings.LayerNorm.weight", "token_embd_norm.weight", NULL, COPY, ANY},
+    {"embeddings.LayerNorm.bias", "token_embd_norm.bias", NULL, COPY, ANY},
+    {"embeddings.LayerNorm.gamma", "token_embd_norm.weight", NULL, COPY, ANY},
+    {"embeddings.LayerNorm.beta", "token_embd_norm.bias", NULL, COPY, ANY},
+    {"embeddings.position_ids", NULL, NULL, SKIP, ANY},
+    {"pooler.dense.weight", "cls.weight", NULL, HEAD, HF_BERT},
+    {"pooler.dense.bias", "cls.bias", NULL, HEAD, HF_BERT},
+    {"pooler.dense.weight", NULL, NULL, SKIP, HF_ROBERTA},
+    {"pooler.dense.bias", NULL, NULL, SKIP, HF_ROBERTA},
+    {"classifier.weight", "cls.output.weight", NULL, HEAD, HF_BERT},
+    {"classifier.bias", "cls.output.bias", NULL, HEAD, HF_BERT},
+    {"classifier.dense.weight", "cls.weight", NULL, HEAD, HF_ROBERTA},
+    {"classifier.dense.bias", "cls.bias", NULL, HEAD, HF_ROBERTA},
+    {"classifier.out_proj.weight", "cls.output.weight", NULL, HEAD, HF_ROBERTA},
+    {"classifier.out_proj.bias", "cls.output.bias", NULL, HEAD, HF_ROBERTA},
+};
+
 static const struct rule top_rules[] = {
     {"embed_tokens.weight", "token_embd.weight", NULL, COPY, ANY},
     {"norm.weight", "output_norm.weight", NULL, NORM, ANY},
@@ -128,12 +175,12 @@ static const struct rule *find_rule(const struct rule *rules, size_t n_rules, st
     return NULL;
 }
 
-/* Splits "layers.N.rest"; false if name is not of that form. */
-static bool split_layer(struct str name, uint64_t *layer, struct str *rest)
+/* Splits before, number, ".", rest; false if name is not of that form. */
+static bool split_layer(struct str name, struct str before, uint64_t *layer, struct str *rest)
 {
-    if (!str_starts(name, STR("layers.")))
+    if (!str_starts(name, before))
         return false;
-    const char *from = name.ptr + 7, *dot = memchr(from, '.', name.len - 7);
+    const char *from = name.ptr + before.len, *dot = memchr(from, '.', name.len - before.len);
     if (!dot || !str_to_u64((struct str){from, (size_t)(dot - from)}, layer))
         return false;
     *rest = (struct str){dot + 1, (size_t)(name.ptr + name.len - dot - 1)};
@@ -248,6 +295,12 @@ static enum err plan_copy(const struct job *j)
     r.view.dim[1] = s.n_rows;
     r.view.dtype = j->rule->action == WIDEN ? DTYPE_F32 : s.dtype;
     r.n_units = r.n_source_units = vector ? s.k : s.n_rows;
+    if (j->rule->action == POSITIONS) {
+        r.offset = c->n_positions_skipped;
+        if (vector || s.n_rows <= r.offset)
+            return bad(j, "fewer positions than config.json says");
+        r.n_units = r.view.dim[1] = s.n_rows - r.offset;
+    }
     if (vector)
         as_vector(&r);
     r.plus_one = j->rule->action == NORM && c->family->bit & HF_GEMMA;
@@ -349,6 +402,23 @@ static bool text_name(struct str *name, struct str *out)
     return true;
 }
 
+/* Encoders with a task's head have a prefix, and sometimes heads that embeddings do without. */
+static bool encoder_name(struct str name, struct str *out)
+{
+    static const char *const others[] = {"cls.predictions.", "cls.seq_relationship.", "lm_head."};
+    static const char *const prefixes[] = {"bert.", "roberta."};
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        if (str_starts(name, str_from(others[i])))
+            return false;
+    *out = name;
+    for (size_t i = 0; i < COUNT_OF(prefixes); i++)
+        if (str_starts(name, str_from(prefixes[i])))
+            *out = str_sub(name, strlen(prefixes[i]), name.len);
+    return true;
+}
+
+#define FIND_RULE(rules) find_rule(rules, COUNT_OF(rules), rest, family, &j.expert)
+
 static enum err plan_tensor(struct hf_plan *p, const struct safetensor *x, struct err_note *note)
 {
     struct job j = {.p = p, .x = x, .layer = -1, .note = note};
@@ -357,20 +427,22 @@ static enum err plan_tensor(struct hf_plan *p, const struct safetensor *x, struc
     int family = p->config.family->bit;
     if (p->config.quant == HF_QUANT_BNB && bnb_is_state(x->name))
         return ERR_OK;
-    if (!text_name(&name, &rest))
+    bool encoder = family & HF_ENCODER;
+    if (encoder ? !encoder_name(name, &rest) : !text_name(&name, &rest))
         return ERR_OK;
-    if (split_layer(rest, &layer, &rest)) {
+    if (split_layer(rest, encoder ? STR("encoder.layer.") : STR("layers."), &layer, &rest)) {
         if (layer >= p->config.n_layers)
             return bad(&j, "config.json has fewer layers");
         j.layer = (int)layer;
-        j.rule = find_rule(layer_rules, COUNT_OF(layer_rules), rest, family, &j.expert);
+        j.rule = encoder ? FIND_RULE(encoder_rules) : FIND_RULE(layer_rules);
     } else {
-        j.rule = find_rule(top_rules, COUNT_OF(top_rules), rest, family, &j.expert);
+        j.rule = encoder ? FIND_RULE(encoder_top_rules) : FIND_RULE(top_rules);
     }
     if (!j.rule)
         return err_set(note, ERR_UNSUPPORTED, "%s: tensor %.*s is not known in %s models",
                        p->table.path, STR_ARG(x->name), p->config.family->model_type);
-    if (j.rule->action == SKIP || (p->config.tied && str_is(rest, "lm_head.weight")))
+    if (j.rule->action == SKIP || (j.rule->action == HEAD && !p->config.ranks) ||
+        (p->config.tied && str_is(rest, "lm_head.weight")))
         return ERR_OK;
     if (j.rule->action == EXPERT)
         return plan_experts(&j);
@@ -407,7 +479,7 @@ static enum err plan_factors(struct hf_plan *p, const struct hf_factors *f, stru
 enum err hf_plan_build(struct hf_plan *p, struct err_note *note)
 {
     enum err rc = ERR_OK;
-    bool has_output = p->config.tied;
+    bool has_output = p->config.tied; /* encoders count as such */
     for (size_t i = 0; i < p->files.n_items && !rc; i++) {
         has_output |= str_ends(p->files.items[i].name, STR("lm_head.weight"));
         rc = plan_tensor(p, &p->files.items[i], note);

@@ -2,8 +2,8 @@
 #include "model/arch.h"
 
 const struct arch *const archs[] = {
-    &arch_llama,  &arch_qwen2,  &arch_qwen3,   &arch_qwen3moe, &arch_phi3,
-    &arch_gemma2, &arch_gemma3, &arch_gpt_oss, NULL,
+    &arch_llama,  &arch_qwen2,   &arch_qwen3, &arch_qwen3moe,   &arch_phi3, &arch_gemma2,
+    &arch_gemma3, &arch_gpt_oss, &arch_bert,  &arch_nomic_bert, NULL,
 };
 
 const struct arch *arch_find(struct str name)

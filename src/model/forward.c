@@ -68,6 +68,43 @@ static void add_block(struct model *m, const float *post_norm, uint32_t n)
     m->device->ops->add(m->device, m->s.x, d, m->s.out, d, n, m->h.n_embd, 1.0f);
 }
 
+void model_qkv(struct model *m, uint32_t layer, const float *x, uint32_t n)
+{
+    const struct hparams *h = &m->h;
+    const struct layer *l = &m->layers[layer];
+    size_t q = (size_t)h->n_heads * h->head_size, kv = (size_t)h->n_kv_heads * h->head_size;
+    size_t stride = q + 2 * kv;
+    float *qkv = m->s.qkv;
+    model_operand(m, x, h->n_embd, n, h->n_embd, m->s.bad);
+    if (l->matrix[SLOT_ATTN_QKV]) {
+        model_multiply(m, l->matrix[SLOT_ATTN_QKV], l->vector[SLOT_ATTN_QKV_BIAS], qkv, stride);
+    } else {
+        model_multiply(m, l->matrix[SLOT_ATTN_Q], l->vector[SLOT_ATTN_Q_BIAS], qkv, stride);
+        model_multiply(m, l->matrix[SLOT_ATTN_K], l->vector[SLOT_ATTN_K_BIAS], qkv + q, stride);
+        model_multiply(m, l->matrix[SLOT_ATTN_V], l->vector[SLOT_ATTN_V_BIAS], qkv + q + kv,
+                       stride);
+    }
+    model_tell(m, (int)layer, "qkv", qkv, stride, n, (uint32_t)stride);
+}
+
+void model_rope(struct model *m, uint32_t layer, uint32_t n)
+{
+    const struct hparams *h = &m->h;
+    size_t q = (size_t)h->n_heads * h->head_size, kv = (size_t)h->n_kv_heads * h->head_size;
+    int set = m->two_ropes && h->windowed[layer];
+    struct rope_args rope = {m->s.qkv,
+                             q + 2 * kv,
+                             n,
+                             h->n_heads + h->n_kv_heads,
+                             h->head_size,
+                             h->n_rot,
+                             h->rope_interleaved,
+                             m->s.cos[set],
+                             m->s.sin[set]};
+    m->device->ops->rope(m->device, &rope);
+    model_tell(m, (int)layer, "qk_rope", m->s.qkv, q + 2 * kv, n, (uint32_t)(q + kv));
+}
+
 /* Queries, keys and values of every row, rotated; keys and values into the cache. */
 static void make_qkv(struct model *m, uint32_t layer, const struct rows *r)
 {
@@ -78,32 +115,12 @@ static void make_qkv(struct model *m, uint32_t layer, const struct rows *r)
     float *qkv = m->s.qkv;
     norm(m, m->s.x, l->vector[SLOT_ATTN_NORM], m->s.normed, r->n);
     model_tell(m, (int)layer, "attn_norm", m->s.normed, h->n_embd, r->n, h->n_embd);
-    model_operand(m, m->s.normed, h->n_embd, r->n, h->n_embd, m->s.bad);
-    if (l->matrix[SLOT_ATTN_QKV]) {
-        model_multiply(m, l->matrix[SLOT_ATTN_QKV], NULL, qkv, stride);
-    } else {
-        model_multiply(m, l->matrix[SLOT_ATTN_Q], l->vector[SLOT_ATTN_Q_BIAS], qkv, stride);
-        model_multiply(m, l->matrix[SLOT_ATTN_K], l->vector[SLOT_ATTN_K_BIAS], qkv + q, stride);
-        model_multiply(m, l->matrix[SLOT_ATTN_V], l->vector[SLOT_ATTN_V_BIAS], qkv + q + kv,
-                       stride);
-    }
-    model_tell(m, (int)layer, "qkv", qkv, stride, r->n, (uint32_t)stride);
+    model_qkv(m, layer, m->s.normed, r->n);
     if (l->vector[SLOT_ATTN_Q_NORM]) {
         norm_heads(m, qkv, stride, l->vector[SLOT_ATTN_Q_NORM], h->n_heads, r->n);
         norm_heads(m, qkv + q, stride, l->vector[SLOT_ATTN_K_NORM], h->n_kv_heads, r->n);
     }
-    int set = m->two_ropes && h->windowed[layer];
-    struct rope_args rope = {qkv,
-                             stride,
-                             r->n,
-                             h->n_heads + h->n_kv_heads,
-                             h->head_size,
-                             h->n_rot,
-                             h->rope_interleaved,
-                             m->s.cos[set],
-                             m->s.sin[set]};
-    m->device->ops->rope(m->device, &rope);
-    model_tell(m, (int)layer, "qk_rope", qkv, stride, r->n, (uint32_t)(q + kv));
+    model_rope(m, layer, r->n);
     struct kv_write_args write = {qkv + q,
                                   qkv + q + kv,
                                   stride,
@@ -213,6 +230,12 @@ static void make_logits(struct model *m, const struct batch *b, const struct row
     uint32_t v = m->h.n_vocab;
     norm(m, m->s.x, m->output_norm, m->s.normed, r->n);
     model_tell(m, -1, "output_norm", m->s.normed, m->h.n_embd, r->n, m->h.n_embd);
+    if (b->hidden) {
+        m->device->ops->wait(m->device);
+        memcpy(b->hidden, m->s.normed, (size_t)r->n * m->h.n_embd * sizeof *b->hidden);
+    }
+    if (!b->logits)
+        return;
     model_operand(m, m->s.normed, m->h.n_embd, r->n, m->h.n_embd, m->s.bad);
     model_multiply(m, m->head, NULL, b->logits, v);
     m->device->ops->logits(m->device, b->logits, v, r->n, v, m->final_softcap, m->s.bad);
@@ -223,7 +246,8 @@ static void make_logits(struct model *m, const struct batch *b, const struct row
 static void begin(struct model *m, const struct batch *b)
 {
     const struct tensor_view *embd = m->w.global[SLOT_TOKEN_EMBD];
-    CHECK(b->n_rows > 0 && b->n_rows <= m->n_rows_max && b->n_logits <= b->n_rows);
+    CHECK(!m->h.is_encoder && b->n_rows > 0 && b->n_rows <= m->n_rows_max);
+    CHECK(b->n_logits <= b->n_rows);
     for (uint32_t t = 0; t < b->n_rows; t++) {
         CHECK(b->token[t] >= 0 && (uint32_t)b->token[t] < m->h.n_vocab);
         CHECK(b->rows[t].position < m->info.n_ctx);

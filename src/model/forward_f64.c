@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/threads.h"
+#include "model/arch.h"
 #include "model/hparams.h"
 #include "model/model.h"
 #include "model/rope_f64.h"
@@ -361,7 +362,7 @@ static void run_pass(struct pass *p, const int32_t *token, uint32_t n, bool is_l
                      double *logits)
 {
     const struct hparams *h = p->h;
-    const struct tensor_view *head = weights_head(p->w);
+    const struct tensor_view *head = weights_head(p->h, p->w);
     p->n = n;
     fill_angles(p, is_long);
     embed(p, token);
@@ -432,6 +433,9 @@ enum err model_forward_f64(const struct table *t, const int32_t *token, uint32_t
     struct hparams h;
     struct weights w;
     enum err rc = hparams_read(t, &h, note);
+    if (rc == ERR_OK && h.is_encoder)
+        rc = err_set(note, ERR_UNSUPPORTED, "%s is an encoder ('%s'): it has no logits", t->path,
+                     h.arch->name);
     if (rc == ERR_OK)
         rc = check_tokens(t, &h, token, n_tokens, note);
     if (rc == ERR_OK)

@@ -181,12 +181,23 @@ static void read_common(struct hparams *h, struct meta_reader *r)
         h->n_ff_expert = meta_u32(r, "expert_feed_forward_length", h->n_ff);
         h->expert_weights_norm = meta_bool(r, "expert_weights_norm", true);
     }
-    if (!has(r, "attention.layer_norm_rms_epsilon"))
-        fail(r, ERR_FORMAT, "attention.layer_norm_rms_epsilon", "is missing");
-    h->norm_eps = meta_f64(r, "attention.layer_norm_rms_epsilon", 1e-5);
+    const char *eps =
+        h->is_encoder ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon";
+    if (!has(r, eps))
+        fail(r, ERR_FORMAT, eps, "is missing");
+    h->norm_eps = meta_f64(r, eps, 1e-5);
+    h->pooling = (enum pooling)meta_u32(r, "pooling_type", POOLING_NONE);
+    if (r->rc == ERR_OK && h->pooling > (h->is_encoder ? POOLING_RANK : POOLING_LAST))
+        fail(r, ERR_UNSUPPORTED, "pooling_type", "is not known here");
     h->attn_scale = meta_f64(r, "attention.scale", 0.0);
     h->act = ACT_FN_SILU;
     h->ffn_norm = SLOT_FFN_NORM;
+    h->needs_global = SLOT_BIT(TOKEN_EMBD);
+    if (h->is_encoder)
+        return;
+    h->needs_global |= SLOT_BIT(OUTPUT_NORM);
+    h->allows_global = SLOT_BIT(OUTPUT) | SLOT_BIT(ROPE_FREQS) | SLOT_BIT(ROPE_LONG) |
+                       SLOT_BIT(ROPE_SHORT);
 }
 
 /* A number whose only values here mean "as usual". */
@@ -198,7 +209,7 @@ static void refuse_unless(struct meta_reader *r, const char *key, double a, doub
 }
 
 /* A key that would change the graph in a way that nothing here computes. */
-static void refuse_others(struct meta_reader *r)
+static void refuse_others(struct meta_reader *r, bool is_encoder)
 {
     static const char *const keys[] = {
         "attention.max_alibi_bias",
@@ -228,8 +239,9 @@ static void refuse_others(struct meta_reader *r)
         if (!zero)
             fail(r, ERR_UNSUPPORTED, keys[i], "asks for something that is not supported");
     }
-    if (!meta_bool(r, "attention.causal", true))
-        fail(r, ERR_UNSUPPORTED, "attention.causal", "is false: not a generating model");
+    if (meta_bool(r, "attention.causal", !is_encoder) == is_encoder)
+        fail(r, ERR_UNSUPPORTED, "attention.causal",
+             is_encoder ? "is true, in an encoder" : "is false: not a generating model");
     refuse_unless(r, "expert_weights_scale", 0.0, 1.0);
     refuse_unless(r, "rope.scaling.yarn_ext_factor", -1.0, 1.0);
     if (meta_u32(r, "expert_group_count", 0) > 1)
@@ -262,6 +274,8 @@ static enum err check_bounds(const struct table *t, const struct hparams *h, str
         {"expert_feed_forward_length", h->n_ff_expert, h->n_experts ? 1 : 0, WIDTH_MAX},
         {"rope.scaling.original_context_length", h->rope.n_ctx_orig, 1, CONTEXT_MAX},
         {"attention.sliding_window", h->window, 0, UINT32_MAX},
+        {"token types (rows of token_types.weight)", h->n_types, 0, TYPES_MAX},
+        {"labels (rows of cls.output.weight)", h->n_labels, 0, LABELS_MAX},
         {"vocabulary (rows of token_embd.weight)", h->n_vocab, 1, VOCAB_MAX},
     };
     for (size_t i = 0; i < COUNT_OF(bounds); i++) {
@@ -311,7 +325,8 @@ static enum err check(const struct table *t, const struct hparams *h, struct err
     if (h->rope.scaling == ROPE_SCALING_DYNAMIC && h->n_rot < 4)
         return err_set(note, ERR_UNSUPPORTED, "%s: dynamic rope needs more than one pair", t->path);
     if (!(h->norm_eps > 0.0 && h->norm_eps < 1.0))
-        return err_set(note, ERR_FORMAT, "%s: layer_norm_rms_epsilon is %g", t->path, h->norm_eps);
+        return err_set(note, ERR_FORMAT, "%s: layer_norm_%sepsilon is %g", t->path,
+                       h->is_encoder ? "" : "rms_", h->norm_eps);
     if (!(h->attn_scale >= 0.0 && h->attn_scale < 1e3 && h->attn_softcap >= 0.0 &&
           h->attn_softcap < 1e6 && h->final_softcap >= 0.0 && h->final_softcap < 1e6))
         return err_set(note, ERR_FORMAT,
@@ -344,9 +359,10 @@ enum err hparams_read(const struct table *t, struct hparams *h, struct err_note 
     if (!h->arch)
         return unknown_arch(t, name, note);
     struct meta_reader r = {t, h->arch->name, note, ERR_OK};
+    h->is_encoder = h->arch->is_encoder;
     read_common(h, &r);
     read_rope(h, &r);
-    refuse_others(&r);
+    refuse_others(&r, h->is_encoder);
     if (meta_u32(&r, "attention.value_length", h->head_size) != h->head_size)
         fail(&r, ERR_UNSUPPORTED, "attention.value_length", "differs from key_length");
     if (r.rc == ERR_OK && h->n_layers > LAYERS_MAX)

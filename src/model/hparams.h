@@ -22,6 +22,8 @@ enum {
     EXPERTS_MAX = 1024,
     EXPERTS_USED_MAX = 64,
     CONTEXT_MAX = 1 << 24,
+    TYPES_MAX = 256,
+    LABELS_MAX = 4096,
 };
 
 enum rope_scaling {
@@ -45,12 +47,23 @@ struct rope_params {
     double low_freq_factor, high_freq_factor; /* Llama 3 */
 };
 
+/* How the rows of a text become one: GGUF's numbers (<architecture>.pooling_type). */
+enum pooling {
+    POOLING_NONE,
+    POOLING_MEAN,
+    POOLING_CLS,  /* the first row */
+    POOLING_LAST, /* the last row */
+    POOLING_RANK, /* a cross-encoder: its head's output */
+};
+
 struct arch;
 
 struct hparams {
     const struct arch *arch;
     uint32_t n_vocab, n_ctx_train, n_layers, n_embd, n_heads, n_kv_heads, head_size, n_rot, n_ff;
     uint32_t n_experts, n_experts_used, n_ff_expert; /* 0 without experts */
+    uint32_t n_types, n_labels; /* of an encoder: token types, outputs of its head; 0: none */
+    enum pooling pooling;       /* as the file says; NONE: it does not */
     double norm_eps;
     double attn_scale; /* softmax scale; 0: 1 / sqrt(attn_scale_dim) */
     uint32_t attn_scale_dim;
@@ -60,6 +73,7 @@ struct hparams {
     struct rope_params rope, rope_windowed; /* of full and of windowed layers */
 
     /* What an architecture chooses. Tensors that are neither needed nor allowed are refused. */
+    bool is_encoder;          /* every row sees its whole text: no logits, no cache */
     bool rope_interleaved;    /* pairs (0,1)(2,3).., as converters store Llama's heads */
     bool embd_scaled;         /* token embeddings times sqrt(n_embd) */
     bool post_norms;          /* a norm after attention and feed-forward, before the residual */
@@ -67,6 +81,7 @@ struct hparams {
     enum act_fn act;
     enum layer_slot ffn_norm; /* the norm before the feed-forward */
     uint64_t needs, allows;   /* sets of layer slots */
+    uint64_t needs_global, allows_global;
 };
 
 /* hparams_read - the architecture's name, then its numbers. Errors name the key. */

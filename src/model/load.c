@@ -269,8 +269,11 @@ static enum err load_rope(struct loader *l)
 
 size_t model_packed_bytes(const struct model *m)
 {
-    const struct tensor_view *head = weights_head(&m->w);
-    size_t total = head->dim[2] * round_up(packed_bytes(m, head));
+    const struct tensor_view *const heads[] = {weights_head(&m->h, &m->w), m->w.global[SLOT_CLS],
+                                               m->w.global[SLOT_CLS_OUT]};
+    size_t total = 0;
+    for (size_t i = 0; i < COUNT_OF(heads); i++)
+        total += heads[i] ? round_up(packed_bytes(m, heads[i])) : 0;
     for (uint32_t i = 0; i < m->h.n_layers; i++)
         for (int s = 0; s < LAYER_SLOT_COUNT; s++) {
             const struct tensor_view *v = m->w.layers[i].slot[s];
@@ -280,10 +283,43 @@ size_t model_packed_bytes(const struct model *m)
     return total;
 }
 
+/* What belongs to no layer. Rows that are looked up stay in the file and are checked only. */
+static enum err load_globals(struct loader *l)
+{
+    struct model *m = l->m;
+    const struct tensor_view *const *v = m->w.global, *head = weights_head(&m->h, &m->w);
+    const struct {
+        const struct tensor_view *v;
+        const float **to;
+    } vectors[] = {
+        {v[SLOT_OUTPUT_NORM], &m->output_norm},       {v[SLOT_EMBD_NORM], &m->embd_norm},
+        {v[SLOT_EMBD_NORM_BIAS], &m->embd_norm_bias}, {v[SLOT_CLS_BIAS], &m->cls_bias},
+        {v[SLOT_CLS_OUT_BIAS], &m->cls_out_bias},
+    };
+    const struct {
+        const struct tensor_view *v;
+        const struct matrix **to;
+    } matrices[] = {{head, &m->head}, {v[SLOT_CLS], &m->cls}, {v[SLOT_CLS_OUT], &m->cls_out}};
+    static const enum global_slot looked_up[] = {SLOT_TOKEN_EMBD, SLOT_POSITION_EMBD,
+                                                 SLOT_TYPE_EMBD};
+    enum err rc = ERR_OK;
+    for (size_t i = 0; rc == ERR_OK && i < COUNT_OF(vectors); i++)
+        if (vectors[i].v)
+            rc = load_vector(l, vectors[i].v, vectors[i].to);
+    for (size_t i = 0; rc == ERR_OK && i < COUNT_OF(matrices); i++)
+        if (matrices[i].v)
+            rc = place_matrix(l, matrices[i].v, matrices[i].to);
+    for (size_t i = 0; rc == ERR_OK && i < COUNT_OF(looked_up); i++) {
+        const struct tensor_view *rows = v[looked_up[i]];
+        if (rows && rows != head)
+            l->sources[l->n_sources++] = (struct source){.v = rows, .n_bytes = rows->n_bytes};
+    }
+    return rc;
+}
+
 static enum err load_all(struct loader *l)
 {
     struct model *m = l->m;
-    const struct tensor_view *embd = m->w.global[SLOT_TOKEN_EMBD];
     m->n_packed = model_packed_bytes(m);
     if (m->n_packed > l->packed_bytes_max)
         m->n_packed = l->packed_bytes_max;
@@ -294,13 +330,9 @@ static enum err load_all(struct loader *l)
         return no_memory(l);
     enum err rc = load_rope(l);
     if (rc == ERR_OK)
-        rc = load_vector(l, m->w.global[SLOT_OUTPUT_NORM], &m->output_norm);
-    if (rc == ERR_OK)
-        rc = place_matrix(l, weights_head(&m->w), &m->head);
+        rc = load_globals(l);
     for (uint32_t i = 0; rc == ERR_OK && i < m->h.n_layers; i++)
         rc = place_layer(l, i);
-    if (rc == ERR_OK && weights_head(&m->w) != embd)
-        l->sources[l->n_sources++] = (struct source){.v = embd, .n_bytes = embd->n_bytes};
     return rc ? rc : load_pieces(l);
 }
 

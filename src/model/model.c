@@ -21,10 +21,15 @@ static void fill_info(const struct hparams *h, const struct weights *w, struct m
         .n_heads = h->n_heads,
         .n_kv_heads = h->n_kv_heads,
         .head_size = h->head_size,
+        .is_encoder = h->is_encoder,
+        .pooling = h->pooling,
+        .n_labels = h->n_labels,
+        .n_types = h->n_types,
         .n_params = w->n_params,
     };
     struct kv_shape shape = {h->n_kv_heads, h->head_size};
-    info->kv_page_bytes = h->n_layers * kv_layer_bytes(shape);
+    /* An encoder's pages hold one layer at a time. */
+    info->kv_page_bytes = (h->is_encoder ? 1 : h->n_layers) * kv_layer_bytes(shape);
     info->kv_file_bytes =
         (size_t)h->n_layers * KV_PAGE * h->n_kv_heads * (4 * (size_t)h->head_size + 12);
     info->window_max = h->window;
@@ -42,6 +47,9 @@ static enum err read(const struct table *t, struct model_limits limits, struct h
         return err_set(note, ERR_USAGE, "a context of %u positions; at most %d", limits.n_ctx_max,
                        CONTEXT_MAX);
     enum err rc = hparams_read(t, h, note);
+    if (rc == ERR_OK && h->is_encoder && limits.n_ctx_max > h->n_ctx_train)
+        rc = err_set(note, ERR_USAGE, "%s: a context of %u positions; this model has %u", t->path,
+                     limits.n_ctx_max, h->n_ctx_train);
     return rc ? rc : weights_bind(t, h, w, note);
 }
 
@@ -75,22 +83,29 @@ static void *cut(struct cutter *c, size_t count, size_t size)
     return out;
 }
 
+static void acts_size(const struct model *m, const struct tensor_view *v, size_t n_bytes[ACT_KINDS])
+{
+    struct device *d = m->device;
+    if (!v)
+        return;
+    enum act_kind kind = act_kind_of(v->dtype);
+    size_t n = d->ops->acts_bytes(d, kind, m->n_rows_max, (uint32_t)v->dim[0]);
+    if (n > n_bytes[kind])
+        n_bytes[kind] = n;
+}
+
 /* Bytes of quantised rows, the largest that any matrix of a kind needs. */
 static void acts_sizes(const struct model *m, size_t n_bytes[ACT_KINDS])
 {
-    struct device *d = m->device;
     memset(n_bytes, 0, ACT_KINDS * sizeof *n_bytes);
-    for (uint32_t i = 0; i <= m->h.n_layers; i++)
-        for (int s = 0; s < LAYER_SLOT_COUNT; s++) {
-            const struct tensor_view *v =
-                i < m->h.n_layers ? m->w.layers[i].slot[s] : weights_head(&m->w);
-            if (!v || (i < m->h.n_layers && layer_slot_info((enum layer_slot)s)->is_vector))
-                continue;
-            enum act_kind kind = act_kind_of(v->dtype);
-            size_t n = d->ops->acts_bytes(d, kind, m->n_rows_max, (uint32_t)v->dim[0]);
-            if (n > n_bytes[kind])
-                n_bytes[kind] = n;
-        }
+    const struct tensor_view *const heads[] = {weights_head(&m->h, &m->w), m->w.global[SLOT_CLS],
+                                               m->w.global[SLOT_CLS_OUT]};
+    for (size_t i = 0; i < COUNT_OF(heads); i++)
+        acts_size(m, heads[i], n_bytes);
+    for (uint32_t i = 0; i < m->h.n_layers; i++)
+        for (int s = 0; s < LAYER_SLOT_COUNT; s++)
+            if (!layer_slot_info((enum layer_slot)s)->is_vector)
+                acts_size(m, m->w.layers[i].slot[s], n_bytes);
 }
 
 static void lay_out(struct model *m, struct cutter *c)
@@ -126,6 +141,10 @@ static void lay_out(struct model *m, struct cutter *c)
     s->bad = cut(c, t, sizeof *s->bad);
     s->origin = cut(c, t, sizeof *s->origin);
     s->kv = cut(c, t, sizeof *s->kv);
+    if (h->is_encoder) {
+        s->place = cut(c, t, sizeof *s->place);
+        s->ones = cut(c, f, sizeof *s->ones);
+    }
 }
 
 static enum err make_scratch(struct model *m, const struct table *t, struct err_note *note)
@@ -138,6 +157,8 @@ static enum err make_scratch(struct model *m, const struct table *t, struct err_
         return err_set(note, ERR_MEMORY, "%s: out of memory for %u rows", t->path, m->n_rows_max);
     c = (struct cutter){m->memory, 0};
     lay_out(m, &c);
+    for (uint32_t i = 0; m->h.is_encoder && i < m->h.n_ff; i++)
+        m->s.ones[i] = 1.0f;
     return ERR_OK;
 }
 
@@ -250,9 +271,9 @@ size_t model_products(const struct model *m, struct model_product *out, size_t n
             }
             n += w != NULL;
         }
-    if (n < n_max)
+    if (m->head && n < n_max)
         out[n] = (struct model_product){m->head, 1, 1, true};
-    return n + 1;
+    return n + (m->head != NULL);
 }
 
 size_t model_cache_bytes(const struct model *m, uint32_t n_positions)

@@ -26,6 +26,10 @@ struct model_limits {
 struct model_info {
     const char *arch; /* "llama", "qwen3", ... */
     uint32_t n_vocab, n_ctx_train, n_ctx, n_layers, n_embd, n_heads, n_kv_heads, head_size;
+    bool is_encoder;    /* it has no logits: model_encode */
+    uint32_t pooling;   /* enum pooling (hparams.h) as the file says; 0: it does not */
+    uint32_t n_labels;  /* of a cross-encoder: see model_rank */
+    uint32_t n_types;   /* of tokens that an encoder tells apart; 0: it does not */
     uint64_t n_params;
     size_t kv_page_bytes; /* one page: KV_PAGE positions of every layer */
     size_t kv_file_bytes; /* the same in canonical bytes (model_kv_export) */
@@ -50,7 +54,8 @@ struct batch {
     const uint32_t *logit_rows; /* [n_logits] indexes of rows whose logits are wanted, ascending */
     uint32_t n_logits;
     const uint8_t *rope_far; /* [T] 1: the row's sequence uses LongRoPE's far set; NULL: none do */
-    float *logits;           /* [n_logits, V] */
+    float *logits;           /* [n_logits, V]; NULL: not computed */
+    float *hidden;           /* [n_logits, D] what the logits are made of; NULL: not wanted */
     uint8_t *bad;            /* [T] out: 0, or 1 + index of the layer that was not finite */
 };
 
@@ -84,6 +89,22 @@ size_t model_products(const struct model *m, struct model_product *out, size_t n
 /* model_cache_bytes - what a row reads of its cache when it sees n_positions, windows regarded. */
 size_t model_cache_bytes(const struct model *m, uint32_t n_positions);
 void model_forward(struct model *m, const struct batch *b);
+
+/* The forward call of an encoder: whole texts side by side, each row sees all of its text. */
+struct encode_batch {
+    uint32_t n_rows;
+    const int32_t *token;      /* [T] */
+    const uint8_t *type;       /* [T] below the model's types; NULL: all 0 */
+    const struct kv_row *rows; /* [T] each row's own position, from 0 on in each text */
+    const struct kv_row *seen; /* [T] the same pages, with the position of the text's last row */
+    float *hidden;             /* [T, D] out */
+    uint8_t *bad;              /* [T] out, as in struct batch */
+};
+void model_encode(struct model *m, const struct encode_batch *b);
+
+/* model_rank - a cross-encoder's head: pooled rows [n, D] to scores [n, n_labels]. n is at most
+ * limits.n_rows_max. bad: [n] set to 1 where a row is not finite. */
+void model_rank(struct model *m, const float *pooled, uint32_t n, float *scores, uint8_t *bad);
 
 /* model_kv_export - a full page's canonical bytes (kv_export), layer after layer: kv_file_bytes of
  * them. model_kv_import makes a page of them that cannot be told from one that was computed. */

@@ -42,6 +42,9 @@ struct scratch {
     uint8_t *bad;      /* [T] of the rows at work */
     uint32_t *origin;  /* [T] index in the batch of the rows at work */
     struct kv_row *kv; /* [T] */
+    /* Of encoders: */
+    int32_t *place; /* [T] positions or types, to look rows up by */
+    float *ones;    /* [F] the gate's partner where there is none */
 };
 
 struct model {
@@ -55,6 +58,9 @@ struct model {
     struct layer *layers;
     const struct matrix *head;
     const float *output_norm;
+    const float *embd_norm, *embd_norm_bias; /* of encoders */
+    const struct matrix *cls, *cls_out;      /* of cross-encoders, or NULL */
+    const float *cls_bias, *cls_out_bias;
     struct rope_exact rope[2]; /* full, windowed */
     bool two_ropes;
     size_t kv_layer_bytes;
@@ -77,6 +83,11 @@ void model_multiply(struct model *m, const struct matrix *w, const float *bias, 
                     size_t stride);
 void model_tell(const struct model *m, int layer, const char *op, const float *x, size_t stride,
                 uint32_t n_rows, uint32_t n);
+
+/* model_qkv - queries, keys and values of x [n, D] into s.qkv. */
+void model_qkv(struct model *m, uint32_t layer, const float *x, uint32_t n);
+/* model_rope - queries and keys turned, by the tables in s.cos and s.sin. */
+void model_rope(struct model *m, uint32_t layer, uint32_t n);
 
 /* model_experts - a layer's mixture of experts of s.normed [n, D] into s.out. */
 void model_experts(struct model *m, const struct layer *l, uint32_t layer, uint32_t n);

@@ -21,7 +21,10 @@ enum dim {
     DIM_F2,
     DIM_EX,
     DIM_FX,
-    DIM_R2
+    DIM_R2,
+    DIM_P,
+    DIM_TY,
+    DIM_L
 };
 enum { SLOT_IS_MATRIX = 0, SLOT_IS_VECTOR = 1, TENSOR_NAME_MAX = 64 };
 
@@ -68,6 +71,12 @@ static uint64_t dim_of(const struct hparams *h, uint8_t letter)
         return h->n_ff_expert;
     case DIM_R2:
         return h->n_rot / 2;
+    case DIM_P:
+        return h->n_ctx_train;
+    case DIM_TY:
+        return h->n_types;
+    case DIM_L:
+        return h->n_labels;
     }
     CHECK(!"letter");
     return 0;
@@ -139,8 +148,10 @@ static enum err bind_globals(const struct table *t, const struct hparams *h, str
 {
     bool longrope = h->rope.scaling == ROPE_SCALING_LONGROPE;
     for (int s = 0; s < GLOBAL_SLOT_COUNT; s++) {
-        bool need = s == SLOT_TOKEN_EMBD || s == SLOT_OUTPUT_NORM ||
+        bool need = (h->needs_global & 1ull << s) ||
                     (longrope && (s == SLOT_ROPE_LONG || s == SLOT_ROPE_SHORT));
+        if (!need && !(h->allows_global & 1ull << s))
+            continue;
         enum err rc = bind(t, h, &global_slots[s], global_slots[s].name, need, &w->global[s], note);
         if (rc == ERR_OK && w->global[s] && global_slots[s].dim[0] == DIM_R2)
             rc = check_factors(t, w->global[s], note);

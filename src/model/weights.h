@@ -31,9 +31,12 @@ enum err weights_bind(const struct table *t, const struct hparams *h, struct wei
                       struct err_note *note);
 void weights_release(struct weights *w);
 
-/* The matrix that makes logits: output.weight, else the embeddings. */
-static inline const struct tensor_view *weights_head(const struct weights *w)
+/* The matrix that makes logits: output.weight, else the embeddings. An encoder has none: NULL. */
+static inline const struct tensor_view *weights_head(const struct hparams *h,
+                                                     const struct weights *w)
 {
+    if (h->is_encoder)
+        return NULL;
     return w->global[w->global[SLOT_OUTPUT] ? SLOT_OUTPUT : SLOT_TOKEN_EMBD];
 }
 

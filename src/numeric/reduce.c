@@ -11,6 +11,14 @@ static float lane_tree(float lane[REDUCE_LANES])
     return lane[0];
 }
 
+float reduce_sum(const float *x, size_t n)
+{
+    float lane[REDUCE_LANES] = {0};
+    for (size_t i = 0; i < n; i++)
+        lane[i % REDUCE_LANES] += x[i];
+    return lane_tree(lane);
+}
+
 float reduce_dot(const float *a, const float *b, size_t n)
 {
     float lane[REDUCE_LANES] = {0};

@@ -10,6 +10,7 @@ enum { REDUCE_LANES = 256, MATMUL_BLOCK = 256, MATMUL_SEGMENTS = 8 };
 /* Sums over 256 lanes: lane i mod 256 adds its terms in order from +0, then lane j += lane j + s
  * for s = 128, 64, ... 1. Unused lanes are +0. */
 float reduce_sum_squares(const float *x, size_t n);
+float reduce_sum(const float *x, size_t n);
 float reduce_dot(const float *a, const float *b, size_t n); /* each product rounded */
 
 /* The 8 segments of a matrix row of n_blocks blocks: segment i holds blocks

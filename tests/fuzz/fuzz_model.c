@@ -11,6 +11,17 @@ enum { TOKENS = 3, WORK_MAX = 1 << 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
+static void run_head(struct model *m, const struct model_info *info)
+{
+    uint8_t bad[TOKENS] = {0};
+    float *rows = mem_array((size_t)TOKENS * info->n_embd, sizeof *rows);
+    float *scores = mem_array((size_t)TOKENS * info->n_labels, sizeof *scores);
+    CHECK(rows && scores);
+    model_rank(m, rows, TOKENS, scores, bad);
+    mem_free(rows);
+    mem_free(scores);
+}
+
 static void run_exact(const struct table *t, struct device *d, const int32_t *token)
 {
     struct model *m;
@@ -25,16 +36,26 @@ static void run_exact(const struct table *t, struct device *d, const int32_t *to
     struct kv_row rows[TOKENS];
     uint32_t wanted[TOKENS];
     uint8_t bad[TOKENS], far[TOKENS];
-    float *logits = mem_array((size_t)TOKENS * info->n_vocab, sizeof *logits);
-    CHECK(page && logits);
+    size_t n_out = info->n_vocab;
+    n_out = n_out > info->n_embd ? n_out : info->n_embd;
+    n_out = n_out > info->n_labels ? n_out : info->n_labels;
+    float *out = mem_array(TOKENS * n_out, sizeof *out);
+    CHECK(page && out);
     for (uint32_t i = 0; i < TOKENS; i++) {
         rows[i] = (struct kv_row){&page, i};
         wanted[i] = i;
         far[i] = info->rope_border && info->rope_border < TOKENS;
     }
-    struct batch b = {TOKENS, token, rows, wanted, TOKENS, far, logits, bad};
-    model_forward(m, &b);
-    mem_free(logits);
+    struct batch b = {TOKENS, token, rows, wanted, TOKENS, far, out, NULL, bad};
+    struct kv_row last = rows[TOKENS - 1], seen[TOKENS] = {last, last, last};
+    struct encode_batch encode = {TOKENS, token, NULL, rows, seen, out, bad};
+    if (info->is_encoder)
+        model_encode(m, &encode);
+    else
+        model_forward(m, &b);
+    if (info->n_labels)
+        run_head(m, info);
+    mem_free(out);
     mem_pages_free(page, info->kv_page_bytes);
     model_close(m);
 }
@@ -57,7 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
         } else if (info.n_params < WORK_MAX && info.kv_page_bytes < 1 << 24) {
             double *logits = mem_array((size_t)TOKENS * info.n_vocab, sizeof *logits);
             token[2] = (int32_t)info.n_vocab - 1;
-            CHECK(model_forward_f64(&t, token, TOKENS, NULL, logits, NULL) == ERR_OK);
+            enum err rc = model_forward_f64(&t, token, TOKENS, NULL, logits, NULL);
+            CHECK(rc == (info.is_encoder ? ERR_UNSUPPORTED : ERR_OK));
             mem_free(logits);
             run_exact(&t, d, token);
         }

@@ -208,6 +208,31 @@ static void cpu_rmsnorm(struct device *d, const float *x, size_t stride_x, const
     run_split(cpu_of(d), n_rows, 1, rmsnorm_task, &a);
 }
 
+struct layernorm_args {
+    const float *x, *w, *b;
+    size_t stride_x, stride_y;
+    float eps, *y;
+    uint32_t n;
+};
+
+static void layernorm_task(void *context, size_t i, int worker)
+{
+    const struct split *s = context;
+    const struct layernorm_args *a = s->args;
+    (void)worker;
+    for (uint32_t t = split_begin(s, i); t < split_end(s, i); t++)
+        s->cpu->isa.layernorm(a->x + t * a->stride_x, a->w, a->b, a->eps, a->n,
+                              a->y + t * a->stride_y);
+}
+
+static void cpu_layernorm(struct device *d, const float *x, size_t stride_x, const float *w,
+                          const float *b, float eps, uint32_t n_rows, uint32_t n, float *y,
+                          size_t stride_y)
+{
+    struct layernorm_args a = {x, w, b, stride_x, stride_y, eps, y, n};
+    run_split(cpu_of(d), n_rows, 1, layernorm_task, &a);
+}
+
 static void rope_task(void *context, size_t i, int worker)
 {
     const struct split *s = context;
@@ -424,6 +449,7 @@ static const struct device_ops cpu_ops = {
     .matmul = cpu_matmul,
     .embed = cpu_embed,
     .rmsnorm = cpu_rmsnorm,
+    .layernorm = cpu_layernorm,
     .rope = cpu_rope,
     .kv_write = cpu_kv_write,
     .attention = cpu_attention,

@@ -53,6 +53,8 @@ struct cpu_isa {
     void (*matmul)(const struct matmul_args *m, uint32_t row0, uint32_t row1);
 
     void (*rmsnorm)(const float *x, const float *w, float eps, uint32_t n, float *y); /* one row */
+    void (*layernorm)(const float *x, const float *w, const float *b, float eps, uint32_t n,
+                      float *y);
     /* One head, already rotated by RoPE: Hadamard in place, then 12-bit integers and the scale.
      * false where a value is not finite. */
     bool (*quantize_head)(float *x, uint32_t n, int16_t *q, float *scale);

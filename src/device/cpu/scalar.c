@@ -272,6 +272,7 @@ void cpu_isa_scalar(struct cpu_isa *isa)
         .quantize = scalar_quantize,
         .matmul = scalar_matmul,
         .rmsnorm = scalar_rmsnorm,
+        .layernorm = scalar_layernorm,
         .quantize_head = scalar_quantize_head,
         .kv_write = scalar_kv_write,
         .attention = scalar_attention,

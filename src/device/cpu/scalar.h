@@ -19,6 +19,8 @@ struct act32 {
 };
 
 void scalar_rmsnorm(const float *x, const float *w, float eps, uint32_t n, float *y);
+void scalar_layernorm(const float *x, const float *w, const float *b, float eps, uint32_t n,
+                      float *y);
 void scalar_glu(enum act_fn fn, const float *gate, const float *up, uint32_t n, float *y);
 void scalar_rope(float *x, uint32_t n_rot, bool interleaved, const float *cos, const float *sin);
 void scalar_add(float *x, const float *y, uint32_t n, float scale);

@@ -11,6 +11,17 @@ void scalar_rmsnorm(const float *x, const float *w, float eps, uint32_t n, float
         y[i] = x[i] * r * w[i];
 }
 
+void scalar_layernorm(const float *x, const float *w, const float *b, float eps, uint32_t n,
+                      float *y)
+{
+    float per_n = num_recip((float)n), mean = reduce_sum(x, n) * per_n;
+    for (uint32_t i = 0; i < n; i++)
+        y[i] = x[i] - mean;
+    float r = num_rsqrt(reduce_sum_squares(y, n) * per_n + eps);
+    for (uint32_t i = 0; i < n; i++)
+        y[i] = b ? y[i] * r * w[i] + b[i] : y[i] * r * w[i];
+}
+
 static float glu_one(enum act_fn fn, float gate, float up)
 {
     switch (fn) {

@@ -271,6 +271,13 @@ static void rows_equal(const struct cpu_isa *scalar, const struct cpu_isa *isa)
         scalar->rmsnorm(x, y, 1e-5f, n, want);
         isa->rmsnorm(x, y, 1e-5f, n, got);
         assert_floats_equal(want, got, n, "rmsnorm");
+        for (int i = 0; i < 2; i++) {
+            const float *b = i ? y + n / 3 : NULL; /* overlaps w: any numbers will do */
+            uint32_t m = i ? n - n / 3 : n;
+            scalar->layernorm(x, y, b, 1e-5f, m, want);
+            isa->layernorm(x, y, b, 1e-5f, m, got);
+            assert_floats_equal(want, got, m, "layernorm");
+        }
         for (int fn = ACT_FN_SILU; fn <= ACT_FN_SWIGLU_OAI; fn++) {
             scalar->glu((enum act_fn)fn, x, y, n, want);
             isa->glu((enum act_fn)fn, x, y, n, got);

@@ -241,6 +241,14 @@ static void rows_are_near_double(void **state)
     isa.rmsnorm(x, w, 1e-5f, 900, y);
     for (int i = 0; i < 900; i++)
         assert_true(fabs(y[i] - x[i] / sqrt(sum / 900 + 1e-5) * w[i]) < 2e-6);
+    double mean = 0, var = 0;
+    for (int i = 0; i < 900; i++)
+        mean += x[i] / 900.0;
+    for (int i = 0; i < 900; i++)
+        var += (x[i] - mean) * (x[i] - mean) / 900.0;
+    isa.layernorm(x, w, x, 1e-12f, 900, y);
+    for (int i = 0; i < 900; i++)
+        assert_true(fabs(y[i] - ((x[i] - mean) / sqrt(var + 1e-12) * w[i] + x[i])) < 3e-6);
     isa.glu(ACT_FN_SILU, x, w, 900, y);
     for (int i = 0; i < 900; i++)
         assert_true(fabs(y[i] - x[i] / (1 + exp(-x[i])) * w[i]) < 2e-6);

@@ -14,7 +14,7 @@ static void every_tensor_finds_its_slot(void **state)
     assert_ok(hparams_read(&p.table, &h, NULL));
     assert_ok(weights_bind(&p.table, &h, &w, NULL));
     assert_true(str_is(w.global[SLOT_OUTPUT]->name, "output.weight"));
-    assert_ptr_equal(weights_head(&w), w.global[SLOT_OUTPUT]);
+    assert_ptr_equal(weights_head(&h, &w), w.global[SLOT_OUTPUT]);
     assert_true(str_is(w.layers[2].slot[SLOT_MOE_DOWN]->name, "blk.2.ffn_down_exps.weight"));
     assert_null(w.layers[0].slot[SLOT_FFN_GATE]);
     uint64_t n_params = 0;

@@ -10,6 +10,7 @@ void cpu_isa_neon(struct cpu_isa *isa)
     isa->row_step = 4;
     isa->matmul = neon_matmul;
     isa->rmsnorm = row_rmsnorm;
+    isa->layernorm = row_layernorm;
     isa->quantize_head = row_quantize_head;
     isa->kv_write = rows_kv_write;
     isa->attention = rows_attention;

@@ -43,4 +43,19 @@ static float dot_lanes(const float *a, const float *b, uint32_t n)
     return lanes_sum(lane);
 }
 
+/* As reduce_sum. */
+static inline float sum_lanes(const float *x, uint32_t n)
+{
+    VF lane[REDUCE_LANES / LANES];
+    for (int j = 0; j < REDUCE_LANES / LANES; j++)
+        lane[j] = vf_zero();
+    for (uint32_t i = 0, j = 0; i < n; i += LANES, j = (j + 1) % (REDUCE_LANES / LANES)) {
+        float rest[LANES] = {0};
+        for (uint32_t k = 0; n - i < LANES && k < n - i; k++)
+            rest[k] = x[i + k];
+        lane[j] = vf_add(lane[j], vf_load(n - i < LANES ? rest : x + i));
+    }
+    return lanes_sum(lane);
+}
+
 #endif

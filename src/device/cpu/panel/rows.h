@@ -16,6 +16,26 @@ static void row_rmsnorm(const float *x, const float *w, float eps, uint32_t n, f
         y[i] = x[i] * r * w[i];
 }
 
+static void row_layernorm(const float *x, const float *w, const float *b, float eps, uint32_t n,
+                          float *y)
+{
+    float per_n = num_recip((float)n), mean = sum_lanes(x, n) * per_n;
+    VF center = vf_set1(mean);
+    uint32_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        vf_store(y + i, vf_sub(vf_load(x + i), center));
+    for (; i < n; i++)
+        y[i] = x[i] - mean;
+    float r = num_rsqrt(dot_lanes(y, y, n) * per_n + eps);
+    VF each = vf_set1(r);
+    for (i = 0; i + LANES <= n; i += LANES) {
+        VF v = vf_mul(vf_mul(vf_load(y + i), each), vf_load(w + i));
+        vf_store(y + i, b ? vf_add(v, vf_load(b + i)) : v);
+    }
+    for (; i < n; i++)
+        y[i] = b ? y[i] * r * w[i] + b[i] : y[i] * r * w[i];
+}
+
 static inline VF glu_vector(enum act_fn fn, VF gate, VF up)
 {
     switch (fn) {

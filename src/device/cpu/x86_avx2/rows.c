@@ -14,6 +14,7 @@ void cpu_isa_avx2(struct cpu_isa *isa)
     isa->quantize = avx2_quantize;
     isa->matmul = avx2_matmul;
     isa->rmsnorm = row_rmsnorm;
+    isa->layernorm = row_layernorm;
     isa->quantize_head = row_quantize_head;
     isa->kv_write = rows_kv_write;
     isa->attention = rows_attention;

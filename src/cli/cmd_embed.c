@@ -1,0 +1,236 @@
+/* cmd_embed.c - texts to vectors. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "cli/args.h"
+#include "cli/commands.h"
+#include "cli/load.h"
+#include "cli/say.h"
+#include "engine/embedder.h"
+
+enum { LINES_MAX = 1 << 20, TOKENS_MAX = 1 << 26, BATCH_TEXTS = 256 };
+
+struct embed {
+    struct model_options model;
+    struct token_options input;
+    const char *pooling;
+    bool no_normalize, json, hash;
+
+    struct loaded loaded;
+    struct iso_embedder *embedder;
+    struct token_list tokens; /* of all texts, one after another */
+    struct iso_text *texts;
+    size_t *begins; /* [n_texts] in tokens */
+    size_t n_texts, n_reserved;
+    float *vectors; /* of a batch */
+    struct buf line;
+};
+
+static enum err add_text(struct embed *e, size_t begin, struct err_note *note)
+{
+    size_t n = e->n_reserved ? 2 * e->n_reserved : 64;
+    if (e->n_texts == LINES_MAX)
+        return err_set(note, ERR_LIMIT, "more than %d texts", LINES_MAX);
+    if (e->n_texts == e->n_reserved) {
+        size_t *begins = mem_resize(e->begins, n * sizeof *begins);
+        e->begins = begins ? begins : e->begins;
+        struct iso_text *texts = begins ? mem_resize(e->texts, n * sizeof *texts) : NULL;
+        if (!texts)
+            return err_set(note, ERR_MEMORY, "out of memory for %zu texts", n);
+        e->texts = texts;
+        e->n_reserved = n;
+    }
+    e->begins[e->n_texts] = begin;
+    e->texts[e->n_texts++] = (struct iso_text){.n_tokens = (uint32_t)(e->tokens.n_ids - begin)};
+    return ERR_OK;
+}
+
+/* -p is one text; a file has one in each line. An empty line is a text too: of [CLS] and [SEP]. */
+static enum err read_texts(struct embed *e, struct err_note *note)
+{
+    const struct token_options *o = &e->input;
+    char *text = NULL;
+    size_t n_bytes = 0;
+    if (o->ids && (o->prompt || o->file))
+        return err_set(note, ERR_USAGE, "--tokens beside -p or -f; give one");
+    enum err rc = o->ids ? load_file(&e->loaded, e->model.path, note)
+                         : load_tokenizer(&e->loaded, e->model.path, note);
+    if (!rc && o->ids) {
+        rc = token_ids(o->ids, &e->tokens, note);
+        return rc ? rc : add_text(e, 0, note);
+    }
+    if (!rc)
+        rc = load_text(o->prompt, o->file, &text, &n_bytes, note);
+    for (size_t at = 0, end; !rc && (at < n_bytes || e->n_texts == 0); at = end + 1) {
+        const char *stop = o->prompt ? NULL : memchr(text + at, '\n', n_bytes - at);
+        end = stop ? (size_t)(stop - text) : n_bytes;
+        size_t begin = e->tokens.n_ids;
+        rc = tokenizer_encode(e->loaded.tokenizer, (struct str){text + at, end - at},
+                              ENCODE_ADD_SPECIAL, &e->tokens, note);
+        if (!rc)
+            rc = add_text(e, begin, note);
+    }
+    mem_free(text);
+    return rc;
+}
+
+static enum err find_pooling(const char *name, enum iso_pooling *out, struct err_note *note)
+{
+    *out = ISO_POOLING_MODEL;
+    if (!name)
+        return ERR_OK;
+    for (int i = ISO_POOLING_MODEL; i <= ISO_POOLING_RANK; i++)
+        if (strcmp(name, iso_pooling_text((enum iso_pooling)i)) == 0) {
+            *out = (enum iso_pooling)i;
+            return ERR_OK;
+        }
+    return err_set(note, ERR_USAGE, "--pooling %.40s; model, mean, cls, last or rank", name);
+}
+
+static enum err open_embedder(struct embed *e, struct err_note *note)
+{
+    struct iso_engine_options general = {0};
+    enum iso_pooling pooling;
+    struct progress progress;
+    enum err rc = find_pooling(e->pooling, &pooling, note);
+    if (!rc)
+        rc = load_options(&e->loaded, &e->model, &general, note);
+    if (rc)
+        return rc;
+    struct iso_embedder_options o = {
+        .n_threads = general.n_threads,
+        .isa = general.isa,
+        .n_ctx = e->model.n_ctx,
+        .n_rows = e->model.n_chunk,
+        .pooling = pooling,
+        .no_normalize = e->no_normalize,
+        .n_bytes_memory = general.n_bytes_memory,
+        .progress = progress_show,
+        .progress_context = &progress,
+    };
+    progress_begin(&progress, "loading");
+    rc = embedder_open(&e->loaded.table, &o, &e->embedder, note);
+    progress_end(&progress);
+    if (rc)
+        return rc;
+    struct iso_embedder_info info = iso_embedder_info(e->embedder);
+    char count[SIZE_TEXT];
+    say("%s: %s, %s parameters; %s on %s, %d thread%s; %u dimensions, pooling %s",
+        base_name(e->loaded.table.path), info.arch, count_text(info.n_params, count),
+        info.arithmetic, info.isa, info.n_threads, info.n_threads == 1 ? "" : "s", info.n_dims,
+        iso_pooling_text(info.pooling));
+    return ERR_OK;
+}
+
+static void print_vector(struct embed *e, size_t i, const float *x, uint32_t n)
+{
+    uint8_t digest[SHA256_BYTES];
+    char hex[SHA256_HEX];
+    sha256_of(x, n * sizeof *x, digest);
+    hex_of(digest, sizeof digest, hex);
+    buf_clear(&e->line);
+    if (e->json)
+        buf_printf(&e->line, "%s\n  {\"n_tokens\": %u, \"sha256\": \"%s\", \"embedding\": [",
+                   i ? "," : "", e->texts[i].n_tokens, hex);
+    else if (e->hash)
+        buf_str(&e->line, hex);
+    for (uint32_t k = 0; k < n && (e->json || !e->hash); k++)
+        buf_printf(&e->line, "%s%.9g", k ? e->json ? ", " : " " : "", (double)x[k]);
+    buf_str(&e->line, e->json ? "]}" : "\n");
+    fwrite(e->line.bytes, 1, e->line.n_bytes, stdout);
+}
+
+static enum err work(struct embed *e, struct err_note *note)
+{
+    enum err rc = read_texts(e, note);
+    if (!rc)
+        rc = open_embedder(e, note);
+    if (rc)
+        return rc;
+    struct iso_embedder_info info = iso_embedder_info(e->embedder);
+    e->vectors = mem_array((size_t)BATCH_TEXTS * info.n_dims, sizeof *e->vectors);
+    if (!e->vectors)
+        return err_set(note, ERR_MEMORY, "out of memory for vectors");
+    for (size_t i = 0; i < e->n_texts; i++) {
+        e->texts[i].tokens = e->tokens.ids + e->begins[i];
+        if (e->texts[i].n_tokens > info.n_ctx)
+            return err_set(note, ERR_LIMIT, "text %zu has %u tokens; at most %u fit", i + 1,
+                           e->texts[i].n_tokens, info.n_ctx);
+    }
+    if (e->json)
+        printf("{\n \"arithmetic\": \"%s\",\n \"pooling\": \"%s\",\n \"n_dims\": %u,\n \"data\": [",
+               info.arithmetic, iso_pooling_text(info.pooling), info.n_dims);
+    for (size_t at = 0; !rc && at < e->n_texts; at += BATCH_TEXTS) {
+        size_t n = e->n_texts - at < BATCH_TEXTS ? e->n_texts - at : BATCH_TEXTS;
+        rc =
+            (enum err)iso_embed(e->embedder, e->texts + at, n, e->vectors, (struct iso_note *)note);
+        for (size_t i = 0; !rc && i < n; i++)
+            print_vector(e, at + i, e->vectors + i * info.n_dims, info.n_dims);
+    }
+    if (!rc && e->json)
+        printf("\n ]\n}\n");
+    return rc;
+}
+
+int cmd_embed(int argc, char **argv)
+{
+    struct embed e = {.tokens.n_ids_max = TOKENS_MAX};
+    const struct arg_option options[] = {
+        OPT_HEADING("Texts"),
+        OPT_TEXT('p', "prompt", "TEXT", &e.input.prompt, "one text"),
+        OPT_TEXT('f', "file", "FILE", &e.input.file,
+                 "the lines of FILE, each a text; -: standard input"),
+        OPT_TEXT(0, "tokens", "IDS", &e.input.ids, "token ids instead of text: 1,2,3"),
+        OPT_HEADING("Vectors"),
+        OPT_TEXT(0, "pooling", "HOW", &e.pooling,
+                 "mean, cls (the first token's), last, rank (a cross-encoder's\n"
+                 "scores), or model: as the file says (default)"),
+        OPT_FLAG(0, "no-normalize", &e.no_normalize, "as they come; else of length 1"),
+        OPT_HEADING("How (none of it changes a bit of the result)"),
+        OPT_U32(0, "chunk", "N", &e.model.n_chunk, 1, 1 << 16, "tokens in one pass (default: 512)"),
+        THREAD_OPTION(e.model),
+        OPT_HEADING("Model"),
+        MODEL_OPTION(e.model),
+        OPT_U32('c', "ctx", "N", &e.model.n_ctx, 1, 1 << 24,
+                "tokens that a text may have (default: what the model was\n"
+                "trained for, at most 8192)"),
+        OPT_HEADING("Output"),
+        OPT_FLAG(0, "hash", &e.hash, "the SHA-256 of each vector instead of its numbers"),
+        OPT_FLAG(0, "json", &e.json, "one JSON object, with both"),
+    };
+    const struct arg_command command = {
+        .name = "embed",
+        .summary = "turn texts into vectors",
+        .usage = "embed [-m MODEL] (-p TEXT | -f FILE | --tokens IDS) [options]",
+        .about =
+            "A line of numbers for each text. The model is an encoder (BERT, RoBERTa, XLM-R),\n"
+            "or one that generates, whose last token's row is taken. A text that is too long\n"
+            "is an error.",
+        .options = options,
+        .n_options = COUNT_OF(options),
+        .examples = "isobit embed -m minilm.gguf -p \"What is isobit?\"\n"
+                    "isobit embed -m minilm.gguf -f sentences.txt --json",
+    };
+    struct err_note note = {""};
+    struct args args;
+    enum err rc = args_parse(&command, argc, argv, &args, &note);
+    if (!rc && args.help) {
+        args_help(&command, stdout);
+        return EXIT_OK;
+    }
+    buf_init(&e.line, 1 << 28);
+    if (!rc)
+        rc = work(&e, &note);
+    buf_release(&e.line);
+    iso_embedder_close(e.embedder);
+    mem_free(e.vectors);
+    mem_free(e.begins);
+    mem_free(e.texts);
+    token_list_release(&e.tokens);
+    load_close(&e.loaded);
+    return rc ? say_error(rc, &note) : EXIT_OK;
+}

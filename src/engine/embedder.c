@@ -1,0 +1,450 @@
+/* embedder.c - texts to vectors: packs whole texts into passes, pools their rows.
+ *
+ * A pass of an encoder holds whole texts. A causal model may read a text in several passes: its
+ * pages stay until it is read. Only pooling looks at more than one row, in ascending order, so a
+ * vector depends on its text alone. */
+#include "engine/embedder.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/room.h"
+#include "base/threads.h"
+#include "device/device.h"
+#include "engine/engine_int.h"
+#include "model/hparams.h"
+#include "model/model.h"
+#include "numeric/func.h"
+#include "numeric/reduce.h"
+#include "tensor/half.h"
+
+enum { CONTEXT_DEFAULT = 8192, ROWS_DEFAULT = 512, LEFT_PART = 32 };
+
+/* Rows [from, to) of a text in a pass. */
+struct span {
+    size_t text;
+    uint32_t from, to;
+};
+
+struct iso_embedder {
+    struct device *device;
+    struct model *model;
+    const char *isa;
+    int n_threads;
+    uint32_t n_rows, n_dims, n_pages;
+    enum iso_pooling pooling;
+    bool normalize;
+
+    /* One pass. A page for every 64 positions of each text. */
+    int32_t *token;         /* [n_rows] */
+    uint8_t *type, *bad;    /* [n_rows] */
+    struct kv_row *rows;    /* [n_rows] */
+    struct kv_row *seen;    /* [n_rows] */
+    uint32_t *logit_rows;   /* [n_rows] */
+    float *hidden;          /* [n_rows, n_embd] */
+    float *pooled, *scores; /* [n_rows, n_embd], [n_rows, n_labels]: of cross-encoders */
+    struct span *spans;     /* [n_rows] */
+    void **bases;           /* [n_pages] */
+    uint8_t *memory;        /* pages */
+    size_t n_bytes_memory;
+
+    struct table *table;
+    void (*table_free)(struct table *table);
+};
+
+_Static_assert((int)ISO_POOLING_MEAN == POOLING_MEAN && (int)ISO_POOLING_RANK == POOLING_RANK,
+               "poolings are GGUF's numbers");
+
+const char *iso_pooling_text(enum iso_pooling pooling)
+{
+    static const char *const names[] = {"model", "mean", "cls", "last", "rank"};
+    CHECK((size_t)pooling < COUNT_OF(names));
+    return names[pooling];
+}
+
+void iso_normalize(float *x, size_t n)
+{
+    float sum = reduce_sum_squares(x, n);
+    if (!(sum >= 0x1p-100f && sum <= 0x1p100f))
+        return;
+    float r = num_rsqrt(sum);
+    for (size_t i = 0; i < n; i++)
+        x[i] = x[i] * r;
+}
+
+/* ---- opening ---- */
+
+static enum err fill_options(struct iso_embedder_options *o, const struct model_info *info,
+                             const char *path, struct err_note *note)
+{
+    if (o->n_ctx == 0)
+        o->n_ctx = info->n_ctx_train < CONTEXT_DEFAULT ? info->n_ctx_train : CONTEXT_DEFAULT;
+    if (o->n_rows == 0)
+        o->n_rows = ROWS_DEFAULT;
+    if (info->is_encoder && o->n_rows < o->n_ctx)
+        o->n_rows = o->n_ctx;
+    if (o->pooling == ISO_POOLING_MODEL)
+        o->pooling = info->pooling      ? (enum iso_pooling)info->pooling
+                     : info->is_encoder ? ISO_POOLING_MEAN
+                                        : ISO_POOLING_LAST;
+    if (o->pooling == ISO_POOLING_RANK && info->n_labels == 0)
+        return err_set(note, ERR_UNSUPPORTED,
+                       "%s has no head that ranks (tensor cls.output.weight)", path);
+    if ((unsigned)o->pooling > ISO_POOLING_RANK || o->n_rows > 1u << 20)
+        return err_set(note, ERR_USAGE, "pooling %d, %u rows in a pass", (int)o->pooling,
+                       o->n_rows);
+    return ERR_OK;
+}
+
+static enum err out_of_memory(struct err_note *note)
+{
+    return err_set(note, ERR_MEMORY, "out of memory for an embedder");
+}
+
+/* The longest text, and some that fill a fraction of their last page: texts of 8 tokens and more
+ * find their pages in any pass. */
+static uint32_t pages_of(uint32_t n_ctx, uint32_t n_rows)
+{
+    return n_ctx / KV_PAGE + 1 + n_rows / 8;
+}
+
+static enum err open_scratch(struct iso_embedder *e, struct err_note *note)
+{
+    const struct model_info *info = model_info(e->model);
+    size_t n = e->n_rows;
+    bool rank = e->pooling == ISO_POOLING_RANK;
+    e->n_pages = pages_of(info->n_ctx, e->n_rows);
+    e->token = mem_array(n, sizeof *e->token);
+    e->type = mem_array(n, sizeof *e->type);
+    e->bad = mem_array(n, sizeof *e->bad);
+    e->rows = mem_array(n, sizeof *e->rows);
+    e->seen = mem_array(n, sizeof *e->seen);
+    e->logit_rows = mem_array(n, sizeof *e->logit_rows);
+    e->hidden = mem_array(n * info->n_embd, sizeof *e->hidden);
+    e->pooled = mem_array(rank ? n * info->n_embd : 1, sizeof *e->pooled);
+    e->scores = mem_array(rank ? n * info->n_labels : 1, sizeof *e->scores);
+    e->spans = mem_array(n, sizeof *e->spans);
+    e->bases = mem_array(e->n_pages, sizeof *e->bases);
+    if (!e->token || !e->type || !e->bad || !e->rows || !e->seen || !e->logit_rows || !e->hidden ||
+        !e->pooled || !e->scores || !e->spans || !e->bases ||
+        !mul_ok(e->n_pages, info->kv_page_bytes, &e->n_bytes_memory))
+        return out_of_memory(note);
+    e->memory = mem_pages(e->n_bytes_memory); /* the system gives it when it is touched */
+    if (!e->memory)
+        return out_of_memory(note);
+    for (uint32_t i = 0; i < e->n_pages; i++)
+        e->bases[i] = e->memory + i * info->kv_page_bytes;
+    return ERR_OK;
+}
+
+static enum err open_model(struct iso_embedder *e, const struct table *t,
+                           const struct iso_embedder_options *o, struct err_note *note)
+{
+    struct model_limits limits = {.n_rows_max = o->n_rows, .n_ctx_max = o->n_ctx};
+    struct model_needs needs;
+    enum err rc = model_needs_find(t, e->device, limits, &needs, note);
+    if (rc)
+        return rc;
+    size_t usable = o->n_bytes_memory ? o->n_bytes_memory : mem_room_find().n_bytes;
+    uint64_t n_pages = pages_of(needs.info.n_ctx, o->n_rows);
+    uint64_t taken = needs.scratch_bytes + needs.vector_bytes + n_pages * needs.info.kv_page_bytes +
+                     (uint64_t)o->n_rows * needs.info.n_embd * sizeof(float);
+    usable -= usable / LEFT_PART;
+    if (taken > usable)
+        return err_set(note, ERR_MEMORY,
+                       "%s: texts of %u tokens and passes of %u rows take %.2f GiB beside the "
+                       "weights, %.2f GiB is available",
+                       t->path, needs.info.n_ctx, o->n_rows, (double)taken / 0x1p30,
+                       (double)usable / 0x1p30);
+    if (needs.packed_bytes > usable - taken)
+        limits.packed_bytes_max = usable - taken + 1;
+    return model_open(t, e->device, limits, o->progress, o->progress_context, &e->model, note);
+}
+
+static const char *best_isa(void)
+{
+    const char *const *names = cpu_isa_names();
+    while (names[1])
+        names++;
+    return names[0];
+}
+
+static enum err open_parts(struct iso_embedder *e, const struct table *t,
+                           struct iso_embedder_options *o, struct err_note *note)
+{
+    struct model_info info;
+    enum err rc = model_plan(t, (struct model_limits){.n_rows_max = 1}, &info, note);
+    if (!rc)
+        rc = fill_options(o, &info, t->path, note);
+    if (rc)
+        return rc;
+    e->n_threads = o->n_threads > 0 ? o->n_threads : threads_online();
+    e->isa = o->isa ? o->isa : best_isa();
+    e->n_rows = o->n_rows;
+    e->pooling = o->pooling;
+    e->normalize = !o->no_normalize && o->pooling != ISO_POOLING_RANK;
+    e->n_dims = o->pooling == ISO_POOLING_RANK ? info.n_labels : info.n_embd;
+    rc = cpu_device_open(e->n_threads, e->isa, &e->device, note);
+    if (!rc)
+        rc = open_model(e, t, o, note);
+    return rc ? rc : open_scratch(e, note);
+}
+
+enum err embedder_open(const struct table *t, const struct iso_embedder_options *options,
+                       struct iso_embedder **embedder, struct err_note *note)
+{
+    struct iso_embedder_options o = options ? *options : (struct iso_embedder_options){0};
+    struct iso_embedder *e = mem_zalloc(sizeof *e);
+    *embedder = NULL;
+    if (!e)
+        return out_of_memory(note);
+    enum err rc = open_parts(e, t, &o, note);
+    if (rc)
+        iso_embedder_close(e);
+    else
+        *embedder = e;
+    return rc;
+}
+
+void embedder_own(struct iso_embedder *e, struct table *table,
+                  void (*table_free)(struct table *table))
+{
+    e->table = table;
+    e->table_free = table_free;
+}
+
+void iso_embedder_close(struct iso_embedder *e)
+{
+    if (!e)
+        return;
+    mem_free(e->token);
+    mem_free(e->type);
+    mem_free(e->bad);
+    mem_free(e->rows);
+    mem_free(e->seen);
+    mem_free(e->logit_rows);
+    mem_free(e->hidden);
+    mem_free(e->pooled);
+    mem_free(e->scores);
+    mem_free(e->spans);
+    mem_free(e->bases);
+    if (e->memory)
+        mem_pages_free(e->memory, e->n_bytes_memory);
+    if (e->model)
+        model_close(e->model);
+    if (e->device)
+        e->device->ops->close(e->device);
+    if (e->table)
+        e->table_free(e->table);
+    mem_free(e);
+}
+
+struct iso_embedder_info iso_embedder_info(const struct iso_embedder *e)
+{
+    const struct model_info *m = model_info(e->model);
+    return (struct iso_embedder_info){
+        .arch = m->arch,
+        .arithmetic = ISO_ARITHMETIC,
+        .isa = e->isa,
+        .n_threads = e->n_threads,
+        .n_vocab = m->n_vocab,
+        .n_layers = m->n_layers,
+        .n_ctx = m->n_ctx,
+        .n_ctx_train = m->n_ctx_train,
+        .n_rows = e->n_rows,
+        .n_dims = e->n_dims,
+        .pooling = e->pooling,
+        .is_encoder = m->is_encoder,
+        .n_params = m->n_params,
+        .n_bytes_weights = m->weight_bytes,
+    };
+}
+
+/* ---- a pass ---- */
+
+static enum err check_texts(const struct iso_embedder *e, const struct iso_text *texts,
+                            size_t n_texts, struct err_note *note)
+{
+    const struct model_info *info = model_info(e->model);
+    for (size_t i = 0; i < n_texts; i++) {
+        const struct iso_text *x = &texts[i];
+        if (x->n_tokens == 0)
+            return err_set(note, ERR_USAGE, "text %zu has no tokens", i);
+        if (x->n_tokens > info->n_ctx)
+            return err_set(note, ERR_LIMIT, "text %zu has %u tokens; at most %u fit", i,
+                           x->n_tokens, info->n_ctx);
+        if (x->n_first > 0 && x->n_first < x->n_tokens && info->n_types < 2)
+            return err_set(note, ERR_UNSUPPORTED,
+                           "text %zu has tokens of a second kind; this model knows one kind", i);
+        for (uint32_t k = 0; k < x->n_tokens; k++)
+            if (x->tokens[k] < 0 || (uint32_t)x->tokens[k] >= info->n_vocab)
+                return err_set(note, ERR_USAGE,
+                               "token %d of text %zu is not in the vocabulary of %u", x->tokens[k],
+                               i, info->n_vocab);
+    }
+    return ERR_OK;
+}
+
+/* The rows of one span behind those that the pass has; page: the text's first. */
+static void add_span(struct iso_embedder *e, const struct iso_text *x, const struct span *s,
+                     uint32_t row, uint32_t page)
+{
+    for (uint32_t p = s->from; p < s->to; p++, row++) {
+        e->token[row] = x->tokens[p];
+        e->type[row] = x->n_first > 0 && p >= x->n_first;
+        e->rows[row] = (struct kv_row){.pages = e->bases + page, .position = p};
+        e->seen[row] = (struct kv_row){.pages = e->bases + page, .position = x->n_tokens - 1};
+        e->logit_rows[row] = row;
+    }
+}
+
+/* As many texts from *text on as fit; *at: how much of the first is read already. Returns the
+ * number of spans. */
+static uint32_t fill_pass(struct iso_embedder *e, const struct iso_text *texts, size_t n_texts,
+                          size_t text, uint32_t at, uint32_t *n_rows)
+{
+    uint32_t n = 0, page = 0;
+    bool whole = model_info(e->model)->is_encoder;
+    *n_rows = 0;
+    for (; text < n_texts && *n_rows < e->n_rows; text++, at = 0) {
+        const struct iso_text *x = &texts[text];
+        uint32_t room = e->n_rows - *n_rows, left = x->n_tokens - at;
+        uint32_t n_pages = (x->n_tokens + KV_PAGE - 1) / KV_PAGE;
+        if (n > 0 && (left > room || n_pages > e->n_pages - page))
+            break;
+        CHECK(left <= room || !whole);
+        struct span s = {text, at, at + (left < room ? left : room)};
+        add_span(e, x, &s, *n_rows, page);
+        e->spans[n++] = s;
+        *n_rows += s.to - s.from;
+        page += n_pages;
+    }
+    return n;
+}
+
+static void run_pass(struct iso_embedder *e, uint32_t n_rows)
+{
+    struct encode_batch encode = {n_rows, e->token, e->type, e->rows, e->seen, e->hidden, e->bad};
+    struct batch b = {.n_rows = n_rows,
+                      .token = e->token,
+                      .rows = e->rows,
+                      .logit_rows = e->logit_rows,
+                      .n_logits = n_rows,
+                      .hidden = e->hidden,
+                      .bad = e->bad};
+    if (model_info(e->model)->is_encoder)
+        model_encode(e->model, &encode);
+    else
+        model_forward(e->model, &b);
+    e->device->ops->wait(e->device);
+}
+
+static bool is_finite(const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!f32_is_finite(x[i]))
+            return false;
+    return true;
+}
+
+/* A span's rows join its text's vector x [n_embd], zeros before the first. */
+static void pool(const struct iso_embedder *e, const struct iso_text *text, const struct span *s,
+                 const float *rows, float *x)
+{
+    uint32_t d = model_info(e->model)->n_embd, n = s->to - s->from;
+    bool ends = s->to == text->n_tokens;
+    if (e->pooling == ISO_POOLING_MEAN) {
+        float per_n = num_recip((float)text->n_tokens);
+        for (uint32_t i = 0; i < n; i++)
+            for (uint32_t k = 0; k < d; k++)
+                x[k] = x[k] + rows[(size_t)i * d + k];
+        for (uint32_t k = 0; ends && k < d; k++)
+            x[k] = x[k] * per_n;
+    } else if (e->pooling == ISO_POOLING_LAST) {
+        if (ends)
+            memcpy(x, rows + (size_t)(n - 1) * d, d * sizeof *x);
+    } else if (s->from == 0) {
+        memcpy(x, rows, d * sizeof *x);
+    }
+}
+
+/* The vector of a text that has a value that is not finite is NaN from then on. */
+static void spoil(const struct iso_embedder *e, float *x)
+{
+    for (uint32_t k = 0; k < e->n_dims; k++)
+        x[k] = NAN;
+}
+
+static void take_vectors(struct iso_embedder *e, const struct iso_text *texts, uint32_t n_spans,
+                         float *out)
+{
+    size_t d = model_info(e->model)->n_embd, row = 0;
+    for (uint32_t i = 0; i < n_spans; i++) {
+        const struct span *s = &e->spans[i];
+        const struct iso_text *text = &texts[s->text];
+        float *x = out + s->text * e->n_dims;
+        const float *rows = e->hidden + row * d;
+        size_t n = s->to - s->from;
+        bool ok = is_finite(rows, n * d);
+        for (size_t k = 0; k < n; k++)
+            ok &= e->bad[row + k] == 0;
+        row += n;
+        if (!ok)
+            spoil(e, x);
+        if (isnan(x[0]))
+            continue;
+        pool(e, text, s, rows, x);
+        if (e->normalize && s->to == text->n_tokens)
+            iso_normalize(x, e->n_dims);
+    }
+}
+
+/* A cross-encoder's: the first rows go through its head. */
+static void take_scores(struct iso_embedder *e, uint32_t n_spans, float *out)
+{
+    size_t d = model_info(e->model)->n_embd, row = 0;
+    for (uint32_t i = 0; i < n_spans; i++) {
+        memcpy(e->pooled + i * d, e->hidden + row * d, d * sizeof *e->pooled);
+        e->bad[i] = e->bad[row]; /* i <= row: it is read already */
+        row += e->spans[i].to;
+    }
+    model_rank(e->model, e->pooled, n_spans, e->scores, e->bad);
+    for (uint32_t i = 0; i < n_spans; i++) {
+        float *x = out + e->spans[i].text * e->n_dims;
+        memcpy(x, e->scores + (size_t)i * e->n_dims, e->n_dims * sizeof *x);
+        if (e->bad[i])
+            spoil(e, x);
+    }
+}
+
+enum iso_err iso_embed(struct iso_embedder *e, const struct iso_text *texts, size_t n_texts,
+                       float *out, struct iso_note *note)
+{
+    enum err rc = check_texts(e, texts, n_texts, note_of(note));
+    size_t text = 0;
+    uint32_t at = 0, n_rows;
+    if (rc)
+        return (enum iso_err)rc;
+    memset(out, 0, n_texts * e->n_dims * sizeof *out);
+    while (text < n_texts) {
+        uint32_t n = fill_pass(e, texts, n_texts, text, at, &n_rows);
+        run_pass(e, n_rows);
+        if (e->pooling == ISO_POOLING_RANK)
+            take_scores(e, n, out);
+        else
+            take_vectors(e, texts, n, out);
+        const struct span *last = &e->spans[n - 1];
+        bool ends = last->to == texts[last->text].n_tokens;
+        text = last->text + ends;
+        at = ends ? 0 : last->to;
+    }
+    for (size_t i = 0; i < n_texts; i++)
+        if (isnan(out[i * e->n_dims]))
+            return (enum iso_err)err_set(note_of(note), ERR_NUMERIC,
+                                         "a value that is not finite appeared in text %zu; the "
+                                         "weights are damaged, or the model overflows",
+                                         i);
+    return ISO_OK;
+}

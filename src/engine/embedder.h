@@ -1,0 +1,18 @@
+/* embedder.h - what the program's own tools may ask of an embedder beyond include/isobit.h. */
+#ifndef ENGINE_EMBEDDER_H
+#define ENGINE_EMBEDDER_H
+
+#include "base/err.h"
+#include "isobit.h"
+
+struct table;
+
+/* embedder_open - iso_embedder_open for a table that is open already and outlives the embedder. */
+enum err embedder_open(const struct table *table, const struct iso_embedder_options *options,
+                       struct iso_embedder **embedder, struct err_note *note);
+
+/* embedder_own - the table is closed with the embedder. */
+void embedder_own(struct iso_embedder *embedder, struct table *table,
+                  void (*table_free)(struct table *table));
+
+#endif
