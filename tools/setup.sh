@@ -19,6 +19,7 @@ need_module libutf8proc libutf8proc-dev
 need_module libedit libedit-dev
 need_module libevent_openssl libevent-dev
 need_module openssl libssl-dev
+need_module libcurl libcurl4-openssl-dev
 need_module cmocka libcmocka-dev
 
 if [ ${#packages[@]} -gt 0 ]; then

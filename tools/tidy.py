@@ -21,10 +21,11 @@ FLOORS = {
     "engine": ["base", "numeric", "tensor", "format", "device", "comm", "model"],
     "net": ["base"],
     "api": ["base", "text"],
+    "hub": ["base"],
     "server": ["base", "format", "text", "grammar", "engine", "net", "api"],
     "bench": ["base", "numeric", "tensor", "device", "model", "engine"],
     "cli": ["base", "numeric", "tensor", "format", "text", "grammar", "device", "model", "engine", "bench",
-            "server"],
+            "server", "hub"],
 }
 FILE_LINES_MAX = 1000
 FUNCTION_LINES_MAX = 70

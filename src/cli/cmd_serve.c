@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/load.h"
@@ -101,10 +102,11 @@ static enum err name_model(struct front_model *m, const char *text, struct err_n
         return err_set(note, ERR_USAGE, "-m %s: a model's name has 1 to %zu letters", text,
                        sizeof m->name - 1);
     snprintf(m->name, sizeof m->name, "%.*s", STR_ARG(name));
-    m->path = load_path(path, note);
+    path = load_path(path, note);
     if (!file_exists(path))
         return err_set(note, ERR_NOT_FOUND, "%s: no such file", path);
-    return ERR_OK;
+    m->path = mem_strdup(path);
+    return m->path ? ERR_OK : err_set(note, ERR_MEMORY, "out of memory for %s", path);
 }
 
 static enum err serve(struct serve *s, struct err_note *note)

@@ -11,9 +11,11 @@ typedef int command_fn(int argc, char **argv);
     H("Serve")                                                                                     \
     X(cmd_serve, "serve", "serve models over the OpenAI API")                                      \
     X(cmd_key, "key", "make, list and revoke keys of the server")
+#define COMMAND_LIST_PULL(X) X(cmd_pull, "pull", "fetch a model by name")
 command_fn cmd_worker; /* not for people: serve starts it */
 #else
 #define COMMAND_LIST_NET(H, X)
+#define COMMAND_LIST_PULL(X)
 #endif
 #define COMMAND_LIST(H, X)                                                                         \
     H("Talk")                                                                                      \
@@ -21,6 +23,10 @@ command_fn cmd_worker; /* not for people: serve starts it */
     X(cmd_chat, "chat", "talk with a model in the terminal")                                       \
     X(cmd_embed, "embed", "turn texts into vectors")                                               \
     COMMAND_LIST_NET(H, X)                                                                         \
+    H("Models")                                                                                    \
+    COMMAND_LIST_PULL(X)                                                                           \
+    X(cmd_list, "list", "show the models that were pulled")                                        \
+    X(cmd_rm, "rm", "remove a model that was pulled")                                              \
     H("Look")                                                                                      \
     X(cmd_inspect, "inspect", "show what a model file holds and needs, and its identity")          \
     X(cmd_tokenize, "tokenize", "turn text into token ids")                                        \

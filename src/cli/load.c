@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cli/say.h"
 #include "engine/engine.h"
+#include "hub/store.h"
 
 #define DEMO_NAME "isobit-demo-q8_0.gguf"
 
@@ -48,11 +49,24 @@ static bool find_demo(char path[PATH_MAX])
     return false;
 }
 
+/* A file of that name comes first; what is neither is left to whoever opens it. */
+static const char *find_pulled(const char *name)
+{
+    static char pulled[PATH_MAX];
+    struct store s = {0};
+    const struct store_model *m = NULL;
+    if (!file_exists(name) && !store_folder(pulled, NULL) && !store_open(&s, pulled, NULL))
+        m = store_find(&s, name);
+    bool found = m && snprintf(pulled, sizeof pulled, "%s", m->path) < (int)sizeof pulled;
+    store_close(&s);
+    return found ? pulled : name;
+}
+
 const char *load_path(const char *path, struct err_note *note)
 {
     static char demo[PATH_MAX];
     if (path)
-        return path;
+        return find_pulled(path);
     if (find_demo(demo))
         return demo;
     err_set(note, ERR_NOT_FOUND,

@@ -19,7 +19,8 @@ struct model_options {
 
 #define MODEL_OPTION(m)                                                                            \
     OPT_TEXT('m', "model", "MODEL", &(m).path,                                                     \
-             "GGUF file or Hugging Face folder (default: the demo model)")
+             "GGUF file, Hugging Face folder, or the name of a pulled\n" \
+             "model (default: the demo model)")
 #define THREAD_OPTION(m)                                                                           \
     OPT_U32('t', "threads", "N", &(m).n_threads, 1, 1024,                                          \
             "threads that compute (default: all processors)")
@@ -44,7 +45,8 @@ struct loaded {
     struct iso_session *session;
 };
 
-/* load_path - path, or the demo model's for NULL; NULL and a note when there is none. Static. */
+/* load_path - path, or what is called so in the models folder, or the demo model's for NULL; NULL
+ * and a note when there is none. Static, until the next call. */
 const char *load_path(const char *path, struct err_note *note);
 /* load_file - the model file alone. path NULL: the demo model. */
 enum err load_file(struct loaded *l, const char *path, struct err_note *note);

@@ -57,14 +57,21 @@ void progress_begin(struct progress *p, const char *verb)
         .verb = verb, .is_terminal = isatty(STDERR_FILENO), .start_ns = now, .last_ns = now};
 }
 
-static void draw_bar(const struct progress *p, double part, double elapsed_s)
+/* What was there at the start took no time. */
+static void draw_bar(const struct progress *p, uint64_t done, uint64_t total, double elapsed_s)
 {
+    double part = (double)done / (double)total;
     int cells = (int)(part * BAR_CELLS);
-    double left_s = part > 0 ? elapsed_s * (1 - part) / part : 0;
+    double rate = elapsed_s > 0 ? (double)(done - p->done_first) / elapsed_s : 0;
+    double left_s = rate > 0 ? (double)(total - done) / rate : 0;
+    char text[SIZE_TEXT];
     fprintf(stderr, "\r%s [", p->verb);
     for (int i = 0; i < BAR_CELLS; i++)
         fputc(i < cells ? '=' : i == cells ? '>' : ' ', stderr);
-    fprintf(stderr, "] %3.0f %%  %.0f s left \x1b[K", part * 100, left_s);
+    fprintf(stderr, "] %3.0f %%  ", part * 100);
+    if (p->is_transfer)
+        fprintf(stderr, "%s/s  ", size_text((uint64_t)rate, text));
+    fprintf(stderr, "%.0f s left \x1b[K", left_s);
     fflush(stderr);
 }
 
@@ -72,15 +79,22 @@ void progress_show(void *progress, uint64_t done, uint64_t total)
 {
     struct progress *p = progress;
     uint64_t now = clock_ns();
+    if (p->done_last == 0 || done < p->done_first)
+        p->done_first = done;
     bool due = now - p->last_ns >= (p->is_terminal ? REDRAW_NS : PLAIN_NS);
+    if (p->is_transfer && !p->is_terminal)
+        due = total && done - p->done_first >= (total - p->done_first) / 10 &&
+              done - p->done_last >= total / 10;
+    if (p->done_last == 0 || done < p->done_last)
+        p->done_last = done;
     if (is_quiet || !due || now - p->start_ns < SILENT_NS || total == 0)
         return;
-    double part = (double)done / (double)total;
     if (p->is_terminal)
-        draw_bar(p, part, (double)(now - p->start_ns) * 1e-9);
+        draw_bar(p, done, total, (double)(now - p->start_ns) * 1e-9);
     else
-        fprintf(stderr, "%s: %.0f %%\n", p->verb, part * 100);
+        fprintf(stderr, "%s: %.0f %%\n", p->verb, 100 * (double)done / (double)total);
     p->last_ns = now;
+    p->done_last = done;
     p->shown = true;
 }
 

@@ -23,7 +23,9 @@ int say_error(enum err rc, const struct err_note *note);
 struct progress {
     const char *verb; /* "loading" */
     bool is_terminal, shown;
+    bool is_transfer; /* a rate is shown; off a terminal, a line every 10 % */
     uint64_t start_ns, last_ns;
+    uint64_t done_first, done_last;
 };
 void progress_begin(struct progress *p, const char *verb);
 void progress_show(void *progress, uint64_t done, uint64_t total); /* bytes; cheap to call often */
