@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/tables.h"
 #include "base/check.h"
 #include "base/mem.h"
 
@@ -100,6 +101,11 @@ static const struct api_field completion_fields[] = {
     {"suffix", API_REFUSED, 0, 0, 0, "no model here fills in the middle"},
     COMMON_FIELDS,
 };
+
+const struct api_table api_chat_table = {"ChatRequest", chat_fields, COUNT_OF(chat_fields),
+                                         "messages"};
+const struct api_table api_completion_table = {"CompletionRequest", completion_fields,
+                                               COUNT_OF(completion_fields), "prompt"};
 
 /* Whether the field of this name was given. */
 static bool has(const struct api_field *fields, size_t n_fields, uint64_t given, const char *name)

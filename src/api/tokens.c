@@ -1,6 +1,7 @@
 /* tokens.c - reads requests about tokens. */
 #include "api/tokens.h"
 
+#include "api/tables.h"
 #include "base/check.h"
 
 #define FIELD(member) offsetof(struct raw, member)
@@ -31,6 +32,9 @@ static const struct api_field tokenize_fields[] = {
     {"chat_template", API_REFUSED, 0, 0, 0, "the server's --template decides"},
     {"continue_final_message", API_REFUSED, 0, 0, 0, "send the text as a prompt"},
 };
+
+const struct api_table api_tokenize_table = {"TokenizeRequest", tokenize_fields,
+                                             COUNT_OF(tokenize_fields), NULL};
 
 static bool was_given(uint64_t given, const char *name)
 {
@@ -82,6 +86,9 @@ static const struct api_field detokenize_fields[] = {
      "whose tokens; absent: the first one's"},
     {"tokens", API_VALUE, offsetof(struct api_generate, prompt_ids), 0, 0, "token ids"},
 };
+
+const struct api_table api_detokenize_table = {"DetokenizeRequest", detokenize_fields,
+                                               COUNT_OF(detokenize_fields), NULL};
 
 bool api_detokenize_parse(struct str body, struct api_generate *r, struct api_error *e)
 {

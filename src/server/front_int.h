@@ -134,6 +134,9 @@ http_ended_fn visit_ended;
 void log_body(struct front *f, struct http_exchange *x);
 void log_visit(struct front *f, const struct visit *v, int status, uint64_t ns);
 
+/* openapi.c */
+void get_openapi(struct front *f, struct http_exchange *x);
+
 /* requests.c - what runs now, for those who may see it. */
 void get_requests(struct front *f, struct http_exchange *x);
 void delete_request(struct front *f, struct http_exchange *x);

@@ -167,6 +167,7 @@ static const struct endpoint endpoints[] = {
     {"GET", "/v1/health", get_health},
     {"GET", "/ready", get_ready},
     {"GET", "/metrics", get_metrics},
+    {"GET", "/openapi.json", get_openapi},
     {"GET", "/v1/requests", get_requests},
     {"DELETE", "/v1/requests/{id}", delete_request},
     {"GET", "/v1/models", get_models},

@@ -192,5 +192,61 @@ def health():
     assert (status, json.loads(text)) == (200, {"ready": True})
 
 
+TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None), "integer": int,
+         "number": (int, float)}
+
+
+def conforms(value, schema, schemas, where=""):
+    """As much of JSON Schema as the description uses for answers."""
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:
+        assert any(try_conforms(value, s, schemas) for s in schema["anyOf"]), (where, value)
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    assert not kinds or any(isinstance(value, TYPES[k]) for k in kinds), (where, value)
+    assert value == schema.get("const", value) and value in schema.get("enum", [value]), (where, value)
+    if isinstance(value, dict):
+        assert set(schema.get("required", [])) <= set(value), (where, value)
+        for key, v in value.items():
+            conforms(v, schema.get("properties", {}).get(key, {}), schemas, f"{where}.{key}")
+    for i, v in enumerate(value if isinstance(value, list) else []):
+        conforms(v, schema.get("items", {}), schemas, f"{where}[{i}]")
+
+
+def try_conforms(*arguments):
+    try:
+        conforms(*arguments)
+        return True
+    except AssertionError:
+        return False
+
+
+def openapi():
+    """Answers have the shapes that the description gives them."""
+    status, text, _ = call("/openapi.json")
+    document = json.loads(text)
+    assert status == 200 and document["openapi"] == "3.1.0"
+    schemas = document["components"]["schemas"]
+
+    def check(path, body=None, status=200):
+        got, text, headers = call(path, body, {"Accept": "application/json"})
+        assert got == status, (path, got, text)
+        o = document["paths"][path]["get" if body is None else "post"]
+        answer = o["responses"][str(status) if str(status) in o["responses"] else "default"]
+        assert headers["Content-Type"] in answer["content"], (path, headers["Content-Type"])
+        conforms(json.loads(text), answer["content"]["application/json"]["schema"], schemas, path)
+
+    for path, methods in document["paths"].items():
+        if "{" not in path and path != "/" and "get" in methods:
+            check(path)
+    check(CHAT, ask(3, n=2, logprobs=True))
+    check(CHAT, ask(3, top_p=2), 400)
+    check("/v1/completions", {"prompt": ["a", "b"], "max_tokens": 2, "logprobs": 1})
+    check("/tokenize", {"content": "Hello", "with_pieces": True})
+    check("/detokenize", {"tokens": [5, 6]})
+    check("/apply-template", {"messages": ask(1)["messages"]})
+
+
 if __name__ == "__main__":
     globals()[what](*(int(a) if a.isdigit() else a for a in sys.argv[3:]))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test_metrics.sh - what the server tells of itself: metrics, what runs, progress, health.
+# test_metrics.sh - what the server tells of itself: metrics, what runs, progress, health, its description.
 source "$(dirname "$0")/lib.sh"
 
 m=tests/golden/engine/talker.gguf
@@ -18,6 +18,7 @@ done
 
 client counts
 client health
+client openapi
 client requests
 client progress
 client restart "$(pgrep -P $server)"

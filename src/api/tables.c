@@ -1,0 +1,25 @@
+/* tables.c - which endpoint takes which body. */
+#include "api/tables.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+static const struct {
+    const char *path;
+    const struct api_table *table;
+} bodies[] = {
+    {"/v1/chat/completions", &api_chat_table},
+    {"/v1/completions", &api_completion_table},
+    {"/apply-template", &api_chat_table},
+    {"/tokenize", &api_tokenize_table},
+    {"/detokenize", &api_detokenize_table},
+};
+
+const struct api_table *api_table_of(const char *path)
+{
+    for (size_t i = 0; i < COUNT_OF(bodies); i++)
+        if (strcmp(bodies[i].path, path) == 0)
+            return bodies[i].table;
+    return NULL;
+}

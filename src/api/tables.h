@@ -1,0 +1,22 @@
+/* tables.h - the tables of fields that bodies are read by, for the documentation. */
+#ifndef API_TABLES_H
+#define API_TABLES_H
+
+#include "api/fields.h"
+
+/* A body: what api_read is given for it. */
+struct api_table {
+    const char *name; /* of its schema: "ChatRequest" */
+    const struct api_field *fields;
+    size_t n_fields;
+    const char *required; /* names with one space between; NULL: none */
+};
+
+/* Each beside its fields. */
+extern const struct api_table api_chat_table, api_completion_table; /* generate.c */
+extern const struct api_table api_tokenize_table, api_detokenize_table; /* tokens.c */
+
+/* api_table_of - of the endpoint that takes POST at this path; NULL: none is known. */
+const struct api_table *api_table_of(const char *path);
+
+#endif
