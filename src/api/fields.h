@@ -19,6 +19,7 @@
 /* What a client is told. field is the path of what is at fault, "messages[2].content". */
 struct api_error {
     int status; /* of HTTP: 400, 404, ...; 0: no error */
+    uint32_t retry_s; /* of 429 and 503: when to come back; 0: soon */
     const char *code; /* a word for programs, or NULL */
     char field[96];
     char message[512];

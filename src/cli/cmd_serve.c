@@ -43,7 +43,7 @@ struct engine_words {
                  "another chat template: a Jinja file, or a built-in's name")
 
 struct serve {
-    const char *host, *tls_cert, *tls_key;
+    const char *host, *keys, *tls_cert, *tls_key;
     uint32_t port;
     struct arg_texts models, hosts;
     bool no_auth, log_requests, log_prompts;
@@ -120,6 +120,7 @@ static enum err serve(struct serve *s, struct err_note *note)
                               .no_auth = s->no_auth,
                               .log_requests = s->log_requests || s->log_prompts,
                               .log_prompts = s->log_prompts,
+                              .keys = s->keys,
                               .worker = s->worker,
                               .say = say_line};
     if (s->models.n_items > FRONT_MODELS_MAX)
@@ -152,9 +153,11 @@ int cmd_serve(int argc, char **argv)
         OPT_U32(0, "port", "N", &s.port, 0, 65535, "0: any free one (default: 8080)"),
         OPT_TEXTS(0, "allow-host", "NAME", &s.hosts,
                   "another name that this server is called by; may be\nrepeated"),
+        OPT_TEXT(0, "keys", "FILE", &s.keys,
+                 "only those who have a key of this file may use it\n(isobit key create)"),
         OPT_FLAG(0, "no-auth", &s.no_auth,
-                 "everybody who reaches the address may use it; without\nthis, only loopback's "
-                 "address is served"),
+                 "everybody who reaches the address may use it; without\nthis or --keys, only "
+                 "loopback's address is served"),
         OPT_TEXT(0, "tls-cert", "FILE", &s.tls_cert, "certificate chain (PEM): serve HTTPS"),
         OPT_TEXT(0, "tls-key", "FILE", &s.tls_key, "its key (PEM)"),
         OPT_HEADING("Log, on standard error"),

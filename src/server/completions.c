@@ -539,7 +539,7 @@ static bool parse(struct call *c, struct str body, struct api_error *e)
            make_choices(c, e);
 }
 
-void completion_begin(struct worker *w, uint64_t id, uint64_t tenant,
+void completion_begin(struct worker *w, uint64_t id, const struct call_head *head,
                       const struct dialect *dialect, struct str body)
 {
     struct api_error e = {0};
@@ -554,7 +554,8 @@ void completion_begin(struct worker *w, uint64_t id, uint64_t tenant,
     }
     c->worker = w;
     c->id = id;
-    c->tenant = tenant;
+    c->tenant = head->tenant;
+    c->may_verify = head->may_verify;
     c->dialect = dialect;
     c->stream_state = state;
     c->created_s = (int64_t)time(NULL);

@@ -53,19 +53,28 @@ static void on_reload(int number, short what, void *context)
     (void)number, (void)what;
     struct front *f = context;
     struct err_note note = {""};
-    if (http_server_reload(f->server, &note))
+    bool ok = true;
+    if (http_server_reload(f->server, &note)) {
         front_say(f, "certificates not reloaded: %s", note.text);
-    else
+        ok = false;
+    }
+    if (gate_reload(f, &note)) {
+        front_say(f, "keys not reloaded: %s", note.text);
+        ok = false;
+    }
+    if (ok)
         front_say(f, "reloaded");
 }
 
 static enum err check_options(const struct front_options *o, struct err_note *note)
 {
     CHECK(o->n_models >= 1 && o->n_models <= FRONT_MODELS_MAX);
-    if (!o->no_auth && !guard_is_loopback(o->host))
+    if (o->no_auth && o->keys)
+        return err_set(note, ERR_USAGE, "--no-auth and --keys exclude each other");
+    if (!o->no_auth && !o->keys && !guard_is_loopback(o->host))
         return err_set(note, ERR_USAGE,
-                       "--host %s lets others in; add --no-auth if everybody who reaches it may "
-                       "use it",
+                       "--host %s lets others in; add --keys FILE (isobit key create makes one), "
+                       "or --no-auth if everybody who reaches it may use it",
                        o->host);
     if (!o->tls_cert != !o->tls_key)
         return err_set(note, ERR_USAGE, "--tls-cert and --tls-key go together");
@@ -118,6 +127,7 @@ static void close_front(struct front *f)
     for (size_t i = 0; i < f->options.n_models; i++)
         process_stop(&f->processes[i]);
     tickets_release(f);
+    gate_close(f);
     for (size_t i = 0; i < COUNT_OF(events); i++)
         if (events[i])
             event_free(events[i]);
@@ -133,7 +143,8 @@ enum err front_run(const struct front_options *o, struct err_note *note)
     enum err rc = check_options(o, note);
     if (rc)
         return rc;
-    rc = open_front(&f, note);
+    rc = gate_open(&f, note);
+    rc = rc ? rc : open_front(&f, note);
     if (!rc) {
         front_say(&f, "listening on http%s://%s:%u", o->tls_cert ? "s" : "", o->host,
                   http_server_port(f.server));

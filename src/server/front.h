@@ -27,6 +27,7 @@ struct front_options {
     bool no_auth; /* serve another address than loopback's to everybody */
     bool log_requests; /* a line for each answer */
     bool log_prompts;  /* and before it the body of each POST, whole, as a JSON text */
+    const char *keys; /* file of those who may use it (keys.h), read again on SIGHUP; or NULL */
     struct front_model models[FRONT_MODELS_MAX];
     size_t n_models;
     /* How a worker is started: program, then options that every worker gets; -m, --name and --fd

@@ -9,6 +9,7 @@
 #include "net/frames.h"
 #include "net/http_server.h"
 #include "server/front.h"
+#include "server/gate.h"
 #include "server/metrics.h"
 #include "server/protocol.h"
 #include "server/stats.h"
@@ -16,7 +17,6 @@
 struct event;
 struct event_base;
 struct front;
-struct key;
 
 enum process_state {
     PROCESS_LOADING,
@@ -59,7 +59,7 @@ struct ticket {
     bool used, streams;
     /* For those who look: */
     char path[64], request_id[64];
-    const struct key *key; /* who asked; NULL: there are no keys */
+    struct key *key; /* who asked; NULL: somebody on this machine, there are no keys */
     uint64_t begun_ns;
     struct call_usage usage;
 };
@@ -76,6 +76,8 @@ struct front {
     int64_t started_s; /* since 1970 */
     struct event *tick, *on_int, *on_term, *on_hup;
     bool draining;
+    struct keys keys;
+    struct key stranger; /* whoever has none and needs none */
     struct metrics metrics;
 };
 
@@ -83,6 +85,7 @@ struct front {
 struct endpoint {
     const char *method, *path;
     void (*handle)(struct front *f, struct http_exchange *x);
+    enum { FOR_KEYS, FOR_ALL, FOR_ADMIN } who;
 };
 
 /* What the front keeps of an HTTP exchange from its first moment to its last. */
@@ -93,7 +96,7 @@ struct visit {
     char path[128]; /* as sent, for the log; cut where it is longer */
     char id[256]; /* what "{id}" stands for, decoded */
     char request_id[64];
-    const struct key *key; /* who asks; NULL: there are no keys */
+    struct key *key; /* who asks; NULL: somebody on this machine, there are no keys */
     /* Of the call that it became; model NULL: of none. */
     const char *model;
     struct call_usage usage;
@@ -108,9 +111,9 @@ enum err process_start(struct process *p, struct err_note *note);
 void process_stop(struct process *p);
 
 /* ticket.c: a call goes to a worker and its answer comes back to a sink. */
-/* ticket_open - NULL without memory. path: the endpoint's; process must be ready. */
-struct ticket *ticket_open(struct front *f, struct process *p, struct str path, struct str body,
-                           const struct sink *sink, void *to);
+/* ticket_open - NULL without memory. key: who asks; path: the endpoint's; process must be ready. */
+struct ticket *ticket_open(struct front *f, struct key *key, struct process *p, struct str path,
+                           struct str body, const struct sink *sink, void *to);
 void ticket_cancel(struct ticket *t); /* the sink hears nothing more */
 void ticket_abort(struct ticket *t, const struct api_error *e); /* the sink is told to fail */
 void ticket_frame(struct front *f, uint8_t kind, uint64_t id, struct str bytes);
@@ -155,9 +158,10 @@ void get_page(struct front *f, struct http_exchange *x);
 
 /* routes.c - what the front answers itself, and to whom the rest goes. */
 void route(void *front, struct http_exchange *x);
-/* route_model - the ready process of the model that a request names (empty: the first one). NULL:
- * e says why not. */
-struct process *route_model(struct front *f, struct str name, struct api_error *e);
+/* route_model - the ready process of the model that a key's request names (empty: the first one
+ * that the key may use). NULL: e says why not. */
+struct process *route_model(struct front *f, const struct key *key, struct str name,
+                            struct api_error *e);
 const struct endpoint *route_endpoints(size_t *n);
 void reply_json(struct http_exchange *x, int status, struct buf *body); /* releases body */
 

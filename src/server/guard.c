@@ -50,6 +50,16 @@ static bool is_own_host(const struct front *f, struct str host)
     return false;
 }
 
+/* A number is nobody's name: no page can have it point elsewhere. */
+static bool is_address(struct str host)
+{
+    char text[64];
+    struct in6_addr address;
+    host = without_port(host);
+    snprintf(text, sizeof text, "%.*s", STR_ARG(host));
+    return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
+}
+
 /* Origin is scheme://host[:port]; the same host as Host's, with the same port, is this server. */
 static bool is_own_origin(struct str origin, struct str host)
 {
@@ -73,7 +83,7 @@ static bool is_json(struct str type)
 bool guard_admits(const struct front *f, const struct http_exchange *x, struct api_error *e)
 {
     struct str host = http_header(x, "Host"), origin = http_header(x, "Origin");
-    if (!f->options.no_auth && !is_own_host(f, host))
+    if (!f->options.no_auth && !is_own_host(f, host) && !(f->options.keys && is_address(host)))
         return api_fail(e, 403, NULL,
                         "Host is \"%.*s\", not this machine; --allow-host NAME lets it in",
                         STR_ARG(host));

@@ -44,8 +44,15 @@ const char *key_scope_name(unsigned scope)
     return NULL;
 }
 
+bool key_has(const struct key *k, unsigned wanted)
+{
+    return !k || (k->scopes & wanted) == wanted;
+}
+
 bool key_may_use(const struct key *k, struct str model)
 {
+    if (!k)
+        return true;
     for (size_t i = 0; i < k->n_models; i++)
         if (str_is(model, k->models[i]))
             return true;

@@ -30,7 +30,7 @@ enum key_scope {
 };
 
 struct key {
-    char id[KEY_ID_BYTES]; /* "key-" and hex digits; "" without keys: everybody's */
+    char id[KEY_ID_BYTES]; /* "key-" and hex digits; "": of whoever needs none */
     char name[KEY_NAME_BYTES];
     uint8_t digest[SHA256_BYTES];
     unsigned scopes; /* of enum key_scope */
@@ -38,12 +38,14 @@ struct key {
     size_t n_models;
     struct rate_limit requests, tokens;
     int64_t created_s, expires_s; /* since 1970; expires 0: never */
-    uint64_t tenant;              /* in the engine: whose prompts are whose; 0 for everybody */
+    uint64_t tenant;              /* in the engine: whose prompts are whose; 0: everybody's */
     bool revoked;
     struct rate requests_used, tokens_used;
 };
 
+/* Where k is NULL there are no keys: whoever asks may do everything. */
 bool key_may_use(const struct key *k, struct str model);
+bool key_has(const struct key *k, unsigned scopes); /* all of them */
 /* key_scope_of - by its name; 0: there is none. */
 unsigned key_scope_of(struct str name);
 const char *key_scope_name(unsigned scope); /* of one */

@@ -31,7 +31,8 @@ enum { FRAME_BYTES_MAX = (64 << 20) + 4096 };
 
 struct call_head {
     uint64_t tenant; /* whose prompts may be shared */
-    uint32_t n_path, reserved;
+    uint32_t n_path;
+    uint32_t may_verify; /* the key has that scope, or none is needed */
 };
 
 enum call_state {

@@ -110,7 +110,9 @@ static const struct sink relay_sink = {
 void relay_open(struct front *f, struct process *p, struct http_exchange *x, struct str body)
 {
     struct relay *r = mem_zalloc(sizeof *r);
-    struct ticket *t = r ? ticket_open(f, p, http_path(x), body, &relay_sink, r) : NULL;
+    struct ticket *t = NULL;
+    if (r)
+        t = ticket_open(f, visit_of(x)->key, p, http_path(x), body, &relay_sink, r);
     if (!t) {
         struct api_error e;
         mem_free(r);
@@ -120,7 +122,6 @@ void relay_open(struct front *f, struct process *p, struct http_exchange *x, str
     }
     r->x = x;
     r->ticket = t;
-    t->key = visit_of(x)->key;
     snprintf(t->request_id, sizeof t->request_id, "%s", visit_of(x)->request_id);
     r->dialect = dialect_of(http_path(x));
     http_on_gone(x, on_gone, r);

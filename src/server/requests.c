@@ -10,7 +10,7 @@ enum { BODY_BYTES_MAX = 16 << 20 };
 
 static bool is_shown(const struct ticket *t, const struct key *viewer)
 {
-    return t->used && t->sink && (!viewer || t->key == viewer || viewer->scopes & KEY_ADMIN);
+    return t->used && t->sink && (t->key == viewer || key_has(viewer, KEY_ADMIN));
 }
 
 static void write_ticket(struct writer *w, const struct ticket *t, uint64_t now_ns)
@@ -22,7 +22,7 @@ static void write_ticket(struct writer *w, const struct ticket *t, uint64_t now_
     write_key_text(w, "object", STR("request"));
     write_key_text(w, "model", str_from(t->process->model->name));
     write_key_text(w, "endpoint", str_from(t->path));
-    if (t->key)
+    if (t->key && t->key->id[0])
         write_key_text(w, "key", str_from(t->key->id));
     else
         write_key_word(w, "key", "null");

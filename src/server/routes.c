@@ -16,10 +16,12 @@ void reply_json(struct http_exchange *x, int status, struct buf *body)
 void front_fail(struct http_exchange *x, const struct api_error *e)
 {
     struct buf body;
+    char retry[16];
+    snprintf(retry, sizeof retry, "%u", e->retry_s ? e->retry_s : 1);
     buf_init(&body, BODY_BYTES_MAX);
     dialect_error(&body, http_path(x), e);
     if (e->status == 503 || e->status == 429)
-        http_reply_header(x, "Retry-After", "1");
+        http_reply_header(x, "Retry-After", retry);
     reply_json(x, e->status, &body);
 }
 
@@ -57,23 +59,31 @@ static void get_models(struct front *f, struct http_exchange *x)
     write_key(&w, "data");
     write_open(&w, '[');
     for (size_t i = 0; i < f->options.n_models; i++)
-        write_model(&w, &f->processes[i]);
+        if (key_may_use(visit_of(x)->key, str_from(f->options.models[i].name)))
+            write_model(&w, &f->processes[i]);
     write_close(&w, ']');
     write_close(&w, '}');
     reply_json(x, 200, &body);
 }
 
-static struct process *find_model(struct front *f, struct str name, struct api_error *e)
+/* Of those that the key may use; what it may not is as if it were not there. */
+static struct process *find_model(struct front *f, const struct key *key, struct str name,
+                                  struct api_error *e)
 {
     char names[300] = "";
     for (size_t i = 0, n = 0; i < f->options.n_models; i++) {
-        if (str_is(name, f->options.models[i].name))
+        const char *own = f->options.models[i].name;
+        if (!key_may_use(key, str_from(own)))
+            continue;
+        if (name.len == 0 || str_is(name, own))
             return &f->processes[i];
         if (n < sizeof names)
-            n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "",
-                                  f->options.models[i].name);
+            n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", own);
     }
-    api_fail(e, 404, "model", "no model \"%.100s\" here; there is %s", name.ptr, names);
+    if (names[0])
+        api_fail(e, 404, "model", "no model \"%.100s\" here; there is %s", name.ptr, names);
+    else
+        api_fail(e, 404, "model", "this key may use none of the models here");
     e->code = "model_not_found";
     return NULL;
 }
@@ -83,7 +93,7 @@ static void get_model(struct front *f, struct http_exchange *x)
     struct buf body;
     struct writer w;
     struct api_error e;
-    struct process *p = find_model(f, str_from(visit_of(x)->id), &e);
+    struct process *p = find_model(f, visit_of(x)->key, str_from(visit_of(x)->id), &e);
     if (!p) {
         front_fail(x, &e);
         return;
@@ -96,9 +106,10 @@ static void get_model(struct front *f, struct http_exchange *x)
 
 /* ---- to a worker -------------------------------------------------------------------------- */
 
-struct process *route_model(struct front *f, struct str name, struct api_error *e)
+struct process *route_model(struct front *f, const struct key *key, struct str name,
+                            struct api_error *e)
 {
-    struct process *p = name.len ? find_model(f, name, e) : &f->processes[0];
+    struct process *p = find_model(f, key, name, e);
     bool ok = p != NULL;
     if (ok && p->state == PROCESS_LOADING)
         ok = api_fail(e, 503, NULL, "model %s is loading; try again soon", p->model->name);
@@ -111,7 +122,8 @@ struct process *route_model(struct front *f, struct str name, struct api_error *
 }
 
 /* The model that a body names. */
-static struct process *model_of(struct front *f, struct str body, struct api_error *e)
+static struct process *model_of(struct front *f, const struct key *key, struct str body,
+                                struct api_error *e)
 {
     json_t *root = api_parse(body, e);
     if (!root)
@@ -120,7 +132,7 @@ static struct process *model_of(struct front *f, struct str body, struct api_err
     bool ok = !model || json_is_null(model) || json_is_string(model) ||
               api_fail(e, 400, "model", "model must be a text");
     struct str name = {json_string_value(model), json_string_length(model)};
-    struct process *p = ok ? route_model(f, name, e) : NULL;
+    struct process *p = ok ? route_model(f, key, name, e) : NULL;
     json_decref(root);
     return p;
 }
@@ -129,7 +141,7 @@ static void pass_on(struct front *f, struct http_exchange *x)
 {
     struct api_error e = {0};
     struct str body = http_body(x);
-    struct process *p = model_of(f, body, &e);
+    struct process *p = model_of(f, visit_of(x)->key, body, &e);
     if (p)
         relay_open(f, p, x, body);
     else
@@ -142,7 +154,7 @@ static void get_props(struct front *f, struct http_exchange *x)
     struct api_error e = {0};
     struct str query = http_query(x), model = STR("model=");
     struct str name = str_starts(query, model) ? str_sub(query, model.len, query.len) : STR("");
-    struct process *p = route_model(f, name, &e);
+    struct process *p = route_model(f, visit_of(x)->key, name, &e);
     if (p)
         relay_open(f, p, x, STR(""));
     else
@@ -161,11 +173,11 @@ static void get_version(struct front *f, struct http_exchange *x)
 /* ---- the table ---------------------------------------------------------------------------- */
 
 static const struct endpoint endpoints[] = {
-    {"GET", "/", get_page},
-    {"GET", "/page/{id}", get_page},
-    {"GET", "/health", get_health},
-    {"GET", "/v1/health", get_health},
-    {"GET", "/ready", get_ready},
+    {"GET", "/", get_page, FOR_ALL},
+    {"GET", "/page/{id}", get_page, FOR_ALL},
+    {"GET", "/health", get_health, FOR_ALL},
+    {"GET", "/v1/health", get_health, FOR_ALL},
+    {"GET", "/ready", get_ready, FOR_ALL},
     {"GET", "/metrics", get_metrics},
     {"GET", "/openapi.json", get_openapi},
     {"GET", "/v1/requests", get_requests},
@@ -262,7 +274,7 @@ void route(void *context, struct http_exchange *x)
     }
     log_body(f, x);
     v->endpoint = find_endpoint(method, http_path(x), v);
-    if (!guard_admits(f, x, &e))
+    if (!guard_admits(f, x, &e) || !gate_admits(f, x, v, &e))
         front_fail(x, &e);
     else if (v->endpoint)
         v->endpoint->handle(f, x);

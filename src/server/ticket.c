@@ -39,18 +39,22 @@ static struct ticket *take(struct front *f)
 
 static void give_back(struct ticket *t)
 {
+    gate_used(t->key, t->usage.n_read + t->usage.n_answer, clock_ns());
     t->used = false;
     t->sink = NULL;
 }
 
-struct ticket *ticket_open(struct front *f, struct process *p, struct str path, struct str body,
-                           const struct sink *sink, void *to)
+struct ticket *ticket_open(struct front *f, struct key *key, struct process *p, struct str path,
+                           struct str body, const struct sink *sink, void *to)
 {
     struct ticket *t = take(f);
     struct buf head;
-    struct call_head call = {.n_path = (uint32_t)path.len};
+    struct call_head call = {.tenant = key ? key->tenant : 0,
+                             .n_path = (uint32_t)path.len,
+                             .may_verify = key_has(key, KEY_VERIFY)};
     if (!t)
         return NULL;
+    t->key = key;
     t->process = p;
     t->sink = sink;
     t->to = to;

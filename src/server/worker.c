@@ -58,7 +58,7 @@ static void on_call(struct worker *w, uint64_t id, struct str bytes)
     struct str body = {path.ptr + path.len, bytes.len - sizeof head - path.len};
     const struct dialect *dialect = dialect_of(path);
     if (dialect) {
-        completion_begin(w, id, head.tenant, dialect, body);
+        completion_begin(w, id, &head, dialect, body);
         return;
     }
     for (size_t i = 0; i < COUNT_OF(calls); i++)

@@ -66,7 +66,7 @@ struct call {
     uint64_t id, tenant;
     const struct dialect *dialect;
     void *stream_state; /* the dialect's */
-    bool gone, streaming;
+    bool gone, streaming, may_verify;
     struct api_generate api;
     struct shape shape;
     char answer_id[40];
@@ -82,7 +82,7 @@ struct call {
 };
 
 /* completions.c: generated text, in any dialect. */
-void completion_begin(struct worker *w, uint64_t id, uint64_t tenant,
+void completion_begin(struct worker *w, uint64_t id, const struct call_head *head,
                       const struct dialect *dialect, struct str body);
 void completion_take(const struct news *news);
 /* completion_flush - sends what the news of one step made certain. */

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""keys_client.py PORT WHAT [KEY...] - clients with and without keys; exits 0 when all is as it must be."""
+import http.client
+import json
+import sys
+
+port, what = int(sys.argv[1]), sys.argv[2]
+CHAT = "/v1/chat/completions"
+ASK = {"messages": [{"role": "user", "content": "Hello there, whoever you are"}], "max_tokens": 8, "seed": 1}
+
+
+def call(path, body=None, key=None, headers=None):
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    sent = {"Content-Type": "application/json"} if body is not None else {}
+    if key:
+        sent["Authorization"] = "Bearer " + key
+    sent.update(headers or {})
+    c.request("GET" if body is None else "POST", path, body if body is None else json.dumps(body), sent)
+    r = c.getresponse()
+    text = r.read()
+    c.close()
+    return r.status, (json.loads(text) if text[:1] in b"{[" else text), r.headers
+
+
+def refused(status, code, *arguments, **more):
+    got, answer, headers = call(*arguments, **more)
+    assert got == status, (got, status, answer)
+    assert answer["error"]["code"] == code, answer
+    return answer["error"]["message"], headers
+
+
+def cached(key, **more):
+    status, answer, _ = call(CHAT, dict(ASK, **more), key)
+    assert status == 200, answer
+    return answer["usage"]["prompt_tokens_details"]["cached_tokens"]
+
+
+def admits(alice, bob):
+    """Who is let in, and how a key may be sent."""
+    assert call("/health")[1]["status"] == "healthy"
+    assert call("/")[0] == 200
+    message, headers = refused(401, "missing_api_key", CHAT, ASK)
+    assert headers["WWW-Authenticate"] == "Bearer"
+    refused(401, "missing_api_key", "/v1/models")
+    refused(401, "missing_api_key", "/nothing")
+    refused(401, "invalid_api_key", CHAT, ASK, alice[:-1] + ("0" if alice[-1] != "0" else "1"))
+    refused(401, "missing_api_key", CHAT, ASK, headers={"Authorization": "Bearer"})
+    for headers in ({"Authorization": "bearer " + alice}, {"x-api-key": alice}, {"api-key": alice}):
+        assert call(CHAT, ASK, headers=headers)[0] == 200
+    # A key opens no door to a web page: names and origins are looked at all the same.
+    for headers, status in (({"Host": "evil.example"}, 403), ({"Origin": "http://evil.example"}, 403),
+                            ({"Host": "192.168.1.5"}, 200), ({"Host": "[fd00::1]:80"}, 200)):
+        assert call(CHAT, ASK, alice, headers)[0] == status, headers
+    assert call("/nothing", key=alice)[0] == 404
+
+
+def private(alice, bob):
+    """What one key's prompt left behind speeds up no other key's."""
+    assert cached(alice) > 0  # admits() asked the same
+    assert cached(bob) == 0
+    assert cached(bob) > 0
+    assert cached(alice, cache_salt="ours") == 0
+    assert cached(bob, cache_salt="ours") > 0  # both said so
+
+
+def limits(few, tokens, narrow, old):
+    for left in (1, 0):
+        status, _, headers = call(CHAT, ASK, few)
+        assert status == 200 and headers["x-ratelimit-remaining"] == str(left), headers
+        assert headers["x-ratelimit-limit"] == headers["x-ratelimit-limit-requests"] == "2"
+    message, headers = refused(429, "rate_limit_exceeded", CHAT, ASK, few)
+    assert "requests" in message and 1 <= int(headers["Retry-After"]) <= 60
+    assert headers["x-ratelimit-remaining"] == "0" and 60 <= int(headers["x-ratelimit-reset"]) <= 120
+    assert headers["x-ratelimit-reset-requests"].endswith("s")
+    assert call("/v1/models", key=few)[0] == 200  # asks for nothing to be done
+    status, answer, headers = call(CHAT, ASK, tokens)
+    assert status == 200 and headers["x-ratelimit-remaining-tokens"] == "50"
+    assert 50 > answer["usage"]["total_tokens"] > 25  # two are more than there are
+    assert call(CHAT, ASK, tokens)[0] == 200
+    message, headers = refused(429, "rate_limit_exceeded", CHAT, ASK, tokens)
+    assert "tokens" in message
+    refused(404, "model_not_found", CHAT, dict(ASK, model="talker"), narrow)
+    assert call(CHAT, ASK, narrow)[1]["model"] == "other"
+    assert [m["id"] for m in call("/v1/models", key=narrow)[1]["data"]] == ["other"]
+    assert call("/v1/models/talker", key=narrow)[0] == 404
+    message, _ = refused(401, "invalid_api_key", CHAT, ASK, old)
+    assert "expired" in message
+
+
+def valid(*keys):
+    for key in keys:
+        assert call("/v1/models", key=key)[0] == 200
+
+
+def invalid(*keys):
+    for key in keys:
+        refused(401, "invalid_api_key", "/v1/models", key=key)
+
+
+def ready():
+    assert call("/health")[1]["status"] == "healthy"
+
+
+{f.__name__: f for f in (admits, private, limits, valid, invalid, ready)}[what](*sys.argv[3:])
