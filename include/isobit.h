@@ -202,6 +202,7 @@ struct iso_sampling {
     float frequency_penalty;     /* subtracted once for each time a token occurred; 0: off */
     float presence_penalty;      /* subtracted once if it occurred; 0: off */
     uint32_t n_penalty_window;   /* the last tokens that penalties look at */
+    bool penalise_answer;        /* frequency and presence: among those, the answer's alone */
     float dry_multiplier;        /* of the penalty on going on with a repetition; 0: off */
     float dry_base;              /* it grows by this factor with each token of the repetition */
     uint32_t dry_allowed_length; /* repetitions shorter than this go free */

@@ -368,6 +368,7 @@ void api_generate_begin(struct api_generate *r)
     r->sampling.top_k = 0;
     r->sampling.min_p = 0;
     r->sampling.n_penalty_window = UINT32_MAX;
+    r->sampling.penalise_answer = true;
     buf_init(&r->unknown, UNKNOWN_BYTES_MAX);
 }
 

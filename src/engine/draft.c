@@ -173,12 +173,13 @@ static bool read_up_to(struct draft *d, const int32_t *tokens, uint32_t n)
 }
 
 uint32_t draft_guess(struct draft *d, const void *owner, const struct iso_sampling *p, float mu,
-                     int32_t *tokens, uint32_t n_tokens, uint32_t n)
+                     int32_t *tokens, uint32_t n_tokens, uint32_t border, uint32_t n)
 {
     struct sampler_row row = {.sampling = p,
                               .logits = d->logits,
                               .tokens = tokens,
                               .n_tokens = n_tokens,
+                              .border = border,
                               .allowed = d->allowed,
                               .mu = &mu};
     uint32_t i = 0;

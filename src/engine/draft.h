@@ -51,6 +51,6 @@ bool draft_is_due(struct draft *d);
 /* draft_guess - writes up to n guesses after tokens[0..n_tokens), chosen by p; mu is mirostat's.
  * Reads what it lacks of the timeline first. Returns how many. */
 uint32_t draft_guess(struct draft *d, const void *owner, const struct iso_sampling *p, float mu,
-                     int32_t *tokens, uint32_t n_tokens, uint32_t n);
+                     int32_t *tokens, uint32_t n_tokens, uint32_t border, uint32_t n);
 
 #endif

@@ -6,8 +6,10 @@
  * (l descending, id ascending) unless a stage says otherwise.
  *   bias         l += bias of the token; then, as after penalties, l is clamped to +-2^100.
  *                A bias of -infinity, a banned token and one that a mask does not allow are dropped
- *   penalties    over the last n_penalty_window tokens, for each token that occurs n > 0 times:
- *                l = l > 0 ? l * recip(r) : l * r;  l -= float(n) * frequency;  l -= presence
+ *   penalties    over the last n_penalty_window tokens, for each token that occurs, n times (with
+ *                penalise_answer: n times at the border or after, which may be 0):
+ *                l = l > 0 ? l * recip(r) : l * r;  l -= float(n) * frequency;
+ *                l -= presence if n > 0
  *   DRY          in the window of the last n_dry_window tokens: a place k > 0 tokens before the end
  *                repeats r(k) tokens if the r(k) tokens before it equal the last r(k), at most
  *                `limit`, what follows the last breaker. The token at that place would go on with
@@ -62,6 +64,7 @@ struct sampler_row {
     const float *logits;                 /* [n_vocab], finite */
     const int32_t *tokens;               /* the timeline, n_tokens <= n_ctx of them */
     uint32_t n_tokens;                   /* the position of the token to choose */
+    uint32_t border;                     /* where the answer begins */
     const uint32_t *allowed;             /* bit t % 32 of allowed[t / 32]: token t; NULL: all */
     const int32_t *banned;               /* never chosen */
     uint32_t n_banned;

@@ -2,11 +2,14 @@
  * go on with a repetition. */
 #include "engine/sampler_int.h"
 
+/* Beside the number of times that a token counts. */
+#define OCCURS 0x80000000u
+
 static float penalised(float l, uint32_t times, const struct iso_sampling *p)
 {
     l = l > 0 ? l * num_recip(p->repeat_penalty) : l * p->repeat_penalty;
     l = l - (float)times * p->frequency_penalty;
-    return clamp_logit(l - p->presence_penalty);
+    return clamp_logit(times > 0 ? l - p->presence_penalty : l);
 }
 
 void stage_penalties(struct sampler *s, const struct sampler_row *row)
@@ -16,14 +19,15 @@ void stage_penalties(struct sampler *s, const struct sampler_row *row)
     if (n == 0 ||
         (p->repeat_penalty == 1 && p->frequency_penalty == 0 && p->presence_penalty == 0))
         return;
-    const int32_t *window = row->tokens + row->n_tokens - n;
+    const uint32_t from = row->n_tokens - n, count_from = p->penalise_answer ? row->border : 0;
+    const int32_t *window = row->tokens + from;
     for (uint32_t i = 0; i < n; i++)
-        s->count[window[i]]++;
+        s->count[window[i]] = (s->count[window[i]] | OCCURS) + (from + i >= count_from);
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t times = s->count[window[i]];
-        int64_t c = times ? candidate_of(s, window[i]) : -1;
+        uint32_t count = s->count[window[i]];
+        int64_t c = count ? candidate_of(s, window[i]) : -1;
         if (c >= 0)
-            s->logit[c] = penalised(s->logit[c], times, p);
+            s->logit[c] = penalised(s->logit[c], count & ~OCCURS, p);
         s->count[window[i]] = 0;
     }
 }

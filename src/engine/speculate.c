@@ -89,7 +89,8 @@ static uint32_t draft(struct iso_session *s, uint32_t room, double rate)
         return 0;
     uint64_t begin_ns = e->clock_ns(e->clock_context);
     uint32_t n_behind = s->n_tokens - d->n_kv;
-    uint32_t n = draft_guess(d, s, &s->request.sampling, s->mu, s->tokens, s->n_tokens, worth.n);
+    uint32_t n = draft_guess(d, s, &s->request.sampling, s->mu, s->tokens, s->n_tokens, s->border,
+                             worth.n);
     uint64_t ns = e->clock_ns(e->clock_context) - begin_ns;
     e->speculate.ns_aside += ns;
     if (n > 0 && n_behind <= GUESSES_MAX) { /* not where it read a prompt */

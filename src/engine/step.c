@@ -159,6 +159,7 @@ static int32_t choose_token(struct iso_session *s, const float *logits, const ui
         .logits = logits,
         .tokens = s->tokens,
         .n_tokens = s->n_tokens,
+        .border = s->border,
         .allowed = allowed,
         .banned = s->stops,
         .n_banned = no_stop ? r->n_stops : 0,

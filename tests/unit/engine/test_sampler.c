@@ -400,9 +400,49 @@ static void wrong_parameters_are_named(void **state)
     }
 }
 
+/* Of "1 2 | 2 3 3", the prompt's tokens repeat, but count only as far as they are said again. */
+static void the_answer_alone_may_be_penalised(void **state)
+{
+    (void)state;
+    static const float logits[5] = {4, 4, 4, 4, 4};
+    static const int32_t tokens[] = {1, 2, 2, 3, 3};
+    static const struct {
+        bool answer;
+        uint32_t window;
+        float wanted[5];
+    } cases[] = {
+        {false, UINT32_MAX, {4, 1.25f, 0.75f, 0.75f, 4}},
+        {true, UINT32_MAX, {4, 2, 1.25f, 0.75f, 4}},
+        {true, 4, {4, 4, 1.25f, 0.75f, 4}},
+        {true, 1, {4, 4, 4, 1.25f, 4}},
+    };
+    struct sampler s;
+    struct err_note note;
+    assert_int_equal(sampler_init(&s, 5, 16, &note), ERR_OK);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct iso_sampling p = plain();
+        p.temperature = 0;
+        p.repeat_penalty = 2;
+        p.frequency_penalty = 0.5f;
+        p.presence_penalty = 0.25f;
+        p.n_penalty_window = cases[i].window;
+        p.penalise_answer = cases[i].answer;
+        sampler_choose(&s, &(struct sampler_row){.sampling = &p,
+                                                 .logits = logits,
+                                                 .tokens = tokens,
+                                                 .n_tokens = COUNT_OF(tokens),
+                                                 .border = 2});
+        assert_memory_equal(s.logit, cases[i].wanted, sizeof logits);
+        for (int t = 0; t < 5; t++)
+            assert_int_equal(s.count[t], 0);
+    }
+    sampler_release(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_answer_alone_may_be_penalised),
         cmocka_unit_test(chooses_the_golden_tokens),
         cmocka_unit_test(draws_from_softmax),
         cmocka_unit_test(ties_go_to_the_lower_token),
