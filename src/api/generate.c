@@ -1,5 +1,5 @@
 /* generate.c - reads requests for chat and text completions. */
-#include "api/generate.h"
+#include "api/generate_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +119,7 @@ static bool has(const struct api_field *fields, size_t n_fields, uint64_t given,
 
 /* ---- values that tables cannot say -------------------------------------------------------- */
 
-static bool read_stops(const json_t *v, struct api_generate *r, struct api_error *e)
+bool api_stops_read(const json_t *v, struct api_generate *r, struct api_error *e)
 {
     if (json_is_string(v)) {
         r->stops[r->n_stops++] = (struct str){json_string_value(v), json_string_length(v)};
@@ -204,8 +204,8 @@ static bool read_stream_options(const json_t *v, struct api_generate *r, struct 
 
 /* ---- the answer's shape ------------------------------------------------------------------- */
 
-static bool set_shape(struct api_generate *r, enum api_shape shape, const json_t *value,
-                      struct str text, const char *field, struct api_error *e)
+bool api_shape_set(struct api_generate *r, enum api_shape shape, const json_t *value,
+                   struct str text, const char *field, struct api_error *e)
 {
     if (r->shape != API_SHAPE_ANY)
         return api_fail(e, 400, field, "%s: the answer's shape is said more than once", field);
@@ -215,12 +215,12 @@ static bool set_shape(struct api_generate *r, enum api_shape shape, const json_t
     return true;
 }
 
-static bool read_schema(struct api_generate *r, const json_t *v, const char *field,
-                        struct api_error *e)
+bool api_schema_read(struct api_generate *r, const json_t *v, const char *field,
+                     struct api_error *e)
 {
     if (!json_is_object(v) && !json_is_boolean(v))
         return api_fail(e, 400, field, "%s must be a JSON schema: an object", field);
-    return set_shape(r, API_SHAPE_SCHEMA, v, STR(""), field, e);
+    return api_shape_set(r, API_SHAPE_SCHEMA, v, STR(""), field, e);
 }
 
 static bool read_choices(struct api_generate *r, const json_t *v, const char *field,
@@ -231,7 +231,7 @@ static bool read_choices(struct api_generate *r, const json_t *v, const char *fi
     for (size_t i = 0; i < json_array_size(v); i++)
         if (!json_is_string(json_array_get(v, i)))
             return api_fail(e, 400, field, "%s[%zu] must be a text", field, i);
-    return set_shape(r, API_SHAPE_CHOICE, v, STR(""), field, e);
+    return api_shape_set(r, API_SHAPE_CHOICE, v, STR(""), field, e);
 }
 
 static bool read_response_format(struct api_generate *r, const json_t *v, struct api_error *e)
@@ -244,15 +244,15 @@ static bool read_response_format(struct api_generate *r, const json_t *v, struct
         return true;
     if (strcmp(type, "json_object") == 0) {
         const json_t *schema = json_object_get(v, "schema"); /* llama-server's */
-        return schema ? read_schema(r, schema, "response_format.schema", e)
-                      : set_shape(r, API_SHAPE_JSON, NULL, STR(""), field, e);
+        return schema ? api_schema_read(r, schema, "response_format.schema", e)
+                      : api_shape_set(r, API_SHAPE_JSON, NULL, STR(""), field, e);
     }
     if (strcmp(type, "json_schema") == 0) {
         const json_t *schema = json_object_get(json_object_get(v, "json_schema"), "schema");
         if (!schema)
             return api_fail(e, 400, "response_format.json_schema.schema",
                             "response_format.json_schema must have a schema");
-        return read_schema(r, schema, "response_format.json_schema.schema", e);
+        return api_schema_read(r, schema, "response_format.json_schema.schema", e);
     }
     return api_fail(e, 400, "response_format.type",
                     "response_format.type is \"%.40s\"; it may be text, json_object or json_schema",
@@ -280,17 +280,17 @@ static bool read_shape(struct raw *raw, struct api_error *e)
     if (ok && raw->response_format)
         ok = read_response_format(r, raw->response_format, e);
     if (ok && raw->guided_json)
-        ok = read_schema(r, raw->guided_json, "guided_json", e);
+        ok = api_schema_read(r, raw->guided_json, "guided_json", e);
     if (ok && raw->json_schema)
-        ok = read_schema(r, raw->json_schema, "json_schema", e);
+        ok = api_schema_read(r, raw->json_schema, "json_schema", e);
     if (ok && raw->guided_choice)
         ok = read_choices(r, raw->guided_choice, "guided_choice", e);
     if (ok && raw->guided_regex.len)
-        ok = set_shape(r, API_SHAPE_REGEX, NULL, raw->guided_regex, "guided_regex", e);
+        ok = api_shape_set(r, API_SHAPE_REGEX, NULL, raw->guided_regex, "guided_regex", e);
     if (ok && raw->guided_grammar.len)
-        ok = set_shape(r, API_SHAPE_GRAMMAR, NULL, raw->guided_grammar, "guided_grammar", e);
+        ok = api_shape_set(r, API_SHAPE_GRAMMAR, NULL, raw->guided_grammar, "guided_grammar", e);
     if (ok && raw->grammar.len)
-        ok = set_shape(r, API_SHAPE_GRAMMAR, NULL, raw->grammar, "grammar", e);
+        ok = api_shape_set(r, API_SHAPE_GRAMMAR, NULL, raw->grammar, "grammar", e);
     return ok;
 }
 
@@ -390,7 +390,7 @@ static bool finish(struct raw *raw, struct api_error *e)
     if (r->n_min > r->n_max)
         return api_fail(e, 400, "min_tokens", "min_tokens is %u, but max_tokens is %u", r->n_min,
                         r->n_max);
-    bool ok = !raw->stop || read_stops(raw->stop, r, e);
+    bool ok = !raw->stop || api_stops_read(raw->stop, r, e);
     if (ok && raw->stop_token_ids)
         ok = read_stop_ids(raw->stop_token_ids, r, e);
     if (ok && raw->logit_bias)

@@ -49,6 +49,9 @@ struct api_generate {
     size_t n_stop_ids;
     struct iso_bias *biases; /* ascending; owned */
     size_t n_biases;
+    const json_t *biases_told; /* llama-server's logit_bias, which may name texts; or NULL */
+    const json_t *breakers;    /* DRY's, texts; NULL: the usual ones */
+    bool no_cache;             /* what was read before is read again, and nothing is left */
 
     enum api_shape shape;
     const json_t *shape_value;

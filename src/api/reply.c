@@ -145,17 +145,23 @@ static bool has_part(const struct reply_choice *c, enum part_kind kind)
     return false;
 }
 
-/* All text of one kind, which the field holds in one piece. */
-static void write_parts_text(struct writer *w, const char *key, const struct reply_choice *c,
-                             enum part_kind kind)
+void write_parts(struct writer *w, const struct reply_choice *c, enum part_kind kind)
 {
     struct buf text;
     buf_init(&text, (size_t)1 << 30);
     for (size_t i = 0; i < c->n_parts; i++)
         if (c->parts[i].kind == kind)
             buf_add(&text, part_text(&c->parts[i]).ptr, part_text(&c->parts[i]).len);
-    write_key_text(w, key, (struct str){text.n_bytes ? text.bytes : "", text.n_bytes});
+    w->out->failed |= text.failed;
+    write_text(w, (struct str){text.n_bytes ? text.bytes : "", text.n_bytes});
     buf_release(&text);
+}
+
+static void write_key_parts(struct writer *w, const char *key, const struct reply_choice *c,
+                            enum part_kind kind)
+{
+    write_key(w, key);
+    write_parts(w, c, kind);
 }
 
 /* In pieces, a call's first one says what it is and each says which it continues. */
@@ -192,11 +198,11 @@ static void write_message(struct writer *w, const struct reply_choice *c, bool w
     if (whole || c->is_first)
         write_key_text(w, "role", STR("assistant"));
     if (has_part(c, PART_REASONING))
-        write_parts_text(w, "reasoning_content", c, PART_REASONING);
+        write_key_parts(w, "reasoning_content", c, PART_REASONING);
     if (whole && calls && !text)
         write_key_word(w, "content", "null");
     else if (whole || c->is_first || text)
-        write_parts_text(w, "content", c, PART_TEXT);
+        write_key_parts(w, "content", c, PART_TEXT);
     if (calls)
         write_calls(w, c, whole);
     if (whole)
@@ -221,7 +227,7 @@ static void write_choice(struct writer *w, const struct reply_head *h, const str
         write_key(w, whole ? "message" : "delta");
         write_message(w, c, whole);
     } else {
-        write_parts_text(w, "text", c, PART_TEXT);
+        write_key_parts(w, "text", c, PART_TEXT);
     }
     if (!r->logprobs)
         write_key_word(w, "logprobs", "null");
@@ -360,7 +366,7 @@ const struct dialect dialect_completion = {
     .broken = broken,
 };
 
-static const char *error_type(int status)
+const char *reply_error_type(int status)
 {
     switch (status) {
     case 401:
@@ -385,7 +391,7 @@ void reply_error(struct buf *out, const struct api_error *e)
     write_key(&w, "error");
     write_open(&w, '{');
     write_key_text(&w, "message", str_from(e->message));
-    write_key_text(&w, "type", str_from(error_type(e->status)));
+    write_key_text(&w, "type", str_from(reply_error_type(e->status)));
     write_key(&w, "param");
     if (e->field[0])
         write_text(&w, str_from(e->field));

@@ -59,10 +59,16 @@ struct reply_choice {
     const struct reply_token *tokens;
     size_t n_tokens;
     bool logprobs, token_ids; /* whether tokens are shown as either */
+    struct reply_usage usage; /* of this choice alone, so far */
     uint32_t text_offset;     /* completions' logprobs: characters before the first token */
 };
 
 /* reply_error - {"error": {message, type, param, code}} */
 void reply_error(struct buf *out, const struct api_error *e);
+
+/* "invalid_request_error" and its kin. */
+const char *reply_error_type(int status);
+/* write_parts - all text of one kind in one piece. */
+void write_parts(struct writer *w, const struct reply_choice *c, enum part_kind kind);
 
 #endif

@@ -39,6 +39,7 @@ static void free_call(struct call *c)
         mem_free(k->shown);
     }
     shape_close(&c->shape);
+    sampling_close(&c->sampling);
     api_generate_release(&c->api);
     mem_free(c->choices);
     mem_free(c->stream_state);
@@ -65,6 +66,17 @@ static struct reply_head head_of(const struct call *c)
                                .model = str_from(c->worker->options.name),
                                .fingerprint = c->worker->fingerprint,
                                .request = &c->api};
+}
+
+/* The call's times, one choice's tokens. */
+static struct reply_usage usage_of_choice(const struct choice *k)
+{
+    uint64_t now_ns = clock_ns(), first_ns = k->call->first_ns ? k->call->first_ns : now_ns;
+    return (struct reply_usage){.n_prompt = (uint32_t)k->prompt.n_ids,
+                                .n_answer = k->n_tokens,
+                                .n_cached = k->n_cached,
+                                .prompt_ns = first_ns - k->call->begin_ns,
+                                .answer_ns = now_ns - first_ns};
 }
 
 static struct reply_usage usage_of(const struct call *c)
@@ -129,6 +141,7 @@ static struct reply_choice reply_of(const struct choice *k, struct arena *arena)
         .stop_text = k->stops.found ? k->stops.items[k->stops.i_found] : (struct str){0},
         .tokens = spell_shown(k, arena),
         .n_tokens = k->n_shown,
+        .usage = usage_of_choice(k),
         .text_offset = k->text_offset,
     };
 }
@@ -491,6 +504,7 @@ static void fill_request(struct call *c, struct choice *k, uint32_t i_answer)
     r->n_logprobs = api->logprobs ? api->n_top : 0;
     r->tenant = c->tenant;
     r->cache_pool = pool_of(c);
+    r->no_cache = api->no_cache;
 }
 
 static bool make_choices(struct call *c, struct api_error *e)
@@ -534,9 +548,10 @@ static bool parse(struct call *c, struct str body, struct api_error *e)
     if (!c->dialect->parse(body, &c->api, e))
         return false;
     if (!c->api.has_seed)
-        c->api.sampling.seed = entropy_u64();
-    return check_support(c, e) && collect_stops(c, e) && shape_open(&c->shape, &c->api, e) &&
-           make_choices(c, e);
+        c->api.sampling.seed = entropy_u64() >> 11; /* a number that every JSON reader can hold */
+    return check_support(c, e) && collect_stops(c, e) &&
+           sampling_open(&c->sampling, &c->worker->speech, &c->api, e) &&
+           shape_open(&c->shape, &c->api, e) && make_choices(c, e);
 }
 
 void completion_begin(struct worker *w, uint64_t id, const struct call_head *head,

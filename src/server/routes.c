@@ -190,6 +190,8 @@ static const struct endpoint endpoints[] = {
     {"POST", "/tokenize", pass_on},
     {"POST", "/detokenize", pass_on},
     {"POST", "/apply-template", pass_on},
+    {"POST", "/completion", pass_on},
+    {"POST", "/completions", pass_on},
     {"POST", "/v1/chat/completions", pass_on},
     {"POST", "/v1/completions", pass_on},
 };

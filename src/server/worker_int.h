@@ -9,6 +9,7 @@
 #include "net/frames.h"
 #include "server/answers.h"
 #include "server/protocol.h"
+#include "server/sampling.h"
 #include "server/shape.h"
 #include "server/speech.h"
 #include "server/worker.h"
@@ -69,6 +70,7 @@ struct call {
     bool gone, streaming, may_verify;
     struct api_generate api;
     struct shape shape;
+    struct sampling sampling;
     char answer_id[40];
     int64_t created_s;
     uint64_t begin_ns, first_ns; /* it arrived; its first token came (0: not yet) */

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """local_client.py PORT WHAT - plays clients of llama-server, vLLM and Ollama; exits 0 when all is as it must be."""
+import json
 import sys
 
 from http_client import call, user
@@ -46,5 +47,57 @@ def texts():
     refused(404, "talker", "/tokenize", {"content": "a", "model": "other"})
 
 
+def events(path, body):
+    status, text, headers = call(path, dict(body, stream=True))
+    assert status == 200 and headers["Content-Type"] == "text/event-stream", (status, text)
+    return [json.loads(e.removeprefix("data: ")) for e in text.decode().split("\n\n") if e]
+
+
+def llama():
+    """llama-server's /completion."""
+    path, ask = "/completion", {"prompt": "Hello there", "n_predict": 20, "seed": 7}
+    status, whole, _ = call(path, dict(ask, return_tokens=True, n_probs=3))
+    assert status == 200 and whole["stop"] and whole["tokens_predicted"] <= 20, whole
+    assert whole["stop_type"] in ("eos", "limit") and whole["prompt"] == "Hello there"
+    assert len(whole["completion_probabilities"]) == len(whole["tokens"])
+    assert all(len(t["top_logprobs"]) == 3 for t in whole["completion_probabilities"])
+    assert whole["generation_settings"]["temperature"] == 0.8 and whole["generation_settings"]["seed"] == 7
+    assert whole["timings"]["predicted_n"] == whole["tokens_predicted"]
+    # The same in pieces; what was said is in pieces, the end says why.
+    pieces = events(path, ask)
+    assert "".join(p["content"] for p in pieces) == whole["content"]
+    assert [p["stop"] for p in pieces] == [False] * (len(pieces) - 1) + [True]
+    assert pieces[-1]["tokens_evaluated"] == whole["tokens_evaluated"]
+    # Prompts: as ids, mixed, several.
+    ids = call("/tokenize", {"content": "Hello there", "add_special": True})[1]["tokens"]
+    assert call(path, dict(ask, prompt=ids))[1]["content"] == whole["content"]
+    assert call(path, dict(ask, prompt=ids[:-1] + ["e"]))[1]["content"] == whole["content"]
+    both = call("/completions", dict(ask, prompt=["Hello there", ids]))[1]
+    assert [b["content"] for b in both] == [whole["content"]] * 2 and [b["index"] for b in both] == [0, 1]
+    # Sampling: every stage has its say, an order, biases in each form.
+    for more in ({"dry_multiplier": 5, "dry_allowed_length": 1}, {"xtc_probability": 1, "xtc_threshold": 0.01},
+                 {"mirostat": 2}, {"samplers": ["top_k", "temperature"], "top_k": 2}, {"repeat_penalty": 3}):
+        assert call(path, dict(ask, **more))[0] == 200, more
+    only = call(path, dict(ask, n_predict=3, return_tokens=True, ignore_eos=True, logit_bias=[[ids[0], 100.0]]))[1]
+    assert only["tokens"] == [ids[0]] * 3 and only["stop_type"] == "limit", only
+    letter = chr(whole["content"].encode()[-1])
+    for form in ([[letter, False]], {letter: False}):
+        assert letter not in call(path, dict(ask, logit_bias=form))[1]["content"]
+    ended = call(path, dict(ask, stop=[letter]))[1]
+    assert ended["stop_type"] == "word" and ended["stopping_word"] == letter and letter not in ended["content"]
+    read = call(path, dict(ask, n_predict=0))[1]
+    assert read["content"] == "" and read["tokens_predicted"] == 0 and read["tokens_evaluated"] == len(ids)
+    assert call(path, dict(ask, cache_prompt=False))[1]["timings"]["cache_n"] == 0
+    # Different seeds, different texts; -1 is none.
+    assert len({call(path, dict(ask, seed=-1, temperature=1.5))[1]["content"] for _ in range(4)}) > 1
+    refused(400, "not known", path, dict(ask, samplers=["x"]))
+    refused(400, "not supported", path, dict(ask, top_n_sigma=1.0))
+    refused(400, "not supported", path, dict(ask, lora=[{"id": 0, "scale": 1}]))
+    refused(400, "prompt", path, {})
+    refused(400, "logit_bias[0]", path, dict(ask, logit_bias=[[1]]))
+    refused(400, "4096", path, dict(ask, prompt="a" * 9000))
+    assert call(path, {})[1]["error"]["code"] == 400
+
+
 if __name__ == "__main__":
-    {"texts": texts}[sys.argv[2]]()
+    {"texts": texts, "llama": llama}[sys.argv[2]]()

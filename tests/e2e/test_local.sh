@@ -15,6 +15,9 @@ for _ in $(seq 300); do
     sleep 0.1
 done
 
-for what in texts; do
+for what in texts llama; do
     python3 tests/e2e/local_client.py "$port" $what || fail "$what"
 done
+kill $server
+wait $server || fail "exit status after SIGTERM"
+server=

@@ -1,0 +1,19 @@
+/* fuzz_llama.c - any bytes as the body of llama-server's /completion. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/llama.h"
+#include "base/check.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
+{
+    struct api_generate r;
+    struct api_error e = {0};
+    bool ok = api_llama_parse((struct str){(const char *)bytes, n_bytes}, &r, &e);
+    CHECK(ok || (e.status >= 400 && e.message[0]));
+    CHECK(!ok || r.prompt.ptr || r.prompt_ids || r.prompts);
+    api_generate_release(&r);
+    return 0;
+}
