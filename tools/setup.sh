@@ -20,6 +20,7 @@ need_module libedit libedit-dev
 need_module libevent_openssl libevent-dev
 need_module openssl libssl-dev
 need_module libcurl libcurl4-openssl-dev
+need_module sqlite3 libsqlite3-dev
 need_module cmocka libcmocka-dev
 
 if [ ${#packages[@]} -gt 0 ]; then
