@@ -1,6 +1,7 @@
 /* dialect.c - which path speaks which dialect. */
 #include "api/dialect.h"
 
+#include "api/anthropic.h"
 #include "api/llama.h"
 #include "base/check.h"
 
@@ -9,6 +10,7 @@ extern const struct dialect dialect_chat, dialect_completion; /* reply.c */
 static const struct dialect *const dialects[] = {
     &dialect_chat,
     &dialect_completion,
+    &dialect_anthropic,
     &dialect_llama,
     &dialect_llama_plural,
 };
@@ -24,6 +26,13 @@ static bool is_llama(struct str path)
     return false;
 }
 
+/* Anthropic's API is everything below its one endpoint. */
+static bool is_anthropic(struct str path)
+{
+    struct str root = STR("/v1/messages");
+    return str_starts(path, root) && (path.len == root.len || path.ptr[root.len] == '/');
+}
+
 const struct dialect *dialect_of(struct str path)
 {
     for (size_t i = 0; i < COUNT_OF(dialects); i++)
@@ -34,10 +43,33 @@ const struct dialect *dialect_of(struct str path)
 
 void dialect_error(struct buf *out, struct str path, const struct api_error *e)
 {
-    if (is_llama(path))
+    if (is_anthropic(path))
+        anthropic_error(out, e);
+    else if (is_llama(path))
         llama_error(out, e);
     else
         reply_error(out, e);
+}
+
+void dialect_error_id(struct buf *out, struct str path, struct str body, const char *request_id)
+{
+    struct writer w;
+    bool has_place = is_anthropic(path) && body.len > 2;
+    buf_add(out, body.ptr, has_place ? body.len - 1 : body.len);
+    if (!has_place)
+        return;
+    write_begin(&w, out);
+    w.comma = true;
+    write_key_text(&w, "request_id", str_from(request_id));
+    write_close(&w, '}');
+}
+
+void write_named_event(struct buf *out, const char *name, const struct buf *json)
+{
+    buf_str(out, "event: ");
+    buf_str(out, name);
+    buf_str(out, "\n");
+    write_event(out, json);
 }
 
 void write_event(struct buf *out, const struct buf *json)

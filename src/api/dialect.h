@@ -43,8 +43,12 @@ const struct dialect *dialect_of(struct str path);
 
 /* dialect_error - the body of a failed request, in the shape of the API that path belongs to. */
 void dialect_error(struct buf *out, struct str path, const struct api_error *e);
+/* dialect_error_id - such a body with the request's id in it, where the API has a place for it. */
+void dialect_error_id(struct buf *out, struct str path, struct str body, const char *request_id);
 
 /* write_event - "data: JSON" as one event of an event stream. */
 void write_event(struct buf *out, const struct buf *json);
+/* "event: NAME" before it. */
+void write_named_event(struct buf *out, const char *name, const struct buf *json);
 
 #endif

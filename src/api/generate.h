@@ -33,6 +33,8 @@ struct api_generate {
     const json_t *prompts;      /* ... or an array of either */
     bool echo;                  /* completions: the prompt comes first */
     bool add_generation_prompt; /* chat: an assistant's turn is begun */
+    bool parallel_tool_calls;   /* chat: more than one call may be made */
+    struct str prefill;         /* chat: the answer's beginning, not said again */
 
     /* How tokens are chosen; stops and biases below. Seed: as given, else chosen by the server. */
     struct iso_sampling sampling;

@@ -11,6 +11,8 @@ static const struct {
 } bodies[] = {
     {"/v1/chat/completions", &api_chat_table},
     {"/v1/completions", &api_completion_table},
+    {"/v1/messages", &api_messages_table},
+    {"/v1/messages/count_tokens", &api_count_table},
     {"/apply-template", &api_chat_table},
     {"/tokenize", &api_tokenize_table},
     {"/detokenize", &api_detokenize_table},

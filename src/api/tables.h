@@ -14,6 +14,7 @@ struct api_table {
 
 /* Each beside its fields. */
 extern const struct api_table api_chat_table, api_completion_table; /* generate.c */
+extern const struct api_table api_messages_table, api_count_table; /* anthropic.c */
 extern const struct api_table api_tokenize_table, api_detokenize_table; /* tokens.c */
 
 /* api_table_of - of the endpoint that takes POST at this path; NULL: none is known. */

@@ -2,6 +2,7 @@
 #include "api/write.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +116,19 @@ void write_word(struct writer *w, const char *word)
 {
     separate(w);
     buf_str(w->out, word);
+}
+
+static int add_bytes(const char *bytes, size_t n_bytes, void *out)
+{
+    buf_add(out, bytes, n_bytes);
+    return 0;
+}
+
+void write_value(struct writer *w, const struct json_t *value)
+{
+    separate(w);
+    if (json_dump_callback(value, add_bytes, w->out, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+        w->out->failed = true;
 }
 
 void write_key_text(struct writer *w, const char *key, struct str text)

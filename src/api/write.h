@@ -12,6 +12,8 @@
 #include "base/buf.h"
 #include "base/str.h"
 
+struct json_t;
+
 struct writer {
     struct buf *out;
     bool comma; /* something precedes in this object or array */
@@ -29,6 +31,7 @@ void write_int(struct writer *w, int64_t value);
 /* The shortest digits that read back as the same float; null when it is not finite. */
 void write_float(struct writer *w, float value);
 void write_word(struct writer *w, const char *word); /* true, false, null, or JSON as it is */
+void write_value(struct writer *w, const struct json_t *value); /* of the jansson library */
 
 /* A key with its value. */
 void write_key_text(struct writer *w, const char *key, struct str text);

@@ -32,7 +32,17 @@ static json_t *number_schema(const struct api_field *f, const char *type)
     return s;
 }
 
-static json_t *field_schema(const struct api_field *f, json_t *values)
+/* What a value may be: said of the table's own field, or of all fields of this name. */
+static json_t *value_of(const struct api_table *t, const struct api_field *f, const json_t *values)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s.%s", t->name, f->name);
+    json_t *own = json_object_get(values, name);
+    return own ? own : json_object_get(values, f->name);
+}
+
+static json_t *field_schema(const struct api_table *t, const struct api_field *f,
+                            const json_t *values)
 {
     json_t *value;
     switch (f->kind) {
@@ -47,7 +57,7 @@ static json_t *field_schema(const struct api_field *f, json_t *values)
     case API_SEED:
         return number_schema(f, "integer");
     case API_VALUE:
-        value = json_object_get(values, f->name);
+        value = value_of(t, f, values);
         return value ? json_pack("{s:[O,{s:s}]}", "anyOf", value, "type", "null") : json_object();
     case API_NO_EFFECT:
         return json_object();
@@ -71,7 +81,7 @@ static json_t *table_schema(const struct api_table *t, json_t *values)
 {
     json_t *properties = json_object(), *required = json_array();
     for (size_t i = 0; i < t->n_fields; i++) {
-        json_t *s = field_schema(&t->fields[i], values);
+        json_t *s = field_schema(t, &t->fields[i], values);
         json_object_set_new(s, "description", description(&t->fields[i]));
         json_object_set_new(properties, t->fields[i].name, s);
     }

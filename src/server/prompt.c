@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 
+enum { TEXT_BYTES_MAX = 256 << 20 };
+
 static bool fail_note(struct api_error *e, const char *field, const struct err_note *note)
 {
     return api_fail(e, 400, field, "%s", note->text);
@@ -30,21 +32,24 @@ bool prompt_render(const struct speech *s, const struct api_generate *api, struc
     struct err_note note;
     if (!chat_request(s, api, &request, e))
         return false;
-    return chat_face_render(&s->face, s->tokenizer, request, out, &note)
-               ? fail_note(e, "messages", &note)
-               : true;
+    if (chat_face_render(&s->face, s->tokenizer, request, out, &note))
+        return fail_note(e, "messages", &note);
+    buf_add(out, api->prefill.ptr, api->prefill.len);
+    return !out->failed || api_fail(e, 500, NULL, "out of memory for the prompt");
 }
 
 static bool chat_prompt(const struct speech *s, const struct api_generate *api,
                         struct token_list *out, struct api_error *e)
 {
-    struct chat_request request;
+    struct buf text;
     struct err_note note;
-    if (!chat_request(s, api, &request, e))
-        return false;
-    return chat_face_tokens(&s->face, s->tokenizer, request, out, &note)
-               ? fail_note(e, "messages", &note)
-               : true;
+    buf_init(&text, TEXT_BYTES_MAX);
+    bool ok = prompt_render(s, api, &text, e);
+    if (ok && tokenizer_encode(s->tokenizer, (struct str){text.bytes, text.n_bytes},
+                               ENCODE_PARSE_SPECIAL, out, &note))
+        ok = fail_note(e, "messages", &note);
+    buf_release(&text);
+    return ok;
 }
 
 /* ---- texts and ids ------------------------------------------------------------------------ */

@@ -57,7 +57,16 @@ static void reply(void *to, const struct reply_line *line, struct str unknown, s
     struct relay *r = to;
     keep_usage(r);
     add_headers(r, line, unknown);
-    http_reply(r->x, (int)line->status, "application/json", body);
+    if (line->status >= 400) {
+        struct buf error;
+        buf_init(&error, body.len + 256);
+        dialect_error_id(&error, http_path(r->x), body, visit_of(r->x)->request_id);
+        http_reply(r->x, (int)line->status, "application/json",
+                   (struct str){error.bytes, error.n_bytes});
+        buf_release(&error);
+    } else {
+        http_reply(r->x, (int)line->status, "application/json", body);
+    }
     close_relay(r);
 }
 

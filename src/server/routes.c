@@ -19,7 +19,12 @@ void front_fail(struct http_exchange *x, const struct api_error *e)
     char retry[16];
     snprintf(retry, sizeof retry, "%u", e->retry_s ? e->retry_s : 1);
     buf_init(&body, BODY_BYTES_MAX);
-    dialect_error(&body, http_path(x), e);
+    struct buf error;
+    buf_init(&error, BODY_BYTES_MAX);
+    dialect_error(&error, http_path(x), e);
+    dialect_error_id(&body, http_path(x), (struct str){error.bytes, error.n_bytes},
+                     visit_of(x) ? visit_of(x)->request_id : "");
+    buf_release(&error);
     if (e->status == 503 || e->status == 429)
         http_reply_header(x, "Retry-After", retry);
     reply_json(x, e->status, &body);
@@ -192,6 +197,8 @@ static const struct endpoint endpoints[] = {
     {"POST", "/apply-template", pass_on},
     {"POST", "/completion", pass_on},
     {"POST", "/completions", pass_on},
+    {"POST", "/v1/messages", pass_on},
+    {"POST", "/v1/messages/count_tokens", pass_on},
     {"POST", "/v1/chat/completions", pass_on},
     {"POST", "/v1/completions", pass_on},
 };

@@ -1,5 +1,6 @@
 /* text_calls.c - a worker's calls about text alone: /tokenize, /detokenize, /apply-template,
  * /props. */
+#include "api/anthropic.h"
 #include "api/tokens.h"
 #include "base/check.h"
 #include "server/prompt.h"
@@ -101,6 +102,26 @@ void call_tokenize(struct worker *w, uint64_t id, struct str path, struct str bo
     answer(w, id, path, ok, &out, &r.chat.unknown, &e);
     token_list_release(&list);
     api_generate_release(&r.chat);
+}
+
+void call_count_tokens(struct worker *w, uint64_t id, struct str path, struct str body)
+{
+    struct api_generate r;
+    struct api_error e = {0};
+    struct token_list list = {0};
+    struct buf out;
+    struct writer j;
+    buf_init(&out, TEXT_BYTES_MAX);
+    bool ok = anthropic_count_parse(body, &r, &e) && prompt_of(&w->speech, &r, 0, &list, &e);
+    if (ok) {
+        write_begin(&j, &out);
+        write_open(&j, '{');
+        write_key_int(&j, "input_tokens", (int64_t)list.n_ids);
+        write_close(&j, '}');
+    }
+    answer(w, id, path, ok, &out, &r.unknown, &e);
+    token_list_release(&list);
+    api_generate_release(&r);
 }
 
 void call_detokenize(struct worker *w, uint64_t id, struct str path, struct str body)

@@ -31,6 +31,8 @@ struct visit *visit_open(struct http_exchange *x)
     choose_request_id(v, x);
     http_set_user(x, v);
     http_reply_header(x, "x-request-id", v->request_id);
+    if (str_starts(http_path(x), STR("/v1/messages"))) /* Anthropic's name of it */
+        http_reply_header(x, "request-id", v->request_id);
     return v;
 }
 

@@ -46,6 +46,7 @@ static const struct {
     {"/detokenize", call_detokenize},
     {"/apply-template", call_apply_template},
     {"/props", call_props},
+    {"/v1/messages/count_tokens", call_count_tokens},
 };
 
 static void on_call(struct worker *w, uint64_t id, struct str bytes)

@@ -100,6 +100,7 @@ void usage_progress(struct call *c, const struct reply_head *head, struct buf *e
 void call_tokenize(struct worker *w, uint64_t id, struct str path, struct str body);
 void call_detokenize(struct worker *w, uint64_t id, struct str path, struct str body);
 void call_apply_template(struct worker *w, uint64_t id, struct str path, struct str body);
+void call_count_tokens(struct worker *w, uint64_t id, struct str path, struct str body);
 void call_props(struct worker *w, uint64_t id, struct str path, struct str body);
 
 /* worker.c */
