@@ -55,7 +55,8 @@ struct http_exchange {
     struct connection *connection; /* NULL: gone */
     struct evbuffer *buffer;       /* one send's bytes */
     http_gone_fn *on_gone;
-    void *gone_context, *user;
+    http_tap_fn *tap;
+    void *gone_context, *tap_context, *user;
     int status; /* of the answer; 0: none has begun */
     bool streams;
 };
@@ -365,6 +366,12 @@ void *http_user(const struct http_exchange *x)
     return x->user;
 }
 
+void http_tap(struct http_exchange *x, http_tap_fn *tap, void *context)
+{
+    x->tap = tap;
+    x->tap_context = context;
+}
+
 int http_status(const struct http_exchange *x)
 {
     return x->status;
@@ -394,6 +401,12 @@ void http_reply_header(struct http_exchange *x, const char *name, const char *va
         CHECK(evhttp_add_header(evhttp_request_get_output_headers(x->req), name, value) == 0);
 }
 
+static void tell_tap(struct http_exchange *x, const char *content_type, struct str bytes)
+{
+    if (x->tap)
+        x->tap(x->tap_context, x, content_type, bytes);
+}
+
 static void begin_answer(struct http_exchange *x, int status, const char *content_type)
 {
     x->status = status;
@@ -408,6 +421,7 @@ void http_reply(struct http_exchange *x, int status, const char *content_type, s
     if (x->connection) {
         struct evhttp_request *req = x->req;
         begin_answer(x, status, content_type);
+        tell_tap(x, content_type, body);
         if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
             char n_bytes[24];
             evutil_snprintf(n_bytes, sizeof n_bytes, "%zu", body.len);
@@ -427,6 +441,7 @@ void http_stream_begin(struct http_exchange *x, int status, const char *content_
     if (!x->connection)
         return;
     begin_answer(x, status, content_type);
+    tell_tap(x, content_type, STR(""));
     /* Without chunks only the connection's end tells where the answer ends. */
     if (x->req->major == 1 && x->req->minor == 0)
         evhttp_remove_header(evhttp_request_get_input_headers(x->req), "Connection");
@@ -438,6 +453,7 @@ void http_stream_send(struct http_exchange *x, struct str bytes)
     CHECK(x->streams);
     if (!x->connection || bytes.len == 0)
         return;
+    tell_tap(x, NULL, bytes);
     evbuffer_add(x->buffer, bytes.ptr, bytes.len);
     evhttp_send_reply_chunk(x->req, x->buffer);
 }

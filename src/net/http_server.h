@@ -26,6 +26,9 @@ struct http_exchange;
 typedef void http_handle_fn(void *context, struct http_exchange *x);
 typedef void http_gone_fn(void *context, struct http_exchange *x);
 typedef void http_ended_fn(void *context, struct http_exchange *x);
+/* type: with the first piece, else NULL. */
+typedef void http_tap_fn(void *context, struct http_exchange *x, const char *type,
+                         struct str bytes);
 
 struct http_server_options {
     const char *host;        /* a numeric address or a name; never NULL */
@@ -71,6 +74,10 @@ void http_set_user(struct http_exchange *x, void *user);
 void *http_user(const struct http_exchange *x);
 /* http_status - of the answer, as soon as it begins; 0: nobody was there to get one. */
 int http_status(const struct http_exchange *x);
+
+/* http_tap - who is told what is sent as the answer, before it ends; nothing when the client has
+ * left. */
+void http_tap(struct http_exchange *x, http_tap_fn *tap, void *context);
 
 /* http_on_gone - what to call when the client leaves before the answer's end. */
 void http_on_gone(struct http_exchange *x, http_gone_fn *on_gone, void *context);

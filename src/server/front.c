@@ -99,7 +99,8 @@ static enum err open_front(struct front *f, struct err_note *note)
                                              .context = f};
     struct timeval each = {.tv_sec = 1};
     f->loop = event_base_new();
-    if (!f->loop)
+    f->once = once_new(&(struct once_options){0});
+    if (!f->loop || !f->once)
         return err_set(note, ERR_MEMORY, "out of memory for the server");
     f->tick = event_new(f->loop, -1, EV_PERSIST, on_tick, f);
     f->on_int = evsignal_new(f->loop, SIGINT, on_stop, f);
@@ -128,6 +129,7 @@ static void close_front(struct front *f)
         process_stop(&f->processes[i]);
     tickets_release(f);
     gate_close(f);
+    once_free(f->once);
     for (size_t i = 0; i < COUNT_OF(events); i++)
         if (events[i])
             event_free(events[i]);

@@ -11,6 +11,7 @@
 #include "server/front.h"
 #include "server/gate.h"
 #include "server/metrics.h"
+#include "server/once.h"
 #include "server/protocol.h"
 #include "server/stats.h"
 
@@ -78,6 +79,7 @@ struct front {
     bool draining;
     struct keys keys;
     struct key stranger; /* whoever has none and needs none */
+    struct once *once;
     struct metrics metrics;
 };
 
@@ -97,6 +99,8 @@ struct visit {
     char id[256]; /* what "{id}" stands for, decoded */
     char request_id[64];
     struct key *key; /* who asks; NULL: somebody on this machine, there are no keys */
+    struct once_entry *once; /* what its answer is kept in; NULL: it is not */
+    bool broken;             /* its stream ended with an error */
     /* Of the call that it became; model NULL: of none. */
     const char *model;
     struct call_usage usage;
@@ -127,6 +131,11 @@ void relays_keep_alive(struct front *f);
 /* guard.c - whether the front listens to this request at all. */
 bool guard_admits(const struct front *f, const struct http_exchange *x, struct api_error *e);
 bool guard_is_loopback(const char *host);
+
+/* repeat.c: Idempotency-Key. */
+/* repeat_answers - whether it did: the request was made before. */
+bool repeat_answers(struct front *f, struct http_exchange *x, struct visit *v);
+void repeat_ended(struct front *f, struct http_exchange *x, struct visit *v);
 
 /* visit.c */
 struct visit *visit_open(struct http_exchange *x); /* NULL without memory */

@@ -101,6 +101,7 @@ static void fail(void *to, const struct api_error *e)
     struct relay *r = to;
     keep_usage(r);
     if (r->streams) {
+        visit_of(r->x)->broken = true;
         struct buf events;
         buf_init(&events, 1 << 16);
         r->dialect->broken(&events, e);

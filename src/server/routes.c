@@ -285,8 +285,8 @@ void route(void *context, struct http_exchange *x)
     v->endpoint = find_endpoint(method, http_path(x), v);
     if (!guard_admits(f, x, &e) || !gate_admits(f, x, v, &e))
         front_fail(x, &e);
-    else if (v->endpoint)
-        v->endpoint->handle(f, x);
-    else
+    else if (!v->endpoint)
         no_such_thing(x);
+    else if (!repeat_answers(f, x, v))
+        v->endpoint->handle(f, x);
 }

@@ -51,6 +51,7 @@ void visit_ended(void *context, struct http_exchange *x)
     const struct endpoint *all = route_endpoints(&n);
     size_t place = v->endpoint ? (size_t)(v->endpoint - all) : METRICS_ENDPOINTS_MAX - 1;
     uint64_t ns = clock_ns() - v->begun_ns;
+    repeat_ended(f, x, v);
     metrics_count(&f->metrics, place, v->endpoint && strcmp(v->endpoint->method, "POST") == 0,
                   http_status(x), ns);
     if (f->options.log_requests)

@@ -3,6 +3,7 @@
 import http.client
 import json
 import sys
+import time
 
 port, what = int(sys.argv[1]), sys.argv[2]
 CHAT = "/v1/chat/completions"
@@ -87,6 +88,46 @@ def limits(few, tokens, narrow, old):
     assert "expired" in message
 
 
+def repeats(alice, bob):
+    """A request that is sent again under its name is answered as the first time."""
+    ask = {k: v for k, v in ASK.items() if k != "seed"}
+
+    def again(name, body=ask, key=alice):
+        return call(CHAT, body, key, {"Idempotency-Key": name})
+
+    status, first, headers = again("one")
+    assert status == 200 and "Idempotent-Replayed" not in headers
+    status, second, headers = again("one")
+    assert status == 200 and second == first and headers["Idempotent-Replayed"] == "true"
+    assert again("one", key=bob)[1]["id"] != first["id"]
+    assert again("two")[1]["id"] != first["id"]
+    status, answer, _ = again("one", dict(ask, max_tokens=9))
+    assert status == 422 and answer["error"]["code"] == "idempotency_error", answer
+    assert again("x" * 256)[0] == 400
+    status, first, headers = again("stream", dict(ask, stream=True))
+    assert headers["Content-Type"] == "text/event-stream" and first.endswith(b"data: [DONE]\n\n")
+    status, second, headers = again("stream", dict(ask, stream=True))
+    assert headers["Content-Type"] == "text/event-stream" and second == first
+    # What failed may be tried again, also with another body.
+    assert again("bad", dict(ask, max_tokens=0))[0] == 400
+    assert again("bad")[0] == 200
+    # While the first is answered the second waits outside; one that left was never there.
+    long = json.dumps(dict(ask, max_tokens=900, ignore_eos=True, stream=True))
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    c.request("POST", CHAT, long, {"Content-Type": "application/json", "x-api-key": alice, "Idempotency-Key": "long"})
+    r = c.getresponse()
+    assert r.read(5) == b"data:"
+    status, answer, _ = again("long", json.loads(long))
+    assert status == 409, answer
+    r.close()
+    c.close()
+    for _ in range(100):
+        if again("long", json.loads(long))[0] == 200:
+            return
+        time.sleep(0.05)
+    raise AssertionError("a request that was left cannot be sent again")
+
+
 def valid(*keys):
     for key in keys:
         assert call("/v1/models", key=key)[0] == 200
@@ -101,4 +142,4 @@ def ready():
     assert call("/health")[1]["status"] == "healthy"
 
 
-{f.__name__: f for f in (admits, private, limits, valid, invalid, ready)}[what](*sys.argv[3:])
+{f.__name__: f for f in (admits, private, limits, repeats, valid, invalid, ready)}[what](*sys.argv[3:])

@@ -66,6 +66,7 @@ for _ in $(seq 300); do
 done
 client admits "$alice" "$bob"
 client private "$alice" "$bob"
+client repeats "$alice" "$bob"
 client limits "$few" "$tokens" "$narrow" "$old"
 
 # The file is read again on SIGHUP; a broken one changes nothing.
