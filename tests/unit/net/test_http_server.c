@@ -8,11 +8,10 @@
 #include <unistd.h>
 
 #include <event2/event.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 
 #include "base/clock.h"
+#include "lib/certificate.h"
 #include "net/http_server.h"
 
 /* A server whose handler does what the path says, and one client. */
@@ -359,31 +358,6 @@ static void a_taken_port_is_an_error(void **state)
 }
 
 /* ---- TLS ---------------------------------------------------------------------------------- */
-
-static void make_certificate(const char *cert_path, const char *key_path)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *cert = X509_new();
-    X509_set_version(cert, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-    X509_set_pubkey(cert, key);
-    X509_NAME *name = X509_get_subject_name(cert);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"a", -1, -1, 0);
-    X509_set_issuer_name(cert, name);
-    X509_sign(cert, key, EVP_sha256());
-    FILE *f = fopen(cert_path, "w");
-    assert_non_null(f);
-    PEM_write_X509(f, cert);
-    fclose(f);
-    f = fopen(key_path, "w");
-    assert_non_null(f);
-    PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL);
-    fclose(f);
-    X509_free(cert);
-    EVP_PKEY_free(key);
-}
 
 struct tls_talk {
     SSL *ssl;
