@@ -3,6 +3,7 @@
 
 #include "api/anthropic.h"
 #include "api/llama.h"
+#include "api/socket_call.h"
 #include "base/check.h"
 
 extern const struct dialect dialect_chat, dialect_completion; /* reply.c */
@@ -13,6 +14,7 @@ static const struct dialect *const dialects[] = {
     &dialect_anthropic,
     &dialect_llama,
     &dialect_llama_plural,
+    &dialect_socket,
 };
 
 /* llama-server's own endpoints: a flat world. */
@@ -47,6 +49,8 @@ void dialect_error(struct buf *out, struct str path, const struct api_error *e)
         anthropic_error(out, e);
     else if (is_llama(path))
         llama_error(out, e);
+    else if (str_is(path, SOCKET_GENERATE_PATH))
+        socket_error(out, e);
     else
         reply_error(out, e);
 }

@@ -197,3 +197,14 @@ json_t *api_parse(struct str body, struct api_error *e)
     }
     return root;
 }
+
+static int add_text(const char *bytes, size_t n_bytes, void *out)
+{
+    buf_add(out, bytes, n_bytes);
+    return ((struct buf *)out)->failed ? -1 : 0;
+}
+
+bool api_dump(const json_t *value, struct buf *out)
+{
+    return json_dump_callback(value, add_text, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0;
+}

@@ -60,4 +60,7 @@ bool api_read(const json_t *object, const char *where, const struct api_field *f
  * NULL and e filled: not JSON, or no object. Free with json_decref. */
 json_t *api_parse(struct str body, struct api_error *e);
 
+/* api_dump - a value as text; false: out is full. */
+bool api_dump(const json_t *value, struct buf *out);
+
 #endif

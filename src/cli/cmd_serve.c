@@ -44,7 +44,7 @@ struct engine_words {
 
 struct serve {
     const char *host, *keys, *tls_cert, *tls_key;
-    uint32_t port;
+    uint32_t port, socket_port; /* UINT32_MAX: none */
     struct arg_texts models, hosts;
     bool no_auth, log_requests, log_prompts;
     struct engine_words engine;
@@ -113,6 +113,8 @@ static enum err serve(struct serve *s, struct err_note *note)
 {
     struct front_options o = {.host = s->host,
                               .port = (uint16_t)s->port,
+                              .has_sockets = s->socket_port != UINT32_MAX,
+                              .socket_port = (uint16_t)s->socket_port,
                               .tls_cert = s->tls_cert,
                               .tls_key = s->tls_key,
                               .hosts = s->hosts.items,
@@ -144,13 +146,15 @@ static enum err serve(struct serve *s, struct err_note *note)
 
 int cmd_serve(int argc, char **argv)
 {
-    struct serve s = {.host = "127.0.0.1", .port = PORT_DEFAULT};
+    struct serve s = {.host = "127.0.0.1", .port = PORT_DEFAULT, .socket_port = UINT32_MAX};
     const struct arg_option options[] = {
         OPT_TEXTS('m', "model", "[NAME=]MODEL", &s.models,
                   "GGUF file or Hugging Face folder; may be repeated\n(default: the demo model)"),
         OPT_HEADING("Network"),
         OPT_TEXT(0, "host", "ADDRESS", &s.host, "where to listen (default: 127.0.0.1)"),
         OPT_U32(0, "port", "N", &s.port, 0, 65535, "0: any free one (default: 8080)"),
+        OPT_U32(0, "socket-port", "N", &s.socket_port, 0, 65535,
+                "calls over WebSockets on this port; 0: any free one\n(default: none)"),
         OPT_TEXTS(0, "allow-host", "NAME", &s.hosts,
                   "another name that this server is called by; may be\nrepeated"),
         OPT_TEXT(0, "keys", "FILE", &s.keys,

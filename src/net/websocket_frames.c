@@ -105,7 +105,7 @@ static bool read_head(struct websocket_reader *r, struct str *in, struct websock
     if (!read_length(r))
         return fault(r, e, WEBSOCKET_PROTOCOL_ERROR, "a length in more bytes than it needs");
     if (!(opcode_of(r) & BIT_CONTROL)) {
-        if (r->n_payload > r->message.n_bytes_max - r->message.n_bytes)
+        if (r->n_payload + r->message.n_bytes > r->message.n_bytes_max)
             return fault(r, e, WEBSOCKET_TOO_BIG, "a message over the limit");
         if (opcode_of(r) != OPCODE_CONTINUE)
             r->kind = opcode_of(r);

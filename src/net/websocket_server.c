@@ -167,6 +167,11 @@ void websocket_set_owner(struct websocket *ws, void *owner)
     ws->owner = owner;
 }
 
+void websocket_set_message_max(struct websocket *ws, size_t n_bytes)
+{
+    ws->reader.message.n_bytes_max = n_bytes;
+}
+
 void *websocket_owner(const struct websocket *ws)
 {
     return ws->owner;

@@ -59,6 +59,9 @@ uint32_t websocket_server_connections(const struct websocket_server *s); /* upgr
 void websocket_set_owner(struct websocket *ws, void *owner);
 void *websocket_owner(const struct websocket *ws);
 
+/* websocket_set_message_max - in place of the options' limit, for this one. */
+void websocket_set_message_max(struct websocket *ws, size_t n_bytes);
+
 /* Both do nothing once the connection is closing. text must be UTF-8. */
 void websocket_send(struct websocket *ws, struct str text);
 /* websocket_close - says good-bye; the client has 5 s to answer. No message is told any more. */

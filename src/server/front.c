@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "server/front_int.h"
+#include "server/sockets.h"
 
 void front_say(struct front *f, const char *format, ...)
 {
@@ -23,12 +24,19 @@ void front_say(struct front *f, const char *format, ...)
         f->options.say(f->options.context, line);
 }
 
+/* Requests under way, and connections that calls come over. */
+static uint32_t n_open(const struct front *f)
+{
+    return http_server_exchanges(f->server) + sockets_connections(f->sockets);
+}
+
 static void on_tick(int fd, short what, void *context)
 {
     (void)fd, (void)what;
     struct front *f = context;
     relays_keep_alive(f);
-    if (f->draining && http_server_exchanges(f->server) == 0)
+    sockets_tick(f->sockets);
+    if (f->draining && n_open(f) == 0)
         event_base_loopbreak(f->loop);
 }
 
@@ -36,16 +44,17 @@ static void on_stop(int number, short what, void *context)
 {
     (void)number, (void)what;
     struct front *f = context;
-    uint32_t n_open = http_server_exchanges(f->server);
-    if (f->draining || n_open == 0) {
+    uint32_t n = n_open(f);
+    if (f->draining || n == 0) {
         f->draining = true;
         event_base_loopbreak(f->loop);
         return;
     }
     f->draining = true;
     http_server_drain(f->server);
-    front_say(f, "stopping when %u request%s ha%s finished; once more stops at once", n_open,
-              n_open == 1 ? "" : "s", n_open == 1 ? "s" : "ve");
+    sockets_tick(f->sockets);
+    front_say(f, "stopping when %u request%s ha%s finished; once more stops at once", n,
+              n == 1 ? "" : "s", n == 1 ? "s" : "ve");
 }
 
 static void on_reload(int number, short what, void *context)
@@ -54,7 +63,7 @@ static void on_reload(int number, short what, void *context)
     struct front *f = context;
     struct err_note note = {""};
     bool ok = true;
-    if (http_server_reload(f->server, &note)) {
+    if (http_server_reload(f->server, &note) || sockets_reload(f->sockets, &note)) {
         front_say(f, "certificates not reloaded: %s", note.text);
         ok = false;
     }
@@ -109,6 +118,8 @@ static enum err open_front(struct front *f, struct err_note *note)
     if (!f->tick || !f->on_int || !f->on_term || !f->on_hup)
         return err_set(note, ERR_MEMORY, "out of memory for the server");
     enum err rc = http_server_open(f->loop, &http, &f->server, note);
+    if (!rc && o->has_sockets)
+        rc = sockets_open(f, &f->sockets, note);
     for (size_t i = 0; !rc && i < o->n_models; i++) {
         f->processes[i] = (struct process){.front = f, .model = &f->options.models[i]};
         rc = process_start(&f->processes[i], note);
@@ -124,6 +135,7 @@ static void close_front(struct front *f)
 {
     struct event *const events[] = {f->tick, f->on_int, f->on_term, f->on_hup};
     f->draining = true;
+    sockets_close(f->sockets);
     http_server_close(f->server); /* clients that are left are gone: workers are told */
     for (size_t i = 0; i < f->options.n_models; i++)
         process_stop(&f->processes[i]);

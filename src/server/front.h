@@ -21,6 +21,8 @@ struct front_model {
 struct front_options {
     const char *host;
     uint16_t port; /* 0: any free one */
+    bool has_sockets; /* calls over WebSockets, on their own port; 0: any free one */
+    uint16_t socket_port;
     const char *tls_cert, *tls_key;
     const char *const *hosts; /* [n_hosts] names besides loopback's that Host may have */
     size_t n_hosts;

@@ -69,6 +69,7 @@ struct front {
     struct front_options options;
     struct event_base *loop;
     struct http_server *server;
+    struct sockets *sockets; /* NULL: none asked for */
     struct process processes[FRONT_MODELS_MAX];
     struct ticket **tickets; /* [n_tickets] */
     size_t n_tickets;
@@ -130,6 +131,9 @@ void relays_keep_alive(struct front *f);
 
 /* guard.c - whether the front listens to this request at all. */
 bool guard_admits(const struct front *f, const struct http_exchange *x, struct api_error *e);
+/* guard_admits_page - whether it may come from where its headers say; origin.ptr NULL: no page. */
+bool guard_admits_page(const struct front *f, struct str host, struct str origin,
+                       struct api_error *e);
 bool guard_is_loopback(const char *host);
 
 /* repeat.c: Idempotency-Key. */
@@ -155,6 +159,7 @@ void delete_request(struct front *f, struct http_exchange *x);
 
 /* health.c */
 void get_health(struct front *f, struct http_exchange *x);
+size_t health_write(const struct front *f, struct buf *out); /* returns how many models are ready */
 void get_ready(struct front *f, struct http_exchange *x);
 
 /* metrics_page.c */
@@ -171,6 +176,11 @@ void route(void *front, struct http_exchange *x);
  * that the key may use). NULL: e says why not. */
 struct process *route_model(struct front *f, const struct key *key, struct str name,
                             struct api_error *e);
+/* route_model - the ready process of the model that a request names (empty: the first one). NULL:
+ * e says why not. */
+struct process *route_model(struct front *f, struct str name, struct api_error *e);
+/* models_write - an array of those that the key may use. */
+void models_write(const struct front *f, const struct key *key, struct writer *w);
 const struct endpoint *route_endpoints(size_t *n);
 void reply_json(struct http_exchange *x, int status, struct buf *body); /* releases body */
 

@@ -145,8 +145,7 @@ static void add_rates(struct http_exchange *x, const struct key *k, uint64_t now
 
 /* ---- a request ---------------------------------------------------------------------------- */
 
-/* Without keys. */
-static struct key *anybody(struct front *f)
+struct key *gate_anybody(struct front *f)
 {
     return guard_is_loopback(f->options.host) ? NULL : &f->stranger;
 }
@@ -156,7 +155,7 @@ static bool find_key(struct front *f, struct http_exchange *x, struct visit *v,
 {
     bool open = v->endpoint && v->endpoint->who == FOR_ALL;
     struct str secret = secret_of(x);
-    v->key = f->options.keys ? &f->stranger : anybody(f);
+    v->key = f->options.keys ? &f->stranger : gate_anybody(f);
     if (!f->options.keys || (open && secret.len == 0))
         return true;
     struct key *k = secret.len ? gate_key(f, secret, e) : NULL;

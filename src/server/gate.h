@@ -23,6 +23,8 @@ void gate_close(struct front *f);
 bool gate_admits(struct front *f, struct http_exchange *x, struct visit *v, struct api_error *e);
 /* gate_key - the valid key of this secret; NULL: e says 401. */
 struct key *gate_key(struct front *f, struct str secret, struct api_error *e);
+/* gate_anybody - who asks when there are no keys. */
+struct key *gate_anybody(struct front *f);
 /* gate_take - counts one request. false: 429 with the time to wait. k NULL: always true. */
 bool gate_take(struct key *k, uint64_t now_ns, struct api_error *e);
 /* gate_used - so many tokens were read and generated. k may be NULL. */

@@ -80,15 +80,22 @@ static bool is_json(struct str type)
            (type.len == json.len || type.ptr[json.len] == ';' || type.ptr[json.len] == ' ');
 }
 
-bool guard_admits(const struct front *f, const struct http_exchange *x, struct api_error *e)
+bool guard_admits_page(const struct front *f, struct str host, struct str origin,
+                       struct api_error *e)
 {
-    struct str host = http_header(x, "Host"), origin = http_header(x, "Origin");
     if (!f->options.no_auth && !is_own_host(f, host) && !(f->options.keys && is_address(host)))
         return api_fail(e, 403, NULL,
                         "Host is \"%.*s\", not this machine; --allow-host NAME lets it in",
                         STR_ARG(host));
     if (origin.ptr && !is_own_origin(origin, host))
         return api_fail(e, 403, NULL, "pages from %.*s may not use this server", STR_ARG(origin));
+    return true;
+}
+
+bool guard_admits(const struct front *f, const struct http_exchange *x, struct api_error *e)
+{
+    if (!guard_admits_page(f, http_header(x, "Host"), http_header(x, "Origin"), e))
+        return false;
     if (strcmp(http_method(x), "POST") == 0 && !is_json(http_header(x, "Content-Type")))
         return api_fail(e, 415, NULL, "Content-Type must be application/json");
     return true;

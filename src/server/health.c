@@ -32,9 +32,8 @@ static void write_components(struct writer *w, const struct front *f, size_t n_r
     write_close(w, '}');
 }
 
-void get_health(struct front *f, struct http_exchange *x)
+size_t health_write(const struct front *f, struct buf *out)
 {
-    struct buf body;
     struct writer w;
     char text[32];
     time_t now = time(NULL);
@@ -42,8 +41,7 @@ void get_health(struct front *f, struct http_exchange *x)
     size_t n_ready = count_ready(f);
     bool healthy = n_ready == f->options.n_models;
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    buf_init(&body, BODY_BYTES_MAX);
-    write_begin(&w, &body);
+    write_begin(&w, out);
     write_open(&w, '{');
     write_key_text(&w, "status", healthy ? STR("healthy") : n_ready ? STR("degraded")
                                                                     : STR("unhealthy"));
@@ -60,6 +58,14 @@ void get_health(struct front *f, struct http_exchange *x)
             write_text(&w, str_from(f->options.models[i].name));
     write_close(&w, ']');
     write_close(&w, '}');
+    return n_ready;
+}
+
+void get_health(struct front *f, struct http_exchange *x)
+{
+    struct buf body;
+    buf_init(&body, BODY_BYTES_MAX);
+    size_t n_ready = health_write(f, &body);
     reply_json(x, n_ready ? 200 : 503, &body);
 }
 

@@ -53,6 +53,15 @@ static void write_model(struct writer *w, const struct process *p)
     write_close(w, '}');
 }
 
+void models_write(const struct front *f, const struct key *key, struct writer *w)
+{
+    write_open(w, '[');
+    for (size_t i = 0; i < f->options.n_models; i++)
+        if (key_may_use(key, str_from(f->options.models[i].name)))
+            write_model(w, &f->processes[i]);
+    write_close(w, ']');
+}
+
 static void get_models(struct front *f, struct http_exchange *x)
 {
     struct buf body;
@@ -62,11 +71,7 @@ static void get_models(struct front *f, struct http_exchange *x)
     write_open(&w, '{');
     write_key_text(&w, "object", STR("list"));
     write_key(&w, "data");
-    write_open(&w, '[');
-    for (size_t i = 0; i < f->options.n_models; i++)
-        if (key_may_use(visit_of(x)->key, str_from(f->options.models[i].name)))
-            write_model(&w, &f->processes[i]);
-    write_close(&w, ']');
+    models_write(f, visit_of(x)->key, &w);
     write_close(&w, '}');
     reply_json(x, 200, &body);
 }
