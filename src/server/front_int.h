@@ -176,9 +176,6 @@ void route(void *front, struct http_exchange *x);
  * that the key may use). NULL: e says why not. */
 struct process *route_model(struct front *f, const struct key *key, struct str name,
                             struct api_error *e);
-/* route_model - the ready process of the model that a request names (empty: the first one). NULL:
- * e says why not. */
-struct process *route_model(struct front *f, struct str name, struct api_error *e);
 /* models_write - an array of those that the key may use. */
 void models_write(const struct front *f, const struct key *key, struct writer *w);
 const struct endpoint *route_endpoints(size_t *n);

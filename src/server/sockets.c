@@ -401,10 +401,12 @@ static void opened(void *context, struct websocket *ws, const struct websocket_r
     s->clients = c;
     websocket_set_owner(ws, c);
     struct str secret = bearer_of(r);
-    if (!s->front->options.keys)
+    bool keys = s->front->options.keys != NULL;
+    struct key *key = keys && secret.len ? gate_key(s->front, secret, &e) : NULL;
+    if (!keys)
         let_in(c, gate_anybody(s->front));
-    else if (secret.len)
-        let_in(c, gate_key(s->front, secret, &e));
+    else if (key)
+        let_in(c, key);
     else
         say_auth(c, "auth_required", "message",
                  STR("send {\"type\":\"auth\",\"api_key\":\"sk-isobit-...\"} within 10 s"));

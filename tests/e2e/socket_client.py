@@ -212,6 +212,49 @@ def leaving():
     assert running() == 0, over_http("/v1/requests")
 
 
+def keyed(good, poor):
+    """With keys: the handshake, the header, models and rates of a key."""
+    def auth(message):
+        c = Client()
+        wanted = c.message()
+        assert wanted["type"] == "auth_required" and wanted["message"], wanted
+        c.send(message)
+        return c, c.message()
+
+    c, answer = auth({"type": "auth", "api_key": good})
+    assert answer["type"] == "auth_success" and answer["tenant_id"].startswith("key-"), answer
+    hello = c.message()
+    assert hello["status"] == "connected" and hello["tenant_id"] == answer["tenant_id"], hello
+    for tenant in ({}, {"tenant_id": answer["tenant_id"]}):
+        assert c.call("generate", ASK, **tenant)["status"] == "complete"
+    assert c.call("generate", ASK, tenant_id="key-other")["error"]["code"] == "UNAUTHORIZED"
+    for message in ({"type": "auth", "api_key": good + "x"}, {"type": "auth"}, {"id": "x", "function": "health"}, [1]):
+        c, answer = auth(message)
+        assert answer["type"] == "auth_failed" and answer["error"], answer
+        assert c.receive()[1][:2] == struct.pack(">H", 1008)
+    c = Client()
+    c.message()
+    c.send("x" * 5000)  # strangers may not fill memory
+    assert c.receive()[1][:2] == struct.pack(">H", 1009)
+    c = Client(Authorization="Bearer " + good)
+    assert c.message()["status"] == "connected"
+    assert Client(Authorization="Bearer " + good + "x").status == 401
+    # One request a minute.
+    c, answer = auth({"type": "auth", "api_key": poor})
+    c.message()
+    assert c.call("generate", ASK)["status"] == "complete"
+    assert c.call("generate", ASK)["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+    assert c.call("health")["status"] == "complete"
+
+
+def silent():
+    """A key that does not come in 10 s."""
+    c = Client()
+    c.message()
+    assert c.message() == {"type": "auth_failed", "error": "no key came in time"}
+    assert c.receive()[1][:2] == struct.pack(">H", 1008)
+
+
 def crash(worker):
     """A worker dies: its calls end with an error, the connection lives on."""
     c = welcomed()
@@ -235,4 +278,5 @@ def drain(server):
     assert c.receive()[1][:2] == struct.pack(">H", 1001)
 
 
-{"calls": calls, "errors": errors, "leaving": leaving, "crash": crash, "drain": drain}[what](*sys.argv[4:])
+{"calls": calls, "errors": errors, "leaving": leaving, "keyed": keyed, "silent": silent, "crash": crash,
+ "drain": drain}[what](*sys.argv[4:])

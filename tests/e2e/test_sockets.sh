@@ -35,3 +35,12 @@ done
 client drain "$server"
 wait $server || fail "exit status after SIGTERM"
 server=
+
+# With keys.
+good=$("$isobit" key create good --keys "$tmp/keys.json" 2>/dev/null)
+poor=$("$isobit" key create poor --rpm 1 --keys "$tmp/keys.json" 2>/dev/null)
+start -m talker=$m --parallel 4 -c 4096 --keys "$tmp/keys.json"
+client silent &
+silent=$!
+client keyed "$good" "$poor"
+wait $silent || fail "a silent client"
