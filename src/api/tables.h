@@ -9,7 +9,7 @@ struct api_table {
     const char *name; /* of its schema: "ChatRequest" */
     const struct api_field *fields;
     size_t n_fields;
-    const char *required; /* names with one space between; NULL: none */
+    const char *required; /* names with one space between, "a|b": one of both; NULL: none */
 };
 
 /* Each beside its fields. */

@@ -34,7 +34,8 @@ static const struct api_field tokenize_fields[] = {
 };
 
 const struct api_table api_tokenize_table = {"TokenizeRequest", tokenize_fields,
-                                             COUNT_OF(tokenize_fields), NULL};
+                                             COUNT_OF(tokenize_fields),
+                                             "content|prompt|messages"};
 
 static bool was_given(uint64_t given, const char *name)
 {
@@ -88,7 +89,7 @@ static const struct api_field detokenize_fields[] = {
 };
 
 const struct api_table api_detokenize_table = {"DetokenizeRequest", detokenize_fields,
-                                               COUNT_OF(detokenize_fields), NULL};
+                                               COUNT_OF(detokenize_fields), "tokens"};
 
 bool api_detokenize_parse(struct str body, struct api_generate *r, struct api_error *e)
 {

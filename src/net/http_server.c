@@ -310,6 +310,10 @@ const char *http_method(const struct http_exchange *x)
         return "DELETE";
     case EVHTTP_REQ_OPTIONS:
         return "OPTIONS";
+    case EVHTTP_REQ_PATCH:
+        return "PATCH";
+    case EVHTTP_REQ_TRACE:
+        return "TRACE";
     default:
         return "";
     }
@@ -535,9 +539,11 @@ static enum err start(struct http_server *s, struct err_note *note)
     s->tick = event_new(s->loop, -1, EV_PERSIST, close_late_ones, s);
     if (!s->http || !s->tick)
         return err_set(note, ERR_MEMORY, "out of memory for the server");
+    /* All that it knows: what no endpoint takes is answered by the handler. */
     evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST |
                                             EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-                                            EVHTTP_REQ_OPTIONS);
+                                            EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH |
+                                            EVHTTP_REQ_TRACE);
     evhttp_set_max_headers_size(s->http, (ev_ssize_t)o->n_head_bytes_max);
     evhttp_set_max_body_size(s->http, (ev_ssize_t)o->n_body_bytes_max);
     evhttp_set_default_content_type(s->http, NULL);

@@ -77,9 +77,26 @@ static json_t *description(const struct api_field *f)
     return json_string(f->text);
 }
 
+/* "a" or "a|b": what it asks of an object. null is as good as absent. */
+static json_t *requirement(const char *names, size_t n, json_t *values)
+{
+    json_t *ways = json_array();
+    for (const char *at = names; at < names + n; at++) {
+        char name[64];
+        size_t n_name = strcspn(at, "| ");
+        snprintf(name, sizeof name, "%.*s", (int)n_name, at);
+        json_t *value = json_object_get(values, name);
+        json_t *there = value ? json_incref(value) : json_pack("{s:{s:s}}", "not", "type", "null");
+        json_array_append_new(ways, json_pack("{s:[s],s:{s:o}}", "required", name, "properties",
+                                              name, there));
+        at += n_name;
+    }
+    return json_pack("{s:o}", "anyOf", ways);
+}
+
 static json_t *table_schema(const struct api_table *t, json_t *values)
 {
-    json_t *properties = json_object(), *required = json_array();
+    json_t *properties = json_object(), *all = json_array();
     for (size_t i = 0; i < t->n_fields; i++) {
         json_t *s = field_schema(t, &t->fields[i], values);
         json_object_set_new(s, "description", description(&t->fields[i]));
@@ -87,11 +104,14 @@ static json_t *table_schema(const struct api_table *t, json_t *values)
     }
     for (const char *at = t->required; at && *at;) {
         size_t n = strcspn(at, " ");
-        json_array_append_new(required, json_stringn(at, n));
+        json_array_append_new(all, requirement(at, n, values));
         at += n + (at[n] == ' ');
     }
-    return json_pack("{s:s,s:o,s:o}", "type", "object", "properties", properties, "required",
-                     required);
+    json_t *schema = json_pack("{s:s,s:o}", "type", "object", "properties", properties);
+    if (json_array_size(all) > 0)
+        json_object_set(schema, "allOf", all);
+    json_decref(all);
+    return schema;
 }
 
 /* ---- endpoints ---------------------------------------------------------------------------- */
