@@ -10,6 +10,7 @@ typedef int command_fn(int argc, char **argv);
 #define COMMAND_LIST_NET(H, X)                                                                     \
     H("Serve")                                                                                     \
     X(cmd_serve, "serve", "serve models over the OpenAI API")                                      \
+    X(cmd_top, "top", "watch a server: its batch, cache, speed and requests")                      \
     X(cmd_key, "key", "make, list and revoke keys of the server")
 #define COMMAND_LIST_PULL(X) X(cmd_pull, "pull", "fetch a model by name")
 command_fn cmd_worker; /* not for people: serve starts it */

@@ -64,7 +64,7 @@ void log_visit(struct front *f, const struct visit *v, int status, uint64_t ns)
         buf_str(&line, " gone");
     buf_printf(&line, " ms=%.1f id=", (double)ns * 1e-6);
     add_word(&line, v->request_id);
-    if (v->key)
+    if (v->key && v->key->id[0])
         buf_printf(&line, " key=%s", v->key->id);
     if (v->model) {
         buf_str(&line, " model=");

@@ -33,12 +33,12 @@ static json_t *number_schema(const struct api_field *f, const char *type)
 }
 
 /* What a value may be: said of the table's own field, or of all fields of this name. */
-static json_t *value_of(const struct api_table *t, const struct api_field *f, const json_t *values)
+static json_t *value_of(const struct api_table *t, const char *field, const json_t *values)
 {
     char name[128];
-    snprintf(name, sizeof name, "%s.%s", t->name, f->name);
+    snprintf(name, sizeof name, "%s.%s", t->name, field);
     json_t *own = json_object_get(values, name);
-    return own ? own : json_object_get(values, f->name);
+    return own ? own : json_object_get(values, field);
 }
 
 static json_t *field_schema(const struct api_table *t, const struct api_field *f,
@@ -57,7 +57,7 @@ static json_t *field_schema(const struct api_table *t, const struct api_field *f
     case API_SEED:
         return number_schema(f, "integer");
     case API_VALUE:
-        value = value_of(t, f, values);
+        value = value_of(t, f->name, values);
         return value ? json_pack("{s:[O,{s:s}]}", "anyOf", value, "type", "null") : json_object();
     case API_NO_EFFECT:
         return json_object();
@@ -78,14 +78,15 @@ static json_t *description(const struct api_field *f)
 }
 
 /* "a" or "a|b": what it asks of an object. null is as good as absent. */
-static json_t *requirement(const char *names, size_t n, json_t *values)
+static json_t *requirement(const struct api_table *t, const char *names, size_t n,
+                           const json_t *values)
 {
     json_t *ways = json_array();
     for (const char *at = names; at < names + n; at++) {
         char name[64];
         size_t n_name = strcspn(at, "| ");
         snprintf(name, sizeof name, "%.*s", (int)n_name, at);
-        json_t *value = json_object_get(values, name);
+        json_t *value = value_of(t, name, values);
         json_t *there = value ? json_incref(value) : json_pack("{s:{s:s}}", "not", "type", "null");
         json_array_append_new(ways, json_pack("{s:[s],s:{s:o}}", "required", name, "properties",
                                               name, there));
@@ -94,7 +95,7 @@ static json_t *requirement(const char *names, size_t n, json_t *values)
     return json_pack("{s:o}", "anyOf", ways);
 }
 
-static json_t *table_schema(const struct api_table *t, json_t *values)
+static json_t *table_schema(const struct api_table *t, const json_t *values)
 {
     json_t *properties = json_object(), *all = json_array();
     for (size_t i = 0; i < t->n_fields; i++) {
@@ -104,7 +105,7 @@ static json_t *table_schema(const struct api_table *t, json_t *values)
     }
     for (const char *at = t->required; at && *at;) {
         size_t n = strcspn(at, " ");
-        json_array_append_new(all, requirement(at, n, values));
+        json_array_append_new(all, requirement(t, at, n, values));
         at += n + (at[n] == ' ');
     }
     json_t *schema = json_pack("{s:s,s:o}", "type", "object", "properties", properties);
@@ -171,6 +172,8 @@ static json_t *operation(const struct endpoint *e, const json_t *note, json_t *s
     json_t *summary = json_object_get(note, "summary");
     const struct api_table *body =
         strcmp(e->method, "POST") == 0 ? api_table_of(e->path) : NULL;
+    if (e->who == FOR_ALL)
+        json_object_set_new(o, "security", json_array());
     json_object_set_new(o, "summary", summary ? json_incref(summary) : json_string(e->path));
     if (strcmp(e->method, "POST") != 0)
         return o;

@@ -248,5 +248,33 @@ def openapi():
     check("/apply-template", {"messages": ask(1)["messages"]})
 
 
+def top(isobit):
+    """On a terminal: another screen, refreshed; q gives the old one back."""
+    import pty
+    import select
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ["TERM"] = "xterm"
+        os.execv(isobit, [isobit, "top", "--url", f"http://127.0.0.1:{port}"])
+    seen = b""
+
+    def read_until(text):
+        nonlocal seen
+        while text not in seen:
+            assert select.select([fd], [], [], 20)[0], seen
+            try:
+                more = os.read(fd, 4096)
+            except OSError:
+                more = b""
+            assert more, seen
+            seen += more
+
+    read_until(b"tokens/s out")  # of two looks
+    assert seen.startswith(b"\x1b[?1049h\x1b[?25l") and b"talker" in seen and b"nothing runs" in seen
+    os.write(fd, b"q")
+    read_until(b"\x1b[?25h\x1b[?1049l")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
 if __name__ == "__main__":
     globals()[what](*(int(a) if a.isdigit() else a for a in sys.argv[3:]))

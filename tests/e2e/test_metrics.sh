@@ -5,16 +5,22 @@ source "$(dirname "$0")/lib.sh"
 m=tests/golden/engine/talker.gguf
 server=
 trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$tmp"' EXIT
+
+# start ARGUMENTS... : a server on a free port whose model is ready; $port, $server.
+start() {
+    "$isobit" serve --port 0 "$@" >"$tmp/out" 2>"$tmp/log" &
+    server=$!
+    for _ in $(seq 300); do
+        kill -0 $server 2>/dev/null || break
+        grep -q "talker is ready" "$tmp/log" && break
+        sleep 0.1
+    done
+    port=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
+    [ -n "$port" ] || fail "the server did not start"
+}
 client() { python3 tests/e2e/metrics_client.py "$port" "$@" || fail "$1"; }
 
-"$isobit" serve --port 0 -m talker=$m --parallel 4 --chunk 128 -c 65536 --log-requests >"$tmp/out" 2>"$tmp/log" &
-server=$!
-for _ in $(seq 300); do
-    port=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
-    grep -q "talker is ready" "$tmp/log" && break
-    kill -0 $server 2>/dev/null || fail "the server did not start"
-    sleep 0.1
-done
+start -m talker=$m --parallel 4 --chunk 128 -c 65536 --log-requests
 
 client counts
 client health
@@ -22,6 +28,14 @@ client openapi
 client requests
 client progress
 client restart "$(pgrep -P $server)"
+
+# isobit top shows it to people.
+expect 0 "$isobit" top --once --url "http://127.0.0.1:$port"
+says out "talker" "ready" "of 4, 0 waiting" "next tokens" "tokens/s out" "nothing runs"
+grep -q $'\x1b' "$tmp/out" && fail "escapes outside a terminal"
+client top "$isobit"
+refuses 1 "$isobit" top --once --url http://127.0.0.1:1 -- "http://127.0.0.1:1/metrics"
+refuses 1 "$isobit" top --once --url file:///etc/passwd -- "file"
 
 # The log has a line for each answer and nothing of what was said.
 grep -Eq '^....-..-..T..:..:..Z POST /v1/chat/completions 200 ms=[0-9.]+ id=req-[0-9a-f]+ model=talker prompt=14 cached=[0-9]+ generated=9$' "$tmp/log" ||
@@ -35,12 +49,9 @@ wait $server || fail "exit status after SIGTERM"
 server=
 
 # With --log-prompts the bodies too.
-"$isobit" serve --port 0 -m talker=$m --log-prompts >"$tmp/out" 2>"$tmp/log" &
-server=$!
-for _ in $(seq 300); do
-    port=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
-    grep -q "talker is ready" "$tmp/log" && break
-    sleep 0.1
-done
+start -m talker=$m --log-prompts
 client counts
 grep -Eq ' body id=req-[0-9a-f]+ ".*\\"Hello there\\"' "$tmp/log" || fail "the body is not in the log"
+kill $server
+wait $server || fail "exit status after SIGTERM"
+server=
