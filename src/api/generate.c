@@ -19,6 +19,8 @@ struct raw {
     const json_t *stop, *stop_token_ids, *logit_bias, *stream_options, *response_format, *prompt;
     const json_t *guided_json, *guided_choice, *structured_outputs, *json_schema;
     struct str guided_regex, guided_grammar, grammar;
+    struct str reasoning_effort, reasoning_format;
+    const json_t *enable_thinking;
 };
 
 /* ---- the tables --------------------------------------------------------------------------- */
@@ -84,7 +86,14 @@ static const struct api_field chat_fields[] = {
     {"chat_template_kwargs", API_VALUE, FIELD(r.kwargs), 0, 0, "for the model's template"},
     {"add_generation_prompt", API_BOOL, FIELD(r.add_generation_prompt), 0, 0,
      "begin the assistant's turn (true)"},
-    {"parallel_tool_calls", API_NO_EFFECT, 0, 0, 0, "the model decides"},
+    {"parallel_tool_calls", API_BOOL, FIELD(r.parallel_tool_calls), 0, 0,
+     "an answer may call more than one tool (true)"},
+    {"reasoning_effort", API_TEXT, FIELD(reasoning_effort), 0, 0,
+     "none, or a word that the model's template knows"},
+    {"enable_thinking", API_VALUE, FIELD(enable_thinking), 0, 0,
+     "whether the model reasons first, where its template can say so"},
+    {"reasoning_format", API_TEXT, FIELD(reasoning_format), 0, 0,
+     "auto | none: reasoning stays in the content"},
     {"store", API_NO_EFFECT, 0, 0, 0, "nothing is stored"},
     {"audio", API_REFUSED, 0, 0, 0, "models here read and write text"},
     {"modalities", API_NO_EFFECT, 0, 0, 0, "text"},
@@ -294,6 +303,42 @@ static bool read_shape(struct raw *raw, struct api_error *e)
     return ok;
 }
 
+/* ---- reasoning ---------------------------------------------------------------------------- */
+
+static bool set_default(json_t *object, const char *key, json_t *value)
+{
+    bool ok = json_object_get(object, key) || json_object_set(object, key, value) == 0;
+    json_decref(value);
+    return ok;
+}
+
+/* Fields that are words for the template: they join its variables, which count first. */
+static bool read_reasoning(struct raw *raw, struct api_error *e)
+{
+    struct api_generate *r = &raw->r;
+    struct str effort = raw->reasoning_effort, format = raw->reasoning_format;
+    bool off = str_is(effort, "none") || json_is_false(raw->enable_thinking), ok = true;
+    if (raw->enable_thinking && !json_is_boolean(raw->enable_thinking))
+        return api_fail(e, 400, "enable_thinking", "enable_thinking must be true or false");
+    if (format.len && !str_is(format, "none") && !str_is(format, "auto") &&
+        !str_is(format, "deepseek"))
+        return api_fail(e, 400, "reasoning_format",
+                        "reasoning_format is \"%.*s\"; it may be auto, deepseek or none",
+                        STR_ARG(format));
+    r->reasoning_is_text = str_is(format, "none");
+    if (r->kwargs && !json_is_object(r->kwargs))
+        return api_fail(e, 400, "chat_template_kwargs", "chat_template_kwargs must be an object");
+    if (effort.len == 0 && !raw->enable_thinking)
+        return true;
+    json_t *kwargs = r->kwargs ? json_copy((json_t *)r->kwargs) : json_object();
+    if (effort.len && !str_is(effort, "none"))
+        ok = set_default(kwargs, "reasoning_effort", json_stringn(effort.ptr, effort.len));
+    ok = ok && set_default(kwargs, "enable_thinking", json_boolean(!off)) &&
+         set_default(kwargs, "thinking", json_boolean(!off));
+    r->kwargs = ok ? api_generate_own(r, kwargs) : NULL;
+    return r->kwargs || api_fail(e, 500, NULL, "out of memory");
+}
+
 /* ---- messages and prompts ----------------------------------------------------------------- */
 
 /* Text alone: a picture or a sound would change the answer. */
@@ -413,7 +458,7 @@ bool api_chat_parse(struct str body, struct api_generate *r, struct api_error *e
     raw.r.n_top = raw.top_logprobs;
     if (ok && raw.top_logprobs > 0 && !raw.r.logprobs)
         ok = api_fail(e, 400, "top_logprobs", "top_logprobs needs logprobs to be true");
-    ok = ok && api_messages_check(raw.r.messages, e) && finish(&raw, e);
+    ok = ok && api_messages_check(raw.r.messages, e) && read_reasoning(&raw, e) && finish(&raw, e);
     *r = raw.r;
     return ok;
 }

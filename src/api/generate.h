@@ -21,6 +21,9 @@ enum api_shape {
     API_SHAPE_CHOICE,  /* value: an array of texts */
 };
 
+/* Whether the model may, or must, call tools. */
+enum api_calls { API_CALLS_AUTO, API_CALLS_NONE, API_CALLS_REQUIRED };
+
 struct api_generate {
     json_t *root; /* the whole request */
     json_t *made; /* an array of what a dialect made of it; see api_generate_own */
@@ -28,6 +31,9 @@ struct api_generate {
     struct str model;
     const json_t *messages, *tools, *kwargs; /* chat: arrays and an object, or NULL */
     const json_t *tool_choice;
+    enum api_calls calls;     /* of api_tools_read */
+    const char *tool_name;    /* the one that must be called; NULL: any */
+    bool reasoning_is_text;   /* reasoning is not told apart */
     struct str prompt;          /* completions: text ... */
     const json_t *prompt_ids;   /* ... or token ids ... */
     const json_t *prompts;      /* ... or an array of either */
@@ -71,6 +77,11 @@ void api_generate_release(struct api_generate *r);
 /* For other dialects: the defaults, OpenAI's; and whether messages are what templates know. */
 void api_generate_begin(struct api_generate *r);
 bool api_messages_check(const json_t *messages, struct api_error *e);
+/* api_tools_read - checks tools and tool_choice, which are as OpenAI has them, and says what they
+ * mean together; without tools that may be called, tools is NULL. */
+bool api_tools_read(struct api_generate *r, struct api_error *e);
+/* Whether a tool's arguments must follow its schema exactly. */
+bool api_tool_is_strict(const json_t *tool);
 /* api_generate_own - value, a new reference, lives as long as r. NULL without memory. */
 const json_t *api_generate_own(struct api_generate *r, json_t *value);
 

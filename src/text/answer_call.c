@@ -183,9 +183,11 @@ static bool clean_name(struct answer_reader *r)
     for (size_t i = 0; i < name.len; i++)
         if (!is_name_byte(name.ptr[i]))
             return false;
+    if (name.len == 0)
+        return false;
     memmove(r->name.bytes, name.ptr, name.len);
     r->name.n_bytes = name.len;
-    return name.len > 0;
+    return true;
 }
 
 static void take_name(struct answer_reader *r, const char *end, char c)

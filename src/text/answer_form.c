@@ -140,7 +140,7 @@ static const struct answer_form forms[] = {
 static const struct {
     const char *form, *words[2];
 } signs[] = {
-    {"gpt-oss", {"<|channel|>", "to=functions"}},
+    {"gpt-oss", {"<|channel|>", "functions."}},
     {"deepseek", {"<｜tool▁call▁begin｜>", "```json"}},
     {"deepseek-v3.1", {"<｜tool▁call▁begin｜>", NULL}},
     {"kimi", {"<|tool_calls_section_begin|>", NULL}},

@@ -34,12 +34,16 @@ static size_t list_templates(const struct table *t, struct chat_choice choices[T
 static enum err open_choice(struct chat_face *f, const struct chat_choice *choices, size_t n,
                             struct err_note *note)
 {
-    size_t i;
+    size_t i, i_tools;
     if (n == 0)
         return ERR_OK;
     snprintf(f->origin, sizeof f->origin, "the model's own chat template");
     enum err rc = chat_choose(choices, n, NULL, false, &i, note);
-    return rc ? rc : chat_template_new(&f->template, choices[i].source, note);
+    if (!rc)
+        rc = chat_template_new(&f->template, choices[i].source, note);
+    if (!rc && !chat_choose(choices, n, NULL, true, &i_tools, note) && i_tools != i)
+        rc = chat_template_new(&f->of_tools, choices[i_tools].source, note);
+    return rc;
 }
 
 static enum err open_own(struct chat_face *f, const struct table *table, struct err_note *note)
@@ -87,7 +91,13 @@ enum err chat_face_open(struct chat_face *f, const struct table *table, const ch
 void chat_face_close(struct chat_face *f)
 {
     chat_template_free(f->template);
-    f->template = NULL;
+    chat_template_free(f->of_tools);
+    f->template = f->of_tools = NULL;
+}
+
+const struct chat_template *chat_face_template(const struct chat_face *f, bool has_tools)
+{
+    return has_tools && f->of_tools ? f->of_tools : f->template;
 }
 
 static struct str special(const struct tokenizer *t, int32_t id)
@@ -112,7 +122,7 @@ enum err chat_face_render(const struct chat_face *f, const struct tokenizer *t,
     request.unk_token = special(t, tokenizer_unk(t));
     request.pad_token = special(t, tokenizer_pad(t));
     request.now_s = local_now();
-    return chat_render(f->template, &request, out, note);
+    return chat_render(chat_face_template(f, request.tools != NULL), &request, out, note);
 }
 
 enum err chat_face_tokens(const struct chat_face *f, const struct tokenizer *t,

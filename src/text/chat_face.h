@@ -9,6 +9,7 @@ struct table;
 
 struct chat_face {
     struct chat_template *template; /* NULL: the model has none */
+    struct chat_template *of_tools; /* where there are tools; NULL: the same */
     char origin[80];                /* "the model's own template", "built-in template phi3" */
 };
 
@@ -18,6 +19,9 @@ struct chat_face {
 enum err chat_face_open(struct chat_face *f, const struct table *table, const char *wanted,
                         struct err_note *note);
 void chat_face_close(struct chat_face *f);
+
+/* The template for conversations with tools, or without. */
+const struct chat_template *chat_face_template(const struct chat_face *f, bool has_tools);
 
 /* chat_face_render - the conversation as the text that the model was trained on. request's special
  * tokens and clock are filled in here; the rest is the caller's. out is appended to. */

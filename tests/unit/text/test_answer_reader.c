@@ -345,7 +345,7 @@ static void styles(void **state)
         {"<｜tool▁call▁begin｜>", "deepseek-v3.1", NULL, true},
         {"[TOOL_CALLS] [/THINK]", "mistral", "[/THINK]", true},
         {"[TOOL_CALLS] [ARGS]", "mistral-args", NULL, true},
-        {"<|channel|> to=functions </think>", "gpt-oss", NULL, true},
+        {"<|channel|> functions. </think>", "gpt-oss", NULL, true},
         {"<|start_header_id|> \"parameters\": ", "llama3", NULL, true},
     };
     for (size_t i = 0; i < COUNT_OF(all); i++) {
