@@ -21,7 +21,7 @@ enum { PORT_DEFAULT = 8080, WORKER_ARGUMENTS_MAX = 40 };
 /* What a worker is told, in words, as it is another process. */
 struct engine_words {
     uint32_t n_threads, n_ctx, n_running, n_sessions, n_queue, n_chunk;
-    const char *template;
+    const char *template, *tool_format;
 };
 
 #define ENGINE_OPTIONS(e)                                                                          \
@@ -40,7 +40,10 @@ struct engine_words {
         OPT_U32(0, "chunk", "N", &(e).n_chunk, 1, 1 << 16,                                         \
                 "rows of one pass (default: 512)"),                                                \
         OPT_TEXT(0, "template", "NAME|FILE", &(e).template,                                        \
-                 "another chat template: a Jinja file, or a built-in's name")
+                 "another chat template: a Jinja file, or a built-in's name"),                     \
+        OPT_TEXT(0, "tool-format", "NAME", &(e).tool_format,                                       \
+                 "how the model writes calls of tools (default: as its\n"                          \
+                 "template shows): hermes, llama3, mistral, ...")
 
 struct serve {
     const char *host, *keys, *tls_cert, *tls_key;
@@ -84,6 +87,10 @@ static void make_worker(struct serve *s)
     if (e->template) {
         s->worker[s->n_worker++] = "--template";
         s->worker[s->n_worker++] = e->template;
+    }
+    if (e->tool_format) {
+        s->worker[s->n_worker++] = "--tool-format";
+        s->worker[s->n_worker++] = e->tool_format;
     }
     s->worker[s->n_worker] = NULL;
 }
@@ -241,5 +248,6 @@ int cmd_worker(int argc, char **argv)
     o.n_queue = e.n_queue;
     o.n_chunk = e.n_chunk;
     o.template = e.template;
+    o.tool_format = e.tool_format;
     return worker_run(&o, &note) ? EXIT_FAILED : EXIT_OK; /* the front says why */
 }

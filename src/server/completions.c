@@ -36,6 +36,7 @@ static void free_call(struct call *c)
         buf_release(&k->piece);
         buf_release(&k->text);
         parts_release(&k->parts);
+        reading_end(k);
         mem_free(k->shown);
     }
     shape_close(&c->shape);
@@ -287,6 +288,12 @@ static void show(struct choice *k, const struct news *news)
     memcpy(s->top, news->top, news->n_top * sizeof s->top[0]);
 }
 
+/* Nothing that still comes is said: a stop text was met, or no more calls are wanted. */
+static bool is_over(const struct choice *k)
+{
+    return k->stops.found || (k->reads && answer_reader_is_over(&k->reader));
+}
+
 /* What is certain to precede every stop text goes on into the answer's parts. */
 static void take_piece(struct choice *k, bool is_last)
 {
@@ -295,14 +302,20 @@ static void take_piece(struct choice *k, bool is_last)
     if (is_last)
         stops_end(&k->stops, &k->text);
     CHECK(!k->text.failed);
-    parts_text(&k->parts, PART_TEXT, (struct str){k->text.bytes, k->text.n_bytes});
+    struct str text = {k->text.n_bytes ? k->text.bytes : "", k->text.n_bytes};
+    if (k->reads)
+        answer_reader_add(&k->reader, text);
+    else
+        parts_text(&k->parts, PART_TEXT, text);
+    if (k->reads && is_last)
+        answer_reader_end(&k->reader);
     buf_clear(&k->text);
 }
 
 static void take_token(struct choice *k, const struct news *news)
 {
     const struct tokenizer *t = k->call->worker->speech.tokenizer;
-    if (k->stops.found)
+    if (is_over(k))
         return; /* chosen before the engine knew */
     k->n_tokens++;
     if (!k->call->first_ns)
@@ -310,10 +323,11 @@ static void take_token(struct choice *k, const struct news *news)
     if (news->is_stop)
         return;
     show(k, news);
+    k->stream.flags = DECODE_CONTINUE | (reading_marks(k, news->token) ? DECODE_SPECIAL : 0u);
     if ((size_t)news->token < tokenizer_n_tokens(t))
         stream_add(&k->stream, news->token, &k->piece);
     take_piece(k, false);
-    if (k->stops.found)
+    if (is_over(k))
         atomic_store(&k->answer.leave, ISO_FINISH_STOP);
 }
 
@@ -321,7 +335,9 @@ static enum reply_finish finish_of(const struct choice *k, enum iso_finish finis
 {
     if (k->stops.found)
         return REPLY_STOP_TEXT;
-    return finish == ISO_FINISH_STOP ? REPLY_STOP : REPLY_LENGTH;
+    if (finish != ISO_FINISH_STOP && !is_over(k))
+        return REPLY_LENGTH;
+    return k->parts.n_calls > 0 ? REPLY_CALLS : REPLY_STOP;
 }
 
 static void take_finish(struct choice *k, const struct news *news)
@@ -438,8 +454,6 @@ static bool collect_stops(struct call *c, struct api_error *e)
 /* What cannot be honoured yet is refused, not ignored. */
 static bool check_support(const struct call *c, struct api_error *e)
 {
-    if (json_array_size(c->api.tools) > 0)
-        return api_fail(e, 400, "tools", "tools are not supported");
     if (c->api.echo)
         return api_fail(e, 400, "echo", "echo is not supported");
     return true;
@@ -537,6 +551,7 @@ static bool make_choices(struct call *c, struct api_error *e)
         if (!ok)
             return false;
         fill_request(c, k, i_answer);
+        reading_begin(k);
         if (!constrain(c, k, e))
             return false;
     }
@@ -549,7 +564,7 @@ static bool parse(struct call *c, struct str body, struct api_error *e)
         return false;
     if (!c->api.has_seed)
         c->api.sampling.seed = entropy_u64() >> 11; /* a number that every JSON reader can hold */
-    return check_support(c, e) && collect_stops(c, e) &&
+    return check_support(c, e) && api_tools_read(&c->api, e) && collect_stops(c, e) &&
            sampling_open(&c->sampling, &c->worker->speech, &c->api, e) &&
            shape_open(&c->shape, &c->api, e) && make_choices(c, e);
 }

@@ -12,13 +12,19 @@ static bool fail_note(struct api_error *e, const char *field, const struct err_n
 
 /* ---- chats -------------------------------------------------------------------------------- */
 
+/* made: the messages as the template takes them, for the caller to release. */
 static bool chat_request(const struct speech *s, const struct api_generate *api,
-                         struct chat_request *out, struct api_error *e)
+                         struct chat_request *out, json_t **made, struct api_error *e)
 {
-    *out = (struct chat_request){.messages_json = api->messages,
-                                 .tools = api->tools,
+    *made = NULL;
+    if (s->face.template)
+        *made = chat_habits_messages(&s->habits, api->messages, api->tools);
+    *out = (struct chat_request){.messages_json = *made,
+                                 .tools = s->habits.explains_tools ? NULL : api->tools,
                                  .kwargs = api->kwargs,
                                  .add_generation_prompt = api->add_generation_prompt};
+    if (s->face.template && !*made)
+        return api_fail(e, 500, NULL, "out of memory for the messages");
     return s->face.template ||
            api_fail(e, 400, "messages",
                     "this model has no chat template; use /v1/completions, or start the server "
@@ -30,9 +36,12 @@ bool prompt_render(const struct speech *s, const struct api_generate *api, struc
 {
     struct chat_request request;
     struct err_note note;
-    if (!chat_request(s, api, &request, e))
+    json_t *made;
+    if (!chat_request(s, api, &request, &made, e))
         return false;
-    if (chat_face_render(&s->face, s->tokenizer, request, out, &note))
+    enum err rc = chat_face_render(&s->face, s->tokenizer, request, out, &note);
+    json_decref(made);
+    if (rc)
         return fail_note(e, "messages", &note);
     buf_add(out, api->prefill.ptr, api->prefill.len);
     return !out->failed || api_fail(e, 500, NULL, "out of memory for the prompt");

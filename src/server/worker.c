@@ -118,7 +118,7 @@ static enum err open_model(struct worker *w, struct err_note *note)
                                         .n_running = w->n_running,
                                         .n_queue = o->n_queue,
                                         .n_kv_pages = o->n_kv_pages};
-    enum err rc = speech_open(&w->speech, o->path, o->template, note);
+    enum err rc = speech_open(&w->speech, o->path, o->template, o->tool_format, note);
     if (rc)
         return rc;
     if (engine.n_sessions == 0)

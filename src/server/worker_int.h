@@ -13,7 +13,7 @@
 #include "server/shape.h"
 #include "server/speech.h"
 #include "server/worker.h"
-#include "text/parts.h"
+#include "text/answer_reader.h"
 #include "text/stops.h"
 #include "text/stream.h"
 
@@ -51,6 +51,8 @@ struct choice {
     struct stream stream;
     struct stops stops;
     struct buf piece, text; /* not yet free of stop texts; not yet a part */
+    bool reads;             /* text comes apart into parts: it is a chat's */
+    struct answer_reader reader;
     struct parts parts;     /* not yet sent */
     struct shown *shown;    /* [n_shown] not yet sent */
     size_t n_shown, n_shown_reserved;
@@ -91,6 +93,12 @@ void completion_take(const struct news *news);
 void completion_flush(struct worker *w);
 void completion_cancel(struct worker *w, uint64_t id);
 void completions_release(struct worker *w);
+
+/* reading.c: how a choice's text becomes parts. */
+void reading_begin(struct choice *k);
+void reading_end(struct choice *k);
+/* reading_mark - whether the token is spelled, though it is special. */
+bool reading_marks(const struct choice *k, int32_t token);
 
 /* usage.c: how far a call is, for the front and for clients that ask for it. */
 struct call_usage usage_now(const struct call *c);

@@ -535,6 +535,5 @@ void answer_call_end(struct answer_reader *r)
     } else if (step_of(r).kind == STEP_FIELDS) {
         answer_fields_end(r);
     }
-    buf_clear(&r->held);
-    r->place = PLACE_OVER;
+    answer_to_text(r, true);
 }

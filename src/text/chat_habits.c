@@ -23,14 +23,13 @@ static bool writes(const struct chat_face *f, const struct tokenizer *t, const c
                    const char *tools, const char *word)
 {
     json_t *m = json_loads(messages, 0, NULL), *x = tools ? json_loads(tools, 0, NULL) : NULL;
-    struct chat_request request = {
-        .messages_json = m, .tools = x, .add_generation_prompt = true};
+    struct chat_request request = {.messages_json = m, .tools = x, .add_generation_prompt = true};
     struct err_note note;
     struct buf out;
     buf_init(&out, TRY_BYTES_MAX);
     CHECK(m && (x || !tools));
-    bool found = !chat_face_render(f, t, request, &out, &note) && out.n_bytes &&
-                 strstr(out.bytes, word);
+    bool found =
+        !chat_face_render(f, t, request, &out, &note) && out.n_bytes && strstr(out.bytes, word);
     buf_release(&out);
     json_decref(m);
     json_decref(x);
@@ -159,8 +158,8 @@ static void set_arguments(const struct chat_habits *h, json_t *function)
 {
     json_t *given = json_object_get(function, "arguments"), *made = NULL;
     if ((h->arguments_object || h->explains_calls) && json_is_string(given)) {
-        made = json_loadb(json_string_value(given), json_string_length(given), JSON_ALLOW_NUL,
-                          NULL);
+        made =
+            json_loadb(json_string_value(given), json_string_length(given), JSON_ALLOW_NUL, NULL);
         if (json_string_length(given) == 0)
             made = json_object();
     } else if (!h->arguments_object && !h->explains_calls && given && !json_is_string(given)) {

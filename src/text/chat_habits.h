@@ -13,10 +13,10 @@
 
 struct chat_habits {
     struct answer_style style;
-    bool explains_tools;   /* by us: the template shows none */
-    bool explains_calls;   /* earlier ones, and what came of them */
-    bool arguments_object; /* of earlier calls; else a text */
-    bool content_null;     /* of an earlier call without text; else empty */
+    bool explains_tools;                /* by us: the template shows none */
+    bool explains_calls;                /* earlier ones, and what came of them */
+    bool arguments_object;              /* of earlier calls; else a text */
+    bool content_null;                  /* of an earlier call without text; else empty */
     bool takes_system, takes_developer; /* roles */
 };
 
