@@ -120,6 +120,39 @@ static void add_requests(const struct front *f, struct buf *out)
         }
 }
 
+static const struct {
+    const char *name, *text;
+    size_t offset; /* in struct metrics_key */
+} key_counters[] = {
+    {"key_calls_total", "Calls to models by key", offsetof(struct metrics_key, n_calls)},
+    {"key_prompt_tokens_total", "Tokens read for a key", offsetof(struct metrics_key, n_prompt)},
+    {"key_cached_tokens_total", "Those of them that were remembered",
+     offsetof(struct metrics_key, n_cached)},
+    {"key_generated_tokens_total", "Tokens chosen for a key",
+     offsetof(struct metrics_key, n_answer)},
+};
+
+static uint64_t key_count(const struct metrics_key *k, size_t which)
+{
+    uint64_t n;
+    memcpy(&n, (const char *)k + key_counters[which].offset, sizeof n);
+    return n;
+}
+
+/* The first keys by their ids, all others as one. */
+static void add_keys(const struct metrics *m, struct buf *out)
+{
+    for (size_t c = 0; c < COUNT_OF(key_counters); c++) {
+        prometheus_family(out, key_counters[c].name, "counter", key_counters[c].text);
+        for (size_t i = 0; i <= m->n_keys; i++) {
+            const struct metrics_key *k = &m->keys[i];
+            struct prometheus_label label = {"key", str_from(i < m->n_keys ? k->id : "other")};
+            if (k->n_calls > 0)
+                prometheus_number(out, key_counters[c].name, &label, 1, key_count(k, c), 1);
+        }
+    }
+}
+
 static void add_number(struct buf *out, const char *name, const char *type, const char *help,
                        uint64_t value, double unit)
 {
@@ -127,7 +160,8 @@ static void add_number(struct buf *out, const char *name, const char *type, cons
     prometheus_number(out, name, NULL, 0, value, unit);
 }
 
-static void write_prometheus(const struct front *f, struct buf *out)
+/* keys: what each key did is shown, too. */
+static void write_prometheus(const struct front *f, bool keys, struct buf *out)
 {
     add_requests(f, out);
     add_number(out, "too_many_requests_total", "counter", "Requests answered with 429",
@@ -142,6 +176,8 @@ static void write_prometheus(const struct front *f, struct buf *out)
                clock_ns() - f->started_ns, 1e-9);
     add_processes(f, out);
     add_workers(f, out);
+    if (keys)
+        add_keys(&f->metrics, out);
 }
 
 /* ---- JSON --------------------------------------------------------------------------------- */
@@ -266,7 +302,26 @@ static void write_cache(struct writer *w, const struct front *f)
     write_close(w, '}');
 }
 
-static void write_json(const struct front *f, struct buf *out)
+static void write_keys(struct writer *w, const struct metrics *m)
+{
+    write_key(w, "keys");
+    write_open(w, '[');
+    for (size_t i = 0; i <= m->n_keys; i++) {
+        const struct metrics_key *k = &m->keys[i];
+        if (k->n_calls == 0)
+            continue;
+        write_open(w, '{');
+        write_key_text(w, "id", str_from(i < m->n_keys ? k->id : "other"));
+        write_key_int(w, "calls", (int64_t)k->n_calls);
+        write_key_int(w, "prompt_tokens", (int64_t)k->n_prompt);
+        write_key_int(w, "cached_tokens", (int64_t)k->n_cached);
+        write_key_int(w, "generated_tokens", (int64_t)k->n_answer);
+        write_close(w, '}');
+    }
+    write_close(w, ']');
+}
+
+static void write_json(const struct front *f, bool keys, struct buf *out)
 {
     const struct metrics *m = &f->metrics;
     double uptime_s = (double)(clock_ns() - f->started_ns) * 1e-9;
@@ -291,6 +346,8 @@ static void write_json(const struct front *f, struct buf *out)
     for (size_t i = 0; i < f->options.n_models; i++)
         write_model_stats(&w, &f->processes[i]);
     write_close(&w, ']');
+    if (keys)
+        write_keys(&w, m);
     write_close(&w, '}');
 }
 
@@ -307,11 +364,11 @@ void get_metrics(struct front *f, struct http_exchange *x)
     struct buf page;
     buf_init(&page, PAGE_BYTES_MAX);
     if (wants_json(x)) {
-        write_json(f, &page);
+        write_json(f, key_has(visit_of(x)->key, KEY_ADMIN), &page);
         reply_json(x, 200, &page);
         return;
     }
-    write_prometheus(f, &page);
+    write_prometheus(f, key_has(visit_of(x)->key, KEY_ADMIN), &page);
     CHECK(!page.failed);
     http_reply(x, 200, PROMETHEUS_TYPE, (struct str){page.bytes, page.n_bytes});
     buf_release(&page);

@@ -39,6 +39,7 @@ static struct ticket *take(struct front *f)
 
 static void give_back(struct ticket *t)
 {
+    metrics_call(&t->process->front->metrics, t->key ? t->key->id : "", &t->usage);
     gate_used(t->key, t->usage.n_read + t->usage.n_answer, clock_ns());
     t->used = false;
     t->sink = NULL;

@@ -248,6 +248,32 @@ def openapi():
     check("/apply-template", {"messages": ask(1)["messages"]})
 
 
+def keys(admin, user, other):
+    """Each key sees and ends its own requests, an administrator all; counters of keys are his."""
+    as_key = lambda key: {"Authorization": "Bearer " + key, "Accept": "application/json"}
+    done = []
+    t = threading.Thread(target=lambda: done.append(call(CHAT, ask(60000), dict(as_key(user), **{"x-request-id": "mine"}))))
+    t.start()
+    list_as = lambda key: json.loads(call("/v1/requests", headers=as_key(key))[1])["data"]
+    until(lambda: [r["state"] for r in list_as(user)] == ["answer"], "its answer has begun")
+    mine = list_as(admin)
+    assert len(mine) == 1 and mine[0]["id"] == "mine" and mine[0]["key"].startswith("key-"), mine
+    assert list_as(other) == [] and call("/v1/requests", headers={})[0] == 401
+    assert call("/v1/requests/mine", headers=as_key(other), method="DELETE")[0] == 404
+    assert call("/v1/requests/mine", headers=as_key(admin), method="DELETE")[0] == 200
+    t.join()
+    assert done[0][0] == 499
+    assert call(CHAT, ask(7), as_key(other))[0] == 200
+    find = lambda: json.loads(call("/metrics", headers=as_key(admin))[1])["keys"]
+    until(lambda: len(find()) == 2, "both keys are counted")
+    counted = find()
+    assert counted[0]["id"] == mine[0]["key"] and counted[0]["generated_tokens"] > 0, counted
+    assert counted[1]["generated_tokens"] == 7 and counted[1]["calls"] == 1 and counted[1]["prompt_tokens"] == 14
+    assert "keys" not in json.loads(call("/metrics", headers=as_key(user))[1])
+    page = read_page(call("/metrics", headers={"Authorization": "Bearer " + admin})[1])
+    assert page['isobit_key_generated_tokens_total{key="%s"}' % counted[1]["id"]] == 7
+
+
 def top(isobit):
     """On a terminal: another screen, refreshed; q gives the old one back."""
     import pty

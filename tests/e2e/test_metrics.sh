@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test_metrics.sh - what the server tells of itself: metrics, what runs, progress, health, its description.
+# test_metrics.sh - what the server tells of itself: metrics, what runs, progress, health, its description, keys.
 source "$(dirname "$0")/lib.sh"
 
 m=tests/golden/engine/talker.gguf
@@ -52,6 +52,18 @@ server=
 start -m talker=$m --log-prompts
 client counts
 grep -Eq ' body id=req-[0-9a-f]+ ".*\\"Hello there\\"' "$tmp/log" || fail "the body is not in the log"
+kill $server
+wait $server || fail "exit status after SIGTERM"
+server=
+
+# With keys, each has its own view.
+new() { "$isobit" key create "$@" --keys "$tmp/keys.json" 2>/dev/null; }
+admin=$(new boss --scope admin) user=$(new user) other=$(new other)
+start -m talker=$m -c 65536 --keys "$tmp/keys.json"
+client keys "$admin" "$user" "$other"
+refuses 2 "$isobit" top --once --url "http://127.0.0.1:$port" -- "wants a key"
+ISOBIT_KEY=$user expect 0 "$isobit" top --once --url "http://127.0.0.1:$port"
+says out "talker" "nothing runs"
 kill $server
 wait $server || fail "exit status after SIGTERM"
 server=
