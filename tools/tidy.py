@@ -23,7 +23,7 @@ FLOORS = {
     "store": ["base"],
     "api": ["base", "text"],
     "hub": ["base"],
-    "server": ["base", "format", "text", "grammar", "engine", "net", "store", "api"],
+    "server": ["base", "format", "text", "grammar", "engine", "net", "store", "api", "hub"],
     "bench": ["base", "numeric", "tensor", "device", "model", "engine"],
     "cli": ["base", "numeric", "tensor", "format", "text", "grammar", "device", "model", "engine", "bench",
             "server", "hub"],

@@ -46,8 +46,9 @@ struct engine_words {
                  "template shows): hermes, llama3, mistral, ...")
 
 struct serve {
-    const char *host, *keys, *tls_cert, *tls_key;
+    const char *host, *keys, *tls_cert, *tls_key, *models_dir, *memory;
     uint32_t port, socket_port; /* UINT32_MAX: none */
+    uint32_t n_idle_s;
     struct arg_texts models, hosts;
     bool no_auth, log_requests, log_prompts;
     struct engine_words engine;
@@ -116,6 +117,17 @@ static enum err name_model(struct front_model *m, const char *text, struct err_n
     return m->path ? ERR_OK : err_set(note, ERR_MEMORY, "out of memory for %s", path);
 }
 
+static enum err serve_demo(struct front_options *o, struct err_note *note)
+{
+    const char *path = load_path(NULL, note);
+    if (!path)
+        return ERR_NOT_FOUND;
+    say("no -m: serving the small demo model");
+    o->models[o->n_models++] =
+        (struct front_model){.name = "isobit-demo", .path = mem_strdup(path)};
+    return o->models[0].path ? ERR_OK : err_set(note, ERR_MEMORY, "out of memory for %s", path);
+}
+
 static enum err serve(struct serve *s, struct err_note *note)
 {
     struct front_options o = {.host = s->host,
@@ -130,25 +142,25 @@ static enum err serve(struct serve *s, struct err_note *note)
                               .log_requests = s->log_requests || s->log_prompts,
                               .log_prompts = s->log_prompts,
                               .keys = s->keys,
+                              .models_dir = s->models_dir,
+                              .n_idle_s = s->n_idle_s,
                               .worker = s->worker,
                               .say = say_line};
     if (s->models.n_items > FRONT_MODELS_MAX)
         return err_set(note, ERR_LIMIT, "%zu models; at most %d", s->models.n_items,
                        FRONT_MODELS_MAX);
-    const char *demo = s->models.n_items == 0 ? load_path(NULL, note) : NULL;
-    if (s->models.n_items == 0 && !demo)
-        return ERR_NOT_FOUND;
-    if (demo) {
-        o.models[o.n_models++] = (struct front_model){.name = "isobit-demo", .path = demo};
-        say("no -m: serving the small demo model");
-    }
-    for (size_t i = 0; i < s->models.n_items; i++) {
-        enum err rc = name_model(&o.models[o.n_models++], s->models.items[i], note);
-        if (rc)
-            return rc;
-    }
+    enum err rc = s->memory ? load_memory("--memory", s->memory, &o.n_bytes_memory, note) : ERR_OK;
+    if (!rc && s->models_dir && !file_is_dir(s->models_dir))
+        rc = err_set(note, ERR_NOT_FOUND, "--models-dir %s: no such folder", s->models_dir);
+    if (!rc && s->models.n_items == 0 && !s->models_dir)
+        rc = serve_demo(&o, note);
+    for (size_t i = 0; !rc && i < s->models.n_items; i++)
+        rc = name_model(&o.models[o.n_models++], s->models.items[i], note);
     make_worker(s);
-    return front_run(&o, note);
+    rc = rc ? rc : front_run(&o, note);
+    for (size_t i = 0; i < o.n_models; i++)
+        mem_free((char *)o.models[i].path);
+    return rc;
 }
 
 int cmd_serve(int argc, char **argv)
@@ -156,7 +168,15 @@ int cmd_serve(int argc, char **argv)
     struct serve s = {.host = "127.0.0.1", .port = PORT_DEFAULT, .socket_port = UINT32_MAX};
     const struct arg_option options[] = {
         OPT_TEXTS('m', "model", "[NAME=]MODEL", &s.models,
-                  "GGUF file or Hugging Face folder; may be repeated\n(default: the demo model)"),
+                  "GGUF file, Hugging Face folder or pulled model's name; may\n"
+                  "be repeated (default: the demo model)"),
+        OPT_TEXT(0, "models-dir", "DIR", &s.models_dir,
+                 "models of this folder are loaded when a request names them"),
+        OPT_U32(0, "idle-unload", "SECONDS", &s.n_idle_s, 0, 1 << 30,
+                "unload what was loaded so when nobody used it for as\nlong (default: never)"),
+        OPT_TEXT(0, "memory", "BYTES", &s.memory,
+                 "all models together may take: 8G, 512M, or 80% of what\nis free at the start; "
+                 "unused ones leave for others\n(default: as much as there is)"),
         OPT_HEADING("Network"),
         OPT_TEXT(0, "host", "ADDRESS", &s.host, "where to listen (default: 127.0.0.1)"),
         OPT_U32(0, "port", "N", &s.port, 0, 65535, "0: any free one (default: 8080)"),

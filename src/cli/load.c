@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/room.h"
 #include "cli/say.h"
 #include "engine/engine.h"
 #include "hub/store.h"
@@ -111,18 +112,18 @@ static void say_engine(const struct loaded *l)
             size_text(info.n_bytes_in_file, count), size_text(info.n_bytes_weights, all));
 }
 
-/* "3G", "512M" or bytes, with powers of 1024. */
-static enum err memory_of(const char *text, size_t *n_bytes, struct err_note *note)
+enum err load_memory(const char *name, const char *text, uint64_t *n_bytes, struct err_note *note)
 {
     static const char units[] = "KMGT";
     size_t n = strlen(text);
+    bool percent = n > 1 && text[n - 1] == '%';
     const char *unit = n > 1 ? strchr(units, text[n - 1]) : NULL;
     uint64_t number;
     int shift = unit ? 10 * (int)(unit - units + 1) : 0;
-    if (!str_to_u64((struct str){text, n - (unit != NULL)}, &number) || number == 0 ||
-        number > UINT64_MAX >> shift)
-        return err_set(note, ERR_USAGE, "ISOBIT_MEMORY is \"%.40s\"; such as 8G or 512M", text);
-    *n_bytes = (size_t)(number << shift);
+    if (!str_to_u64((struct str){text, n - (unit || percent)}, &number) || number == 0 ||
+        number > UINT64_MAX >> shift || (percent && number > 100))
+        return err_set(note, ERR_USAGE, "%s is \"%.40s\"; such as 8G, 512M or 80%%", name, text);
+    *n_bytes = percent ? mem_room_find().n_bytes / 100 * number : number << shift;
     return ERR_OK;
 }
 
@@ -136,7 +137,10 @@ enum err load_options(const struct loaded *l, const struct model_options *m,
     if (m->n_chunk)
         o->n_chunk = m->n_chunk;
     o->no_speculation |= m->no_speculation;
-    return memory && *memory ? memory_of(memory, &o->n_bytes_memory, note) : ERR_OK;
+    uint64_t n_bytes = o->n_bytes_memory;
+    enum err rc = memory && *memory ? load_memory("ISOBIT_MEMORY", memory, &n_bytes, note) : ERR_OK;
+    o->n_bytes_memory = (size_t)n_bytes;
+    return rc;
 }
 
 /* Two vocabularies are the same if their tokenizers are: folders do not list their tokens. */

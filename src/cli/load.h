@@ -52,6 +52,9 @@ const char *load_path(const char *path, struct err_note *note);
 enum err load_file(struct loaded *l, const char *path, struct err_note *note);
 /* load_tokenizer - the same, and its tokenizer: ERR_NOT_FOUND if the file has none. */
 enum err load_tokenizer(struct loaded *l, const char *path, struct err_note *note);
+/* load_memory - "3G", "512M" (powers of 1024), bytes, or "80%" of what the machine has to give.
+ * name: the option's, for the error. */
+enum err load_memory(const char *name, const char *text, uint64_t *n_bytes, struct err_note *note);
 /* load_options - engine options from a command's, ISOBIT_ISA and ISOBIT_MEMORY. */
 enum err load_options(const struct loaded *l, const struct model_options *m,
                       struct iso_engine_options *o, struct err_note *note);

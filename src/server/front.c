@@ -35,6 +35,7 @@ static void on_tick(int fd, short what, void *context)
     (void)fd, (void)what;
     struct front *f = context;
     relays_keep_alive(f);
+    models_tick(f);
     sockets_tick(f->sockets);
     if (f->draining && n_open(f) == 0)
         event_base_loopbreak(f->loop);
@@ -77,7 +78,7 @@ static void on_reload(int number, short what, void *context)
 
 static enum err check_options(const struct front_options *o, struct err_note *note)
 {
-    CHECK(o->n_models >= 1 && o->n_models <= FRONT_MODELS_MAX);
+    CHECK((o->n_models >= 1 || o->models_dir) && o->n_models <= FRONT_MODELS_MAX);
     if (o->no_auth && o->keys)
         return err_set(note, ERR_USAGE, "--no-auth and --keys exclude each other");
     if (!o->no_auth && !o->keys && !guard_is_loopback(o->host))
@@ -112,10 +113,11 @@ static enum err open_front(struct front *f, struct err_note *note)
     if (!f->loop || !f->once)
         return err_set(note, ERR_MEMORY, "out of memory for the server");
     f->tick = event_new(f->loop, -1, EV_PERSIST, on_tick, f);
+    f->settle = evtimer_new(f->loop, models_settle, f);
     f->on_int = evsignal_new(f->loop, SIGINT, on_stop, f);
     f->on_term = evsignal_new(f->loop, SIGTERM, on_stop, f);
     f->on_hup = evsignal_new(f->loop, SIGHUP, on_reload, f);
-    if (!f->tick || !f->on_int || !f->on_term || !f->on_hup)
+    if (!f->tick || !f->settle || !f->on_int || !f->on_term || !f->on_hup)
         return err_set(note, ERR_MEMORY, "out of memory for the server");
     enum err rc = http_server_open(f->loop, &http, &f->server, note);
     if (!rc && o->has_sockets)
@@ -124,6 +126,7 @@ static enum err open_front(struct front *f, struct err_note *note)
         f->processes[i] = (struct process){.front = f, .model = &f->options.models[i]};
         rc = process_start(&f->processes[i], note);
     }
+    models_scan(f);
     event_add(f->tick, &each);
     event_add(f->on_int, NULL);
     event_add(f->on_term, NULL);
@@ -133,13 +136,14 @@ static enum err open_front(struct front *f, struct err_note *note)
 
 static void close_front(struct front *f)
 {
-    struct event *const events[] = {f->tick, f->on_int, f->on_term, f->on_hup};
+    struct event *const events[] = {f->tick, f->settle, f->on_int, f->on_term, f->on_hup};
     f->draining = true;
     sockets_close(f->sockets);
     http_server_close(f->server); /* clients that are left are gone: workers are told */
     for (size_t i = 0; i < f->options.n_models; i++)
         process_stop(&f->processes[i]);
     tickets_release(f);
+    models_release(f);
     gate_close(f);
     once_free(f->once);
     for (size_t i = 0; i < COUNT_OF(events); i++)

@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 
-enum { FRONT_MODELS_MAX = 32 };
+enum { FRONT_MODELS_MAX = 128 };
 
 struct front_model {
     char name[128]; /* what requests call it */
@@ -32,6 +32,9 @@ struct front_options {
     const char *keys; /* file of those who may use it (keys.h), read again on SIGHUP; or NULL */
     struct front_model models[FRONT_MODELS_MAX];
     size_t n_models;
+    const char *models_dir;  /* what lies there is loaded on demand; or NULL */
+    uint32_t n_idle_s;       /* unused for so long, it is unloaded; 0: never */
+    uint64_t n_bytes_memory; /* of all models together; 0: no limit but the machine's */
     /* How a worker is started: program, then options that every worker gets; -m, --name and --fd
      * are added. NULL-ended. */
     const char *const *worker;

@@ -22,7 +22,9 @@ struct front;
 enum process_state {
     PROCESS_LOADING,
     PROCESS_READY,
-    PROCESS_DOWN, /* ended; waits to be started again */
+    PROCESS_DOWN,     /* ended; waits to be started again */
+    PROCESS_UNLOADED, /* started by the first request */
+    PROCESS_LEAVING,  /* told to end; then UNLOADED, or loading again if somebody waits */
 };
 
 /* One model's worker. */
@@ -38,6 +40,13 @@ struct process {
     char why[256];       /* it failed */
     struct stats stats, stats_before; /* of this process, of those before it */
     uint64_t n_restarts;
+    bool on_demand;     /* UNLOADED at first and when idle */
+    bool is_of_folder;  /* found there: the model's path is owned */
+    bool asks, granted; /* its worker waits for room; has been given it */
+    uint64_t n_bytes_needed; /* what its worker said */
+    uint64_t asked_ns, left_ns, last_used_ns;
+    size_t n_tickets;                 /* open ones */
+    struct ticket *waiting, **last;   /* those that wait for it to be loaded */
 };
 
 /* SINK: who gets a worker's answer: an HTTP client, a call over a WebSocket, a line of a batch.
@@ -58,6 +67,8 @@ struct ticket {
     const struct sink *sink; /* NULL: nobody wants the answer; the worker still has to END */
     void *to;
     bool used, streams;
+    struct buf call;             /* waits for the model: what is to be sent; else empty */
+    struct ticket *next_waiting;
     /* For those who look: */
     char path[64], request_id[64];
     struct key *key; /* who asked; NULL: somebody on this machine, there are no keys */
@@ -76,7 +87,8 @@ struct front {
     struct relay *relays; /* open ones */
     uint64_t started_ns;
     int64_t started_s; /* since 1970 */
-    struct event *tick, *on_int, *on_term, *on_hup;
+    struct event *tick, *settle, *on_int, *on_term, *on_hup;
+    uint64_t scanned_ns; /* the models' folder */
     bool draining;
     struct keys keys;
     struct key stranger; /* whoever has none and needs none */
@@ -114,15 +126,32 @@ void front_fail(struct http_exchange *x, const struct api_error *e);
 /* process.c */
 enum err process_start(struct process *p, struct err_note *note);
 void process_stop(struct process *p);
+void process_grant(struct process *p); /* its worker may load */
+void process_leave(struct process *p); /* not from its own frames; it ends by itself */
+void process_left(struct process *p);  /* it has ended */
+
+/* models.c: loading on demand within a budget. */
+void models_scan(struct front *f); /* new models of the folder, at most once a second */
+/* models_wake - starts an unloaded model. false: e says why not. */
+bool models_wake(struct process *p, struct api_error *e);
+void models_tick(struct front *f);
+void models_settle(int fd, short what, void *front);
+void models_settle_soon(struct front *f); /* something has asked, left or become idle */
+void models_release(struct front *f);
+void post_model_load(struct front *f, struct http_exchange *x);
+void post_model_unload(struct front *f, struct http_exchange *x);
 
 /* ticket.c: a call goes to a worker and its answer comes back to a sink. */
-/* ticket_open - NULL without memory. key: who asks; path: the endpoint's; process must be ready. */
+/* ticket_open - NULL without memory. key: who asks; path: the endpoint's. The process is ready, or
+ * the call waits until it is (route_model sees that not too many do). */
 struct ticket *ticket_open(struct front *f, struct key *key, struct process *p, struct str path,
                            struct str body, const struct sink *sink, void *to);
 void ticket_cancel(struct ticket *t); /* the sink hears nothing more */
 void ticket_abort(struct ticket *t, const struct api_error *e); /* the sink is told to fail */
 void ticket_frame(struct front *f, uint8_t kind, uint64_t id, struct str bytes);
 void tickets_fail(struct process *p, const char *why); /* the worker has died */
+void tickets_send(struct process *p);                  /* it is ready: those that wait go */
+void tickets_expire(struct process *p, uint64_t before_ns); /* those that wait since then fail */
 void tickets_release(struct front *f);
 
 /* relay.c: an HTTP exchange that a worker answers. */
@@ -159,7 +188,7 @@ void delete_request(struct front *f, struct http_exchange *x);
 
 /* health.c */
 void get_health(struct front *f, struct http_exchange *x);
-size_t health_write(const struct front *f, struct buf *out); /* returns how many models are ready */
+bool health_write(const struct front *f, struct buf *out); /* false: no model answers */
 void get_ready(struct front *f, struct http_exchange *x);
 
 /* metrics_page.c */
@@ -172,12 +201,15 @@ void get_page(struct front *f, struct http_exchange *x);
 
 /* routes.c - what the front answers itself, and to whom the rest goes. */
 void route(void *front, struct http_exchange *x);
-/* route_model - the ready process of the model that a key's request names (empty: the first one
- * that the key may use). NULL: e says why not. */
+/* route_model - the process of the model that a key's request names (empty: the first one that the
+ * key may use), ready or, on demand, loading. NULL: e says why not. */
 struct process *route_model(struct front *f, const struct key *key, struct str name,
                             struct api_error *e);
 /* models_write - an array of those that the key may use. */
 void models_write(const struct front *f, const struct key *key, struct writer *w);
+/* route_find_model - the same in any state; it is not loaded for this. */
+struct process *route_find_model(struct front *f, const struct key *key, struct str name,
+                                 struct api_error *e);
 const struct endpoint *route_endpoints(size_t *n);
 void reply_json(struct http_exchange *x, int status, struct buf *body); /* releases body */
 

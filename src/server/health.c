@@ -15,12 +15,23 @@ static size_t count_ready(const struct front *f)
     return n;
 }
 
+/* Those that answer a request: ready ones, and those that it loads. */
+static size_t count_well(const struct front *f)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->options.n_models; i++) {
+        const struct process *p = &f->processes[i];
+        n += p->state == PROCESS_READY || (p->on_demand && p->state != PROCESS_DOWN);
+    }
+    return n;
+}
+
 /* The parts of the whole, in a word each. Models here compute on the processor. */
-static void write_components(struct writer *w, const struct front *f, size_t n_ready)
+static void write_components(struct writer *w, const struct front *f, size_t n_well)
 {
     bool low = mem_room_find().n_bytes < MEMORY_BYTES_LOW;
-    struct str models = n_ready == f->options.n_models ? STR("operational")
-                        : n_ready > 0                  ? STR("degraded")
+    struct str models = n_well == f->options.n_models ? STR("operational")
+                        : n_well > 0                  ? STR("degraded")
                                                        : STR("unavailable");
     write_key(w, "components");
     write_open(w, '{');
@@ -28,28 +39,28 @@ static void write_components(struct writer *w, const struct front *f, size_t n_r
     write_key_text(w, "cpu", STR("operational"));
     write_key_text(w, "memory", low ? STR("low") : STR("operational"));
     write_key_text(w, "models", models);
-    write_key_text(w, "inference", n_ready > 0 ? STR("operational") : STR("unavailable"));
+    write_key_text(w, "inference", n_well > 0 ? STR("operational") : STR("unavailable"));
     write_close(w, '}');
 }
 
-size_t health_write(const struct front *f, struct buf *out)
+bool health_write(const struct front *f, struct buf *out)
 {
     struct writer w;
     char text[32];
     time_t now = time(NULL);
     struct tm utc;
-    size_t n_ready = count_ready(f);
-    bool healthy = n_ready == f->options.n_models;
+    size_t n_ready = count_ready(f), n_well = count_well(f);
+    bool healthy = n_well == f->options.n_models;
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     write_begin(&w, out);
     write_open(&w, '{');
-    write_key_text(&w, "status", healthy ? STR("healthy") : n_ready ? STR("degraded")
+    write_key_text(&w, "status", healthy ? STR("healthy") : n_well ? STR("degraded")
                                                                     : STR("unhealthy"));
     write_key_text(&w, "version", STR(ISOBIT_VERSION));
     write_key_int(&w, "timestamp", now);
     write_key_text(&w, "time", str_from(text));
     write_key_int(&w, "uptime_seconds", (int64_t)((clock_ns() - f->started_ns) / 1000000000));
-    write_components(&w, f, n_ready);
+    write_components(&w, f, n_well);
     write_key_int(&w, "active_nodes", (int64_t)n_ready);
     write_key(&w, "models_available");
     write_open(&w, '[');
@@ -58,23 +69,22 @@ size_t health_write(const struct front *f, struct buf *out)
             write_text(&w, str_from(f->options.models[i].name));
     write_close(&w, ']');
     write_close(&w, '}');
-    return n_ready;
+    return healthy || n_well > 0;
 }
 
 void get_health(struct front *f, struct http_exchange *x)
 {
     struct buf body;
     buf_init(&body, BODY_BYTES_MAX);
-    size_t n_ready = health_write(f, &body);
-    reply_json(x, n_ready ? 200 : 503, &body);
+    bool is_up = health_write(f, &body);
+    reply_json(x, is_up ? 200 : 503, &body);
 }
 
 void get_ready(struct front *f, struct http_exchange *x)
 {
     struct buf body;
     struct writer w;
-    size_t n_ready = count_ready(f);
-    bool ready = n_ready > 0 && !f->draining;
+    bool ready = count_well(f) > 0 && !f->draining;
     buf_init(&body, BODY_BYTES_MAX);
     write_begin(&w, &body);
     write_open(&w, '{');

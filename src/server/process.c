@@ -1,7 +1,8 @@
 /* process.c - starts a model's worker, learns that it is ready, starts it again when it ends.
  *
  * A worker is this program anew, with a socket in place of a network. States: loading -> ready ->
- * down -> (after a delay that doubles up to half a minute) loading. */
+ * down -> (after a delay that doubles up to half a minute) loading; and, of models that come and go
+ * (models.c), unloaded -> loading -> ready -> leaving -> unloaded. */
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -13,6 +14,7 @@
 #include <event2/event.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "server/front_int.h"
 
@@ -26,7 +28,15 @@ static void on_frame(void *context, uint8_t kind, uint64_t id, struct str bytes)
         p->facts = mem_strndup(bytes.ptr, bytes.len);
         p->state = PROCESS_READY;
         p->n_failures = 0;
+        p->last_used_ns = clock_ns();
         front_say(p->front, "model %s is ready", p->model->name);
+        tickets_send(p);
+    } else if (kind == FRAME_NEEDS) {
+        CHECK(bytes.len == sizeof p->n_bytes_needed);
+        memcpy(&p->n_bytes_needed, bytes.ptr, bytes.len);
+        p->asks = true;
+        p->asked_ns = clock_ns();
+        models_settle_soon(p->front);
     } else if (kind == FRAME_FAILED) {
         snprintf(p->why, sizeof p->why, "%.*s", STR_ARG(bytes));
     } else if (kind == FRAME_STATS) {
@@ -43,6 +53,10 @@ static void start_again(int fd, short what, void *context)
     struct err_note note;
     frames_free(p->frames);
     p->frames = NULL;
+    if (p->on_demand && p->why[0]) { /* it did not load: the next request tries again */
+        p->state = PROCESS_UNLOADED;
+        return;
+    }
     p->n_restarts++;
     if (process_start(p, &note))
         front_say(p->front, "%s", note.text);
@@ -57,6 +71,32 @@ static const char *how_it_ended(int status, char out[64])
     return out;
 }
 
+/* What it held and counted. */
+static void lose(struct process *p)
+{
+    p->asks = p->granted = false;
+    process_lost_stats(p);
+    models_settle_soon(p->front); /* there may be room for another */
+}
+
+static void start_later(struct process *p, const char *end)
+{
+    unsigned delay_s = 1u << (p->n_failures < 5 ? p->n_failures : 5);
+    struct timeval after = {.tv_sec = delay_s < DELAY_S_MAX ? delay_s : DELAY_S_MAX};
+    p->n_failures++;
+    front_say(p->front, "model %s: its process ended (%s)%s%s; %s in %u s", p->model->name, end,
+              p->why[0] ? ": " : "", p->why,
+              p->on_demand && p->why[0] ? "it may be tried again" : "starting it again", delay_s);
+    evtimer_add(p->restart, &after);
+}
+
+static void fail_tickets(struct process *p, const char *why)
+{
+    char message[400];
+    snprintf(message, sizeof message, "model %s: %s", p->model->name, p->why[0] ? p->why : why);
+    tickets_fail(p, message);
+}
+
 static void on_closed(void *context)
 {
     struct process *p = context;
@@ -68,16 +108,10 @@ static void on_closed(void *context)
         how_it_ended(status, end);
     p->pid = 0;
     p->state = PROCESS_DOWN;
-    process_lost_stats(p);
-    tickets_fail(p, "the model's process ended; try again");
-    if (f->draining)
-        return;
-    unsigned delay_s = 1u << (p->n_failures < 5 ? p->n_failures : 5);
-    p->n_failures++;
-    front_say(f, "model %s: its process ended (%s)%s%s; starting it again in %u s",
-              p->model->name, end, p->why[0] ? ": " : "", p->why, delay_s);
-    struct timeval after = {.tv_sec = delay_s < DELAY_S_MAX ? delay_s : DELAY_S_MAX};
-    evtimer_add(p->restart, &after);
+    lose(p);
+    fail_tickets(p, "its process ended; try again");
+    if (!f->draining)
+        start_later(p, end);
 }
 
 /* The worker is this program with its own arguments; nothing but the socket and the standard
@@ -114,8 +148,12 @@ enum err process_start(struct process *p, struct err_note *note)
 {
     int fds[2];
     struct front *f = p->front;
-    if (!p->restart)
+    if (p->restart)
+        evtimer_del(p->restart);
+    else
         p->restart = evtimer_new(f->loop, start_again, p);
+    frames_free(p->frames); /* of one that ended */
+    p->frames = NULL;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
         return err_set(note, ERR_IO, "no socket for model %s: %s", p->model->name,
                        strerror(errno));
@@ -144,6 +182,40 @@ static void end_child(pid_t pid)
     if (pid > 0) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
+    }
+}
+
+void process_grant(struct process *p)
+{
+    p->asks = false;
+    p->granted = true;
+    frames_send(p->frames, FRAME_LOAD, 0, STR(""), STR(""));
+}
+
+void process_leave(struct process *p)
+{
+    if (p->restart)
+        evtimer_del(p->restart);
+    frames_free(p->frames); /* the worker leaves when its socket closes */
+    p->frames = NULL;
+    p->asks = false;
+    p->state = PROCESS_LEAVING;
+    p->left_ns = clock_ns();
+    fail_tickets(p, "it was unloaded");
+    models_settle_soon(p->front);
+}
+
+void process_left(struct process *p)
+{
+    struct err_note note;
+    lose(p);
+    p->state = PROCESS_UNLOADED;
+    if (p->why[0] && !p->on_demand) {
+        p->state = PROCESS_DOWN;
+        start_later(p, "no room");
+    } else if (p->waiting && process_start(p, &note)) {
+        front_say(p->front, "%s", note.text);
+        tickets_fail(p, note.text);
     }
 }
 

@@ -16,7 +16,9 @@ enum frame_kind {
     /* front -> worker */
     FRAME_CALL = 1, /* struct call_head, path, body */
     FRAME_CANCEL,
+    FRAME_LOAD, /* there is room for the model */
     /* worker -> front */
+    FRAME_NEEDS,  /* uint64_t: bytes that the model will take; it waits for LOAD */
     FRAME_READY,  /* the model's facts as JSON */
     FRAME_FAILED, /* why it cannot serve; the worker ends */
     FRAME_REPLY,  /* struct reply_line, then a body: the whole answer but for END */

@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "server/front_int.h"
 
-enum { BODY_BYTES_MAX = 1 << 20 };
+enum { BODY_BYTES_MAX = 1 << 20, WAITING_MAX = 256 };
 
 void reply_json(struct http_exchange *x, int status, struct buf *body)
 {
@@ -35,7 +35,8 @@ void front_fail(struct http_exchange *x, const struct api_error *e)
 static void write_model(struct writer *w, const struct process *p)
 {
     static const char *const states[] = {
-        [PROCESS_LOADING] = "loading", [PROCESS_READY] = "ready", [PROCESS_DOWN] = "down"};
+        [PROCESS_LOADING] = "loading",   [PROCESS_READY] = "ready",     [PROCESS_DOWN] = "down",
+        [PROCESS_UNLOADED] = "unloaded", [PROCESS_LEAVING] = "unloaded"};
     struct str name = str_from(p->model->name);
     write_open(w, '{');
     write_key_text(w, "id", name);
@@ -66,6 +67,7 @@ static void get_models(struct front *f, struct http_exchange *x)
 {
     struct buf body;
     struct writer w;
+    models_scan(f);
     buf_init(&body, BODY_BYTES_MAX);
     write_begin(&w, &body);
     write_open(&w, '{');
@@ -77,25 +79,65 @@ static void get_models(struct front *f, struct http_exchange *x)
 }
 
 /* Of those that the key may use; what it may not is as if it were not there. */
-static struct process *find_model(struct front *f, const struct key *key, struct str name,
-                                  struct api_error *e)
+static struct process *find_model(struct front *f, const struct key *key, struct str name)
+{
+    for (size_t i = 0; i < f->options.n_models; i++)
+        if (str_is(name, f->options.models[i].name) && key_may_use(key, name))
+            return &f->processes[i];
+    return NULL;
+}
+
+/* Without a name: the first of those that -m names, or the only one. */
+static struct process *default_model(struct front *f, const struct key *key, struct api_error *e)
+{
+    struct process *found = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < f->options.n_models; i++) {
+        struct process *p = &f->processes[i];
+        if (!key_may_use(key, str_from(p->model->name)))
+            continue;
+        if (!p->on_demand)
+            return p;
+        found = p;
+        n++;
+    }
+    if (n > 1)
+        api_fail(e, 400, "model", "model is not given; GET /v1/models lists them");
+    else if (n == 0)
+        api_fail(e, 404, "model", f->options.n_models ? "this key may use none of the models here"
+                                                      : "there is no model in the models folder");
+    return n == 1 ? found : NULL;
+}
+
+static void no_model(struct front *f, const struct key *key, struct str name, struct api_error *e)
 {
     char names[300] = "";
-    for (size_t i = 0, n = 0; i < f->options.n_models; i++) {
+    size_t n = 0;
+    for (size_t i = 0; i < f->options.n_models && n < sizeof names; i++) {
         const char *own = f->options.models[i].name;
-        if (!key_may_use(key, str_from(own)))
-            continue;
-        if (name.len == 0 || str_is(name, own))
-            return &f->processes[i];
-        if (n < sizeof names)
+        if (key_may_use(key, str_from(own)))
             n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", own);
     }
-    if (names[0])
+    if (n > 0)
         api_fail(e, 404, "model", "no model \"%.100s\" here; there is %s", name.ptr, names);
     else
         api_fail(e, 404, "model", "this key may use none of the models here");
     e->code = "model_not_found";
-    return NULL;
+}
+
+struct process *route_find_model(struct front *f, const struct key *key, struct str name,
+                                 struct api_error *e)
+{
+    if (name.len == 0)
+        return default_model(f, key, e);
+    struct process *p = find_model(f, key, name);
+    if (!p) {
+        models_scan(f); /* it may be new */
+        p = find_model(f, key, name);
+    }
+    if (!p)
+        no_model(f, key, name, e);
+    return p;
 }
 
 static void get_model(struct front *f, struct http_exchange *x)
@@ -103,7 +145,7 @@ static void get_model(struct front *f, struct http_exchange *x)
     struct buf body;
     struct writer w;
     struct api_error e;
-    struct process *p = find_model(f, visit_of(x)->key, str_from(visit_of(x)->id), &e);
+    struct process *p = route_find_model(f, visit_of(x)->key, str_from(visit_of(x)->id), &e);
     if (!p) {
         front_fail(x, &e);
         return;
@@ -116,18 +158,32 @@ static void get_model(struct front *f, struct http_exchange *x)
 
 /* ---- to a worker -------------------------------------------------------------------------- */
 
+/* What comes on demand is loaded for the request, which then waits. */
+static bool wake(struct process *p, struct api_error *e)
+{
+    if (p->n_tickets >= WAITING_MAX)
+        return api_fail(e, 429, NULL, "model %s is loading and %d requests wait for it",
+                        p->model->name, WAITING_MAX);
+    return p->state == PROCESS_LOADING || models_wake(p, e);
+}
+
 struct process *route_model(struct front *f, const struct key *key, struct str name,
                             struct api_error *e)
 {
-    struct process *p = find_model(f, key, name, e);
+    struct process *p = route_find_model(f, key, name, e);
     bool ok = p != NULL;
-    if (ok && p->state == PROCESS_LOADING)
-        ok = api_fail(e, 503, NULL, "model %s is loading; try again soon", p->model->name);
-    else if (ok && p->state == PROCESS_DOWN)
+    if (ok && f->draining)
+        return api_fail(e, 503, NULL, "the server is shutting down") ? p : NULL;
+    if (ok && p->state == PROCESS_DOWN)
         ok = api_fail(e, 503, NULL, "model %s is down%s%s", p->model->name,
                       p->why[0] ? ": " : "", p->why);
-    if (ok && f->draining)
-        ok = api_fail(e, 503, NULL, "the server is shutting down");
+    else if (ok && p->on_demand && p->state != PROCESS_READY)
+        ok = wake(p, e);
+    else if (ok && p->state == PROCESS_LOADING)
+        ok = api_fail(e, 503, NULL, "model %s is loading; try again soon", p->model->name);
+    else if (ok && p->state != PROCESS_READY)
+        ok = api_fail(e, 503, NULL, "model %s was unloaded; POST /v1/models/%s/load loads it",
+                      p->model->name, p->model->name);
     return ok ? p : NULL;
 }
 
@@ -194,6 +250,9 @@ static const struct endpoint endpoints[] = {
     {"DELETE", "/v1/requests/{id}", delete_request},
     {"GET", "/v1/models", get_models},
     {"GET", "/v1/models/{id}", get_model},
+    {"POST", "/v1/models/{id}/load", post_model_load, FOR_ADMIN},
+    {"POST", "/v1/models/{id}/preload", post_model_load, FOR_ADMIN},
+    {"POST", "/v1/models/{id}/unload", post_model_unload, FOR_ADMIN},
     {"GET", "/version", get_version},
     {"GET", "/v1/version", get_version},
     {"GET", "/props", get_props},

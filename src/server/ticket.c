@@ -43,29 +43,90 @@ static void give_back(struct ticket *t)
     gate_used(t->key, t->usage.n_read + t->usage.n_answer, clock_ns());
     t->used = false;
     t->sink = NULL;
+    buf_release(&t->call);
+    t->process->n_tickets--;
+    t->process->last_used_ns = clock_ns();
+}
+
+/* ---- waiting for the model ---- */
+
+static void wait_in_line(struct ticket *t)
+{
+    struct process *p = t->process;
+    t->next_waiting = NULL;
+    if (!p->waiting)
+        p->last = &p->waiting;
+    *p->last = t;
+    p->last = &t->next_waiting;
+}
+
+static void leave_line(struct ticket *t)
+{
+    struct process *p = t->process;
+    struct ticket **link = &p->waiting;
+    while (*link != t)
+        link = &(*link)->next_waiting;
+    *link = t->next_waiting;
+    if (p->last == &t->next_waiting)
+        p->last = link;
+}
+
+void tickets_send(struct process *p)
+{
+    for (struct ticket *t = p->waiting; t; t = t->next_waiting) {
+        frames_send(p->frames, FRAME_CALL, t->id, (struct str){t->call.bytes, t->call.n_bytes},
+                    STR(""));
+        buf_release(&t->call);
+    }
+    p->waiting = NULL;
+}
+
+void tickets_expire(struct process *p, uint64_t before_ns)
+{
+    struct api_error e;
+    api_fail(&e, 503, NULL, "model %s is still loading; try again later", p->model->name);
+    while (p->waiting && p->waiting->begun_ns < before_ns)
+        ticket_abort(p->waiting, &e);
+}
+
+/* ---- calls ---- */
+
+static bool is_waiting(const struct ticket *t)
+{
+    return t->call.n_bytes > 0;
 }
 
 struct ticket *ticket_open(struct front *f, struct key *key, struct process *p, struct str path,
                            struct str body, const struct sink *sink, void *to)
 {
-    struct ticket *t = take(f);
     struct buf head;
     struct call_head call = {.tenant = key ? key->tenant : 0,
                              .n_path = (uint32_t)path.len,
                              .may_verify = key_has(key, KEY_VERIFY)};
-    if (!t)
+    bool waits = p->state != PROCESS_READY;
+    buf_init(&head, sizeof call + path.len + 1 + (waits ? body.len : 0));
+    buf_add(&head, &call, sizeof call);
+    buf_add(&head, path.ptr, path.len);
+    if (waits)
+        buf_add(&head, body.ptr, body.len);
+    struct ticket *t = head.failed ? NULL : take(f);
+    if (!t) {
+        buf_release(&head);
         return NULL;
+    }
     t->key = key;
     t->process = p;
+    p->n_tickets++;
     t->sink = sink;
     t->to = to;
     t->begun_ns = clock_ns();
     snprintf(t->path, sizeof t->path, "%.*s", STR_ARG(path));
     snprintf(t->request_id, sizeof t->request_id, "req-%016" PRIx64, entropy_u64());
-    buf_init(&head, sizeof call + path.len + 1);
-    buf_add(&head, &call, sizeof call);
-    buf_add(&head, path.ptr, path.len);
-    CHECK(!head.failed);
+    if (waits) {
+        t->call = head;
+        wait_in_line(t);
+        return t;
+    }
     frames_send(p->frames, FRAME_CALL, t->id, (struct str){head.bytes, head.n_bytes}, body);
     buf_release(&head);
     return t;
@@ -74,15 +135,21 @@ struct ticket *ticket_open(struct front *f, struct key *key, struct process *p, 
 void ticket_cancel(struct ticket *t)
 {
     t->sink = NULL;
-    frames_send(t->process->frames, FRAME_CANCEL, t->id, STR(""), STR(""));
+    if (is_waiting(t)) {
+        leave_line(t);
+        give_back(t);
+    } else {
+        frames_send(t->process->frames, FRAME_CANCEL, t->id, STR(""), STR(""));
+    }
 }
 
 void ticket_abort(struct ticket *t, const struct api_error *e)
 {
     const struct sink *sink = t->sink;
+    void *to = t->to;
     ticket_cancel(t);
     if (sink)
-        sink->fail(t->to, e);
+        sink->fail(to, e);
 }
 
 /* The head of an answer and the fields that nobody knew; what is left of bytes. */
@@ -137,6 +204,7 @@ void tickets_fail(struct process *p, const char *why)
     struct front *f = p->front;
     struct api_error e;
     api_fail(&e, 503, NULL, "%s", why);
+    p->waiting = NULL;
     for (size_t i = 0; i < f->n_tickets; i++) {
         struct ticket *t = f->tickets[i];
         if (!t->used || t->process != p)

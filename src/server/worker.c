@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "engine/plan.h"
 #include "server/worker_int.h"
 
 enum {
@@ -79,11 +80,14 @@ static void on_frame(void *context, uint8_t kind, uint64_t id, struct str bytes)
         on_call(w, id, bytes);
     else if (kind == FRAME_CANCEL)
         completion_cancel(w, id);
+    else if (kind == FRAME_LOAD)
+        w->may_load = true;
 }
 
 static void on_front_gone(void *context)
 {
     struct worker *w = context;
+    w->front_gone = true;
     event_base_loopbreak(w->loop);
 }
 
@@ -104,6 +108,21 @@ static void on_news(int fd, short what, void *context)
         completion_take(&news[i]);
     completion_flush(w);
     say_stats(w);
+}
+
+/* Tells the front what the model will take, and waits until there is room for it. */
+static enum err ask_for_room(struct worker *w, const struct iso_engine_options *o,
+                             struct err_note *note)
+{
+    struct plan plan;
+    enum err rc = engine_plan(&w->speech.table, o, &plan, note);
+    if (rc)
+        return rc;
+    uint64_t n_bytes = plan.model.packed_bytes + plan.n_bytes_cache + plan.n_bytes_working;
+    frames_send(w->frames, FRAME_NEEDS, 0, STR(""), (struct str){(char *)&n_bytes, sizeof n_bytes});
+    while (!w->may_load && !w->front_gone && event_base_loop(w->loop, EVLOOP_ONCE) == 0)
+        ;
+    return w->may_load ? ERR_OK : err_set(note, ERR_CANCELLED, "the front is gone");
 }
 
 static enum err open_model(struct worker *w, struct err_note *note)
@@ -130,7 +149,8 @@ static enum err open_model(struct worker *w, struct err_note *note)
     if (engine.n_kv_pages == 0) /* as many as run at once may use the whole context */
         engine.n_kv_pages = (engine.n_ctx + ISO_PAGE_POSITIONS - 1) / ISO_PAGE_POSITIONS *
                             engine.n_running;
-    rc = engine_open(&w->speech.table, &engine, &w->engine, note);
+    rc = ask_for_room(w, &engine, note);
+    rc = rc ? rc : engine_open(&w->speech.table, &engine, &w->engine, note);
     if (!rc)
         w->info = iso_engine_info(w->engine);
     return rc;

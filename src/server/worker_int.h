@@ -26,6 +26,7 @@ struct worker {
     struct speech speech;
     struct iso_engine *engine;
     struct iso_engine_info info;
+    bool may_load, front_gone;
     uint32_t n_running; /* answers that advance together */
     struct answers *answers;
     struct call *calls; /* open ones */
