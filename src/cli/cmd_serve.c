@@ -49,7 +49,8 @@ struct serve {
     const char *host, *keys, *tls_cert, *tls_key, *models_dir, *memory;
     uint32_t port, socket_port; /* UINT32_MAX: none */
     uint32_t n_idle_s;
-    struct arg_texts models, hosts;
+    struct arg_texts models, hosts, origins;
+    uint32_t n_body_mib, n_connections;
     bool no_auth, log_requests, log_prompts;
     struct engine_words engine;
     struct settings_options settings;
@@ -138,6 +139,10 @@ static enum err serve(struct serve *s, struct err_note *note)
                               .tls_key = s->tls_key,
                               .hosts = s->hosts.items,
                               .n_hosts = s->hosts.n_items,
+                              .origins = s->origins.items,
+                              .n_origins = s->origins.n_items,
+                              .n_body_bytes_max = (size_t)s->n_body_mib << 20,
+                              .n_connections_max = s->n_connections,
                               .no_auth = s->no_auth,
                               .log_requests = s->log_requests || s->log_prompts,
                               .log_prompts = s->log_prompts,
@@ -189,6 +194,12 @@ int cmd_serve(int argc, char **argv)
         OPT_FLAG(0, "no-auth", &s.no_auth,
                  "everybody who reaches the address may use it; without\nthis or --keys, only "
                  "loopback's address is served"),
+        OPT_TEXTS(0, "cors", "ORIGIN", &s.origins,
+                  "pages from there may use it: https://NAME; may be repeated"),
+        OPT_U32(0, "body-max", "MIB", &s.n_body_mib, 1, FRONT_BODY_BYTES_MAX >> 20,
+                "largest request in MiB; more is 413 (default: 64)"),
+        OPT_U32(0, "connections", "N", &s.n_connections, 1, 1000000,
+                "connections at once; more wait (default: 4096)"),
         OPT_TEXT(0, "tls-cert", "FILE", &s.tls_cert, "certificate chain (PEM): serve HTTPS"),
         OPT_TEXT(0, "tls-key", "FILE", &s.tls_key, "its key (PEM)"),
         OPT_HEADING("Log, on standard error"),

@@ -291,7 +291,8 @@ static void print_value(const struct arg_option *o, char *out, size_t n_out)
     snprintf(out, n_out, "-");
     if (o->kind == ARG_FLAG)
         snprintf(out, n_out, "%s", *(const bool *)o->to ? "true" : "false");
-    else if (o->kind == ARG_U32 && *(const uint32_t *)o->to >= o->min)
+    else if (o->kind == ARG_U32 && *(const uint32_t *)o->to >= o->min &&
+             *(const uint32_t *)o->to <= o->max)
         snprintf(out, n_out, "%" PRIu32, *(const uint32_t *)o->to);
     else if (o->kind == ARG_U64)
         snprintf(out, n_out, "%" PRIu64, *(const uint64_t *)o->to);

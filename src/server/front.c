@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <event2/event.h>
@@ -86,6 +87,9 @@ static enum err check_options(const struct front_options *o, struct err_note *no
                        "--host %s lets others in; add --keys FILE (isobit key create makes one), "
                        "or --no-auth if everybody who reaches it may use it",
                        o->host);
+    for (size_t i = 0; i < o->n_origins; i++)
+        if (cors_check(o->origins[i], note))
+            return ERR_USAGE;
     if (!o->tls_cert != !o->tls_key)
         return err_set(note, ERR_USAGE, "--tls-cert and --tls-key go together");
     for (size_t i = 0; i < o->n_models; i++)
@@ -97,6 +101,24 @@ static enum err check_options(const struct front_options *o, struct err_note *no
     return ERR_OK;
 }
 
+/* Each connection takes a descriptor, and so do models and files: as many connections as asked for,
+ * or as the system allows. */
+static uint32_t reserve_descriptors(struct front *f)
+{
+    enum { CONNECTIONS_DEFAULT = 4096, OTHERS = 256 };
+    struct rlimit limit;
+    rlim_t n = f->options.n_connections_max ? f->options.n_connections_max : CONNECTIONS_DEFAULT;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= n + OTHERS)
+        return (uint32_t)n;
+    limit.rlim_cur = limit.rlim_max < n + OTHERS ? limit.rlim_max : n + OTHERS;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == n + OTHERS)
+        return (uint32_t)n;
+    uint32_t n_here = limit.rlim_cur > 2 * OTHERS ? (uint32_t)limit.rlim_cur - OTHERS
+                                                  : (uint32_t)limit.rlim_cur / 2;
+    front_say(f, "the system allows %u connections at once (ulimit -n)", n_here);
+    return n_here;
+}
+
 static enum err open_front(struct front *f, struct err_note *note)
 {
     const struct front_options *o = &f->options;
@@ -104,6 +126,8 @@ static enum err open_front(struct front *f, struct err_note *note)
                                              .port = o->port,
                                              .tls_cert = o->tls_cert,
                                              .tls_key = o->tls_key,
+                                             .n_body_bytes_max = o->n_body_bytes_max,
+                                             .n_connections_max = reserve_descriptors(f),
                                              .handle = route,
                                              .ended = visit_ended,
                                              .context = f};

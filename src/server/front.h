@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 
-enum { FRONT_MODELS_MAX = 128 };
+enum { FRONT_MODELS_MAX = 128, FRONT_BODY_BYTES_MAX = 64 << 20 };
 
 struct front_model {
     char name[128]; /* what requests call it */
@@ -26,6 +26,10 @@ struct front_options {
     const char *tls_cert, *tls_key;
     const char *const *hosts; /* [n_hosts] names besides loopback's that Host may have */
     size_t n_hosts;
+    const char *const *origins; /* [n_origins] web pages from elsewhere that may use it */
+    size_t n_origins;
+    size_t n_body_bytes_max; /* 0: FRONT_BODY_BYTES_MAX */
+    uint32_t n_connections_max;
     bool no_auth; /* serve another address than loopback's to everybody */
     bool log_requests; /* a line for each answer */
     bool log_prompts;  /* and before it the body of each POST, whole, as a JSON text */

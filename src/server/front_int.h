@@ -170,6 +170,12 @@ bool guard_is_loopback(const char *host);
 bool repeat_answers(struct front *f, struct http_exchange *x, struct visit *v);
 void repeat_ended(struct front *f, struct http_exchange *x, struct visit *v);
 
+/* cors.c: web pages from elsewhere that may use the server. */
+enum err cors_check(const char *origin, struct err_note *note); /* ERR_USAGE: it is none */
+bool cors_allows(const struct front *f, struct str origin);
+/* cors_answers - adds what a page may see; whether it was a question about that alone. */
+bool cors_answers(const struct front *f, struct http_exchange *x);
+
 /* visit.c */
 struct visit *visit_open(struct http_exchange *x); /* NULL without memory */
 struct visit *visit_of(const struct http_exchange *x);

@@ -87,8 +87,9 @@ bool guard_admits_page(const struct front *f, struct str host, struct str origin
         return api_fail(e, 403, NULL,
                         "Host is \"%.*s\", not this machine; --allow-host NAME lets it in",
                         STR_ARG(host));
-    if (origin.ptr && !is_own_origin(origin, host))
-        return api_fail(e, 403, NULL, "pages from %.*s may not use this server", STR_ARG(origin));
+    if (origin.ptr && !is_own_origin(origin, host) && !cors_allows(f, origin))
+        return api_fail(e, 403, NULL, "pages from %.*s may not use this server; --cors lets them",
+                        STR_ARG(origin));
     return true;
 }
 

@@ -347,7 +347,13 @@ void route(void *context, struct http_exchange *x)
     }
     log_body(f, x);
     v->endpoint = find_endpoint(method, http_path(x), v);
-    if (!guard_admits(f, x, &e) || !gate_admits(f, x, v, &e))
+    if (!guard_admits(f, x, &e)) {
+        front_fail(x, &e);
+        return;
+    }
+    if (cors_answers(f, x))
+        return;
+    if (!gate_admits(f, x, v, &e))
         front_fail(x, &e);
     else if (!v->endpoint)
         no_such_thing(x);

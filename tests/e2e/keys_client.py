@@ -2,6 +2,7 @@
 """keys_client.py PORT WHAT [KEY...] - clients with and without keys; exits 0 when all is as it must be."""
 import http.client
 import json
+import socket
 import sys
 import time
 
@@ -10,17 +11,17 @@ CHAT = "/v1/chat/completions"
 ASK = {"messages": [{"role": "user", "content": "Hello there, whoever you are"}], "max_tokens": 8, "seed": 1}
 
 
-def call(path, body=None, key=None, headers=None):
+def call(path, body=None, key=None, headers=None, method=None):
     c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     sent = {"Content-Type": "application/json"} if body is not None else {}
     if key:
         sent["Authorization"] = "Bearer " + key
     sent.update(headers or {})
-    c.request("GET" if body is None else "POST", path, body if body is None else json.dumps(body), sent)
+    c.request(method or ("GET" if body is None else "POST"), path, body if body is None else json.dumps(body), sent)
     r = c.getresponse()
     text = r.read()
     c.close()
-    return r.status, (json.loads(text) if text[:1] in b"{[" else text), r.headers
+    return r.status, (json.loads(text) if text[:1] in (b"{", b"[") else text), r.headers
 
 
 def refused(status, code, *arguments, **more):
@@ -128,6 +129,49 @@ def repeats(alice, bob):
     raise AssertionError("a request that was left cannot be sent again")
 
 
+def pages(alice):
+    """Pages of an origin that --cors names may use the server with a key; others may not."""
+    own, wanted = {"Origin": "https://app.example"}, "authorization,content-type,x-stainless-os"
+    preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": wanted,
+                 "Access-Control-Request-Private-Network": "true"}
+    status, text, headers = call(CHAT, headers=dict(own, **preflight), method="OPTIONS")
+    assert status == 204 and text == b"", (status, text)
+    assert headers["Access-Control-Allow-Origin"] == "https://app.example" and headers["Vary"] == "Origin"
+    assert headers["Access-Control-Allow-Headers"] == wanted and "POST" in headers["Access-Control-Allow-Methods"]
+    assert headers["Access-Control-Allow-Private-Network"] == "true"
+    status, _, headers = call(CHAT, ASK, alice, own)
+    assert status == 200 and headers["Access-Control-Allow-Origin"] == "https://app.example"
+    assert "x-request-id" in headers["Access-Control-Expose-Headers"]
+    status, _, headers = call(CHAT, ASK, headers=own)
+    assert status == 401 and headers["Access-Control-Allow-Origin"] == "https://app.example"
+    for origin in ("https://app.example.evil.example", "http://app.example", "https://app.example:8443", "null"):
+        status, _, headers = call(CHAT, headers=dict(preflight, Origin=origin), method="OPTIONS")
+        assert status == 403 and "Access-Control-Allow-Origin" not in headers, (origin, status)
+        assert call(CHAT, ASK, alice, {"Origin": origin})[0] == 403
+    assert call(CHAT, key=alice, method="OPTIONS")[0] == 405
+    assert call(CHAT, headers=dict(own, Host="evil.example", **preflight), method="OPTIONS")[0] == 403
+    # --body-max 1: a little less arrives, a little more does not.
+    large = {"messages": [{"role": "user", "content": "x" * 1000000}]}
+    assert call(CHAT, large, alice)[0] == 400  # more than the model takes
+    c = socket.create_connection(("127.0.0.1", port))
+    c.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n")
+    assert c.recv(13) == b"HTTP/1.1 413 "
+    c.close()
+    # --connections 8: the ninth waits until one of them leaves.
+    others = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
+    time.sleep(0.2)
+    late = socket.create_connection(("127.0.0.1", port))
+    late.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    late.settimeout(0.3)
+    try:
+        assert not late.recv(1), "a ninth connection was served"
+    except TimeoutError:
+        pass
+    others.pop().close()
+    late.settimeout(30)
+    assert late.recv(8) == b"HTTP/1.1"
+
+
 def valid(*keys):
     for key in keys:
         assert call("/v1/models", key=key)[0] == 200
@@ -142,4 +186,4 @@ def ready():
     assert call("/health")[1]["status"] == "healthy"
 
 
-{f.__name__: f for f in (admits, private, limits, repeats, valid, invalid, ready)}[what](*sys.argv[3:])
+{f.__name__: f for f in (admits, private, limits, pages, repeats, valid, invalid, ready)}[what](*sys.argv[3:])

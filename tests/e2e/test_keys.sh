@@ -57,13 +57,28 @@ chmod 600 "$keys"
 refuses 2 "$isobit" serve --keys "$keys" --no-auth -- "exclude each other"
 refuses 2 "$isobit" serve --host 0.0.0.0 -- "--keys FILE"
 
-"$isobit" serve --port 0 -m talker=$m -m other=$m --keys "$keys" -c 1024 --parallel 4 2>"$tmp/log" &
-server=$!
-for _ in $(seq 300); do
-    port=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
-    [ -n "$port" ] && python3 tests/e2e/keys_client.py "$port" ready 2>/dev/null && break
-    sleep 0.1
-done
+# start OPTIONS... : a server with the keys; $port, $server.
+start() {
+    "$isobit" serve --port 0 --keys "$keys" -c 1024 --parallel 4 "$@" 2>"$tmp/log" &
+    server=$!
+    for _ in $(seq 300); do
+        port=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
+        [ -n "$port" ] && python3 tests/e2e/keys_client.py "$port" ready 2>/dev/null && return
+        kill -0 $server 2>/dev/null || break
+        sleep 0.1
+    done
+    cat "$tmp/log" >&2
+    fail "the server did not start"
+}
+
+# stop : and how it ends.
+stop() {
+    kill $server
+    wait $server || fail "exit status after SIGTERM"
+    server=
+}
+
+start -m talker=$m -m other=$m
 client admits "$alice" "$bob"
 client private "$alice" "$bob"
 client repeats "$alice" "$bob"
@@ -81,6 +96,13 @@ echo '{"version": 1, "keys": [{}]}' >"$keys"
 kill -HUP $server
 says_within "keys not reloaded: $keys: keys[0]: id must be"
 client valid "$alice" "$carol"
-kill $server
-wait $server || fail "exit status after SIGTERM"
-server=
+stop
+
+# Pages from elsewhere, large requests, many connections.
+refuses 2 "$isobit" serve --cors '*' -- '--cors is "*"'
+refuses 2 "$isobit" serve --cors https://app.example/ -- "one origin"
+rm "$keys"
+alice=$(new alice)
+start -m talker=$m --cors http://localhost:3000 --cors https://app.example --body-max 1 --connections 8
+client pages "$alice"
+stop

@@ -343,6 +343,37 @@ static void idle_and_surplus_connections_cost_nothing(void **state)
     close_world(&w);
 }
 
+/* A client that sends one letter a moment never comes to its timeout, but to the request's. */
+static void whoever_trickles_is_cut(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {
+        "GET /", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nFFFF\r\n"};
+    static struct world w;
+    open_world(&w, (struct http_server_options){.request_s_max = 1});
+    int fds[COUNT_OF(heads)];
+    for (size_t i = 0; i < COUNT_OF(heads); i++) {
+        fds[i] = dial(&w);
+        assert_int_equal(send(fds[i], heads[i], strlen(heads[i]), 0), strlen(heads[i]));
+    }
+    while (http_server_connections(w.server) < COUNT_OF(heads))
+        event_base_loop(w.loop, EVLOOP_ONCE);
+    uint64_t end_ns = clock_ns() + (uint64_t)20000000000, sent_ns = 0;
+    while (http_server_connections(w.server) > 0 && clock_ns() < end_ns) {
+        bool due = clock_ns() > sent_ns + 10000000;
+        for (size_t i = 0; due && i < COUNT_OF(heads); i++)
+            (void)!send(fds[i], "x", 1, MSG_NOSIGNAL);
+        sent_ns = due ? clock_ns() : sent_ns;
+        event_base_loop(w.loop, EVLOOP_NONBLOCK);
+    }
+    assert_int_equal(http_server_connections(w.server), 0);
+    for (size_t i = 0; i < COUNT_OF(heads); i++)
+        close(fds[i]);
+    assert_int_equal(w.n_handled, 0);
+    close_world(&w);
+}
+
 static void a_taken_port_is_an_error(void **state)
 {
     (void)state;
@@ -424,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_client_that_leaves_is_gone),
         cmocka_unit_test(closing_ends_open_exchanges),
         cmocka_unit_test(idle_and_surplus_connections_cost_nothing),
+        cmocka_unit_test(whoever_trickles_is_cut),
         cmocka_unit_test(a_taken_port_is_an_error),
         cmocka_unit_test(tls_serves_and_sees_leaving),
     };
