@@ -49,18 +49,6 @@ static bool parse(struct str body, struct api_generate *r, struct api_error *e)
     return true;
 }
 
-static void write_answer(struct writer *w, const struct reply_choice *c)
-{
-    struct buf text;
-    buf_init(&text, TEXT_BYTES_MAX);
-    for (size_t i = 0; i < c->n_parts; i++)
-        if (c->parts[i].kind == PART_TEXT)
-            buf_add(&text, c->parts[i].text.bytes, c->parts[i].text.n_bytes);
-    CHECK(!text.failed);
-    write_key_text(w, "text", (struct str){text.n_bytes ? text.bytes : "", text.n_bytes});
-    buf_release(&text);
-}
-
 static void write_usage(struct writer *w, const struct reply_usage *u)
 {
     write_key_int(w, "tokens_generated", u->n_answer);
@@ -80,7 +68,8 @@ static void whole(struct buf *out, const struct reply_head *h, const struct repl
     (void)n_choices;
     write_begin(&w, out);
     write_open(&w, '{');
-    write_answer(&w, choices);
+    write_key(&w, "text");
+    write_parts(&w, choices, PART_TEXT);
     write_usage(&w, usage);
     write_key_text(&w, "finish_reason", str_from(finish_word(choices->finish)));
     write_key_text(&w, "model", h->model);
@@ -101,7 +90,8 @@ static void piece(struct buf *out, void *state, const struct reply_head *h,
     (void)h;
     write_begin(&w, out);
     write_open(&w, '{');
-    write_answer(&w, c);
+    write_key(&w, "text");
+    write_parts(&w, c, PART_TEXT);
     write_key_int(&w, "index", s->n_pieces++);
     if (c->n_tokens == 1 && h->request->logprobs) {
         write_key(&w, "logprob");
