@@ -182,7 +182,7 @@ struct visit *visit_of(const struct http_exchange *x);
 http_ended_fn visit_ended;
 
 /* log.c - the access log. Never what was said, unless that was asked for. */
-void log_body(struct front *f, struct http_exchange *x);
+void log_body(struct front *f, const char *request_id, struct str body);
 void log_visit(struct front *f, const struct visit *v, int status, uint64_t ns);
 
 /* openapi.c */

@@ -31,9 +31,8 @@ static void say(struct front *f, struct buf *line)
     buf_release(line);
 }
 
-void log_body(struct front *f, struct http_exchange *x)
+void log_body(struct front *f, const char *request_id, struct str body)
 {
-    struct str body = http_body(x);
     struct buf line;
     struct writer w;
     if (!f->options.log_prompts || body.len == 0)
@@ -41,7 +40,7 @@ void log_body(struct front *f, struct http_exchange *x)
     buf_init(&line, LINE_BYTES_MAX);
     add_time(&line);
     buf_str(&line, " body id=");
-    add_word(&line, visit_of(x)->request_id);
+    add_word(&line, request_id);
     buf_char(&line, ' ');
     write_begin(&w, &line);
     if (utf8_valid(body.ptr, body.len))

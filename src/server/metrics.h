@@ -12,6 +12,7 @@
 
 enum {
     METRICS_ENDPOINTS_MAX = 96, /* the last place: requests that meant no endpoint */
+    METRICS_CALLS = METRICS_ENDPOINTS_MAX - 2, /* generate over WebSockets */
     METRICS_STATUSES = 600,
     METRICS_KEYS_MAX = 64,
 };

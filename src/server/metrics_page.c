@@ -92,7 +92,7 @@ static struct prometheus_label endpoint_label(size_t i, char text[128])
     if (i < n)
         snprintf(text, 128, "%s %s", all[i].method, all[i].path);
     else
-        snprintf(text, 128, "other");
+        snprintf(text, 128, i == METRICS_CALLS ? "CALL generate" : "other");
     return (struct prometheus_label){"endpoint", str_from(text)};
 }
 

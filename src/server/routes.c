@@ -345,7 +345,7 @@ void route(void *context, struct http_exchange *x)
         front_fail(x, &e);
         return;
     }
-    log_body(f, x);
+    log_body(f, v->request_id, http_body(x));
     v->endpoint = find_endpoint(method, http_path(x), v);
     if (!guard_admits(f, x, &e)) {
         front_fail(x, &e);

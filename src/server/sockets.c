@@ -21,6 +21,7 @@ enum {
     AUTH_BYTES_MAX = 4096,
     AUTH_S_MAX = 10,
     RUNS_MAX = 64,
+    CANCELLED = 499, /* as requests.c has it */
 };
 
 struct run {
@@ -30,7 +31,7 @@ struct run {
     char *id;
     struct buf text;    /* streamed so far, as JSON escapes it */
     struct buf unknown; /* names of fields that had no meaning */
-    bool said;          /* its last message */
+    int status;         /* its last message is said: as HTTP would have it */
 };
 
 struct client {
@@ -98,10 +99,28 @@ static void free_run(struct run *r)
     mem_free(r);
 }
 
-static void cancel_run(struct run *r)
+/* Counts it, with a status as HTTP would have; 0: its client left first. Its ticket still tells. */
+static void end_run(struct run *r, int status)
+{
+    struct front *f = r->client->sockets->front;
+    const struct ticket *t = r->ticket;
+    uint64_t ns = clock_ns() - t->begun_ns;
+    struct visit v = {.method = "CALL",
+                      .path = "generate",
+                      .key = t->key,
+                      .model = t->process->model->name,
+                      .usage = t->usage};
+    memcpy(v.request_id, t->request_id, sizeof v.request_id);
+    metrics_count(&f->metrics, METRICS_CALLS, true, status, ns);
+    if (f->options.log_requests)
+        log_visit(f, &v, status, ns);
+    free_run(r);
+}
+
+static void cancel_run(struct run *r, int status)
 {
     ticket_cancel(r->ticket);
-    free_run(r);
+    end_run(r, status);
 }
 
 static void add_unknown(struct run *r, struct str names)
@@ -122,7 +141,7 @@ static void on_reply(void *to, const struct reply_line *line, struct str unknown
     else
         socket_say_error(&message, str_from(r->id), body);
     send_and_release(r->client, &message);
-    free_run(r);
+    end_run(r, (int)line->status);
 }
 
 static void on_begin(void *to, const struct reply_line *line, struct str unknown)
@@ -143,12 +162,12 @@ static void take_line(struct run *r, struct str bytes)
         socket_say(&message, str_from(r->id), "streaming", line.data, STR(""));
         break;
     case SOCKET_LINE_RESULT:
-        r->said = true;
+        r->status = 200;
         socket_result(&result, str_of(&r->text), line.data);
         socket_say(&message, str_from(r->id), "complete", str_of(&result), str_of(&r->unknown));
         break;
     case SOCKET_LINE_ERROR:
-        r->said = true;
+        r->status = 500;
         socket_say_error(&message, str_from(r->id), line.data);
         break;
     }
@@ -170,16 +189,18 @@ static void on_data(void *to, struct str bytes)
 static void on_end(void *to)
 {
     struct run *r = to;
-    CHECK(r->said);
-    free_run(r);
+    CHECK(r->status);
+    end_run(r, r->status);
 }
 
 static void on_fail(void *to, const struct api_error *e)
 {
     struct run *r = to;
-    if (!r->said)
+    if (e->status == CANCELLED && !r->status)
+        say(r->client, str_from(r->id), "cancelled", STR(""), NULL);
+    else if (!r->status)
         say_error(r->client, str_from(r->id), e);
-    free_run(r);
+    end_run(r, r->status ? r->status : e->status);
 }
 
 static const struct sink run_sink = {
@@ -230,6 +251,7 @@ static bool start_run(struct client *c, const struct socket_call *call, struct p
         r->next->link = &r->next;
     c->runs = r;
     c->n_runs++;
+    log_body(c->sockets->front, r->ticket->request_id, body);
     return true;
 }
 
@@ -278,7 +300,7 @@ static bool call_cancel(struct client *c, const struct socket_call *call, struct
     if (!r)
         return api_fail(e, 400, "params.id", "no call \"%.*s\" is under way", STR_ARG(id));
     say(c, id, "cancelled", STR(""), NULL);
-    cancel_run(r);
+    cancel_run(r, CANCELLED);
     say(c, call->id, "complete", STR("{\"cancelled\":true}"), &call->unknown);
     return true;
 }
@@ -456,7 +478,7 @@ static void closed(void *context, struct websocket *ws)
     if (!c)
         return;
     while (c->runs)
-        cancel_run(c->runs);
+        cancel_run(c->runs, 0);
     *c->link = c->next;
     if (c->next)
         c->next->link = c->link;

@@ -138,6 +138,20 @@ def calls():
     assert last == {"id": "long", "status": "cancelled"}, last
     assert c.message() == {"id": "stop", "status": "complete", "data": {"cancelled": True}}
     assert c.call("generate", ASK)["data"]["text"] == data["text"]
+    # By its id among all that runs.
+    c.send({"id": "long", "function": "generate", "params": LONG})
+    c.message()
+    (one,) = over_http("/v1/requests")["data"]
+    assert one["endpoint"] == "socket/generate" and one["state"] == "answer" and one["stream"], one
+    h = http.client.HTTPConnection("127.0.0.1", http_port)
+    h.request("DELETE", "/v1/requests/" + one["id"])
+    assert h.getresponse().status == 200
+    assert stream(c, "long")[1] == {"id": "long", "status": "cancelled"}
+    h = http.client.HTTPConnection("127.0.0.1", http_port)
+    h.request("GET", "/metrics", headers={"Accept": "text/plain"})
+    text = h.getresponse().read().decode()
+    assert 'requests_total{endpoint="CALL generate",status="2xx"} 11' in text, text
+    assert 'requests_total{endpoint="CALL generate",status="4xx"} 2' in text, text
     c.frame(8, b"\x03\xe8")
     assert c.receive() == (8, b"\x03\xe8")
     assert c.s.recv(1) == b""
