@@ -3,6 +3,7 @@
 
 #include "api/anthropic.h"
 #include "api/llama.h"
+#include "api/ollama.h"
 #include "api/socket_call.h"
 #include "base/check.h"
 
@@ -15,6 +16,8 @@ static const struct dialect *const dialects[] = {
     &dialect_llama,
     &dialect_llama_plural,
     &dialect_socket,
+    &dialect_ollama_generate,
+    &dialect_ollama_chat,
 };
 
 /* llama-server's own endpoints: a flat world. */
@@ -51,6 +54,8 @@ void dialect_error(struct buf *out, struct str path, const struct api_error *e)
         llama_error(out, e);
     else if (str_is(path, SOCKET_GENERATE_PATH))
         socket_error(out, e);
+    else if (ollama_is_path(path))
+        ollama_error(out, e);
     else
         reply_error(out, e);
 }

@@ -61,11 +61,10 @@ static bool is_nothing(const json_t *v)
         return json_array_size(v) == 0;
     case JSON_OBJECT:
         return json_object_size(v) == 0;
-    case JSON_INTEGER:
-    case JSON_REAL:
-        return json_number_value(v) == 0;
+    case JSON_STRING:
+        return json_string_length(v) == 0;
     default:
-        return false;
+        return json_is_number(v) && json_number_value(v) == 0;
     }
 }
 

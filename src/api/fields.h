@@ -38,7 +38,7 @@ enum api_kind {
     API_BOOL,      /* bool */
     API_VALUE,     /* const json_t *, borrowed: read further by its owner */
     API_NO_EFFECT, /* accepted, nothing done */
-    API_REFUSED,   /* only null, false, an empty array or object, or 0 */
+    API_REFUSED,   /* only null, false, 0, an empty text, array or object */
 };
 
 struct api_field {

@@ -107,7 +107,8 @@ static const struct api_field completion_fields[] = {
     {"logprobs", API_U32, FIELD(logprobs_count), 0, ISO_LOGPROBS_MAX,
      "alternatives to each token"},
     {"echo", API_BOOL, FIELD(r.echo), 0, 0, "the prompt comes first"},
-    {"suffix", API_REFUSED, 0, 0, 0, "no model here fills in the middle"},
+    {"suffix", API_TEXT, FIELD(r.suffix), 0, 0,
+     "what follows the answer, of models that fill in a middle"},
     COMMON_FIELDS,
 };
 
@@ -476,6 +477,8 @@ bool api_completion_parse(struct str body, struct api_generate *r, struct api_er
     raw.r.logprobs = has(completion_fields, COUNT_OF(completion_fields), given, "logprobs");
     raw.r.n_top = raw.logprobs_count;
     ok = ok && read_prompt(raw.prompt, &raw.r, e) && finish(&raw, e);
+    if (ok && raw.r.suffix.len > 0 && !raw.r.prompt.ptr)
+        ok = api_fail(e, 400, "suffix", "suffix needs a prompt that is one text");
     *r = raw.r;
     return ok;
 }

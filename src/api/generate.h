@@ -37,6 +37,9 @@ struct api_generate {
     struct str prompt;          /* completions: text ... */
     const json_t *prompt_ids;   /* ... or token ids ... */
     const json_t *prompts;      /* ... or an array of either */
+    const json_t *prompt_before; /* token ids that come before it, or NULL */
+    struct str suffix;           /* what follows the answer, or "" */
+    bool only_load;              /* nothing is to be generated */
     bool echo;                  /* completions: the prompt comes first */
     bool add_generation_prompt; /* chat: an assistant's turn is begun */
     bool parallel_tool_calls;   /* chat: more than one call may be made */
@@ -59,6 +62,7 @@ struct api_generate {
     size_t n_biases;
     const json_t *biases_told; /* llama-server's logit_bias, which may name texts; or NULL */
     const json_t *breakers;    /* DRY's, texts; NULL: the usual ones */
+    bool calls_whole;          /* in a stream, calls of tools come whole, at the end */
     bool no_cache;             /* what was read before is read again, and nothing is left */
 
     enum api_shape shape;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/generate_int.h"
+#include "api/tables.h"
 #include "base/check.h"
 
 #define FIELD(member) offsetof(struct raw, member)
@@ -91,6 +92,9 @@ static const struct api_field fields[] = {
     {"timings_per_token", API_NO_EFFECT, 0, 0, 0, "timings come at the end"},
     {"response_fields", API_NO_EFFECT, 0, 0, 0, "all are sent"},
 };
+
+const struct api_table api_llama_table = {"LlamaCompletionRequest", fields, COUNT_OF(fields),
+                                          "prompt"};
 
 /* ---- requests ----------------------------------------------------------------------------- */
 
@@ -241,15 +245,7 @@ bool api_llama_parse(struct str body, struct api_generate *r, struct api_error *
 static void write_token(struct writer *w, int32_t id, struct str bytes, float logprob)
 {
     write_key_int(w, "id", id);
-    write_key(w, "token");
-    write_bytes(w, bytes);
-    write_key(w, "bytes");
-    write_open(w, '[');
-    for (size_t i = 0; i < bytes.len; i++)
-        write_int(w, (unsigned char)bytes.ptr[i]);
-    write_close(w, ']');
-    write_key(w, "logprob");
-    write_float(w, logprob);
+    write_reply_token(w, bytes, logprob);
 }
 
 static void write_probabilities(struct writer *w, const struct reply_choice *c)

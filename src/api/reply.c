@@ -46,7 +46,7 @@ static struct str bytes_as_text(struct str s, struct buf *text)
     return (struct str){text->n_bytes ? text->bytes : "", text->n_bytes};
 }
 
-static void write_token(struct writer *w, struct str bytes, float logprob)
+void write_reply_token(struct writer *w, struct str bytes, float logprob)
 {
     write_key(w, "token");
     write_bytes(w, bytes);
@@ -68,12 +68,12 @@ static void write_chat_logprobs(struct writer *w, const struct reply_choice *c)
     for (size_t i = 0; i < c->n_tokens; i++) {
         const struct reply_token *t = &c->tokens[i];
         write_open(w, '{');
-        write_token(w, t->bytes, t->logprob);
+        write_reply_token(w, t->bytes, t->logprob);
         write_key(w, "top_logprobs");
         write_open(w, '[');
         for (uint32_t k = 0; k < t->n_top; k++) {
             write_open(w, '{');
-            write_token(w, t->top_bytes[k], t->top[k].logprob);
+            write_reply_token(w, t->top_bytes[k], t->top[k].logprob);
             write_close(w, '}');
         }
         write_close(w, ']');

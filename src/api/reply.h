@@ -59,6 +59,9 @@ struct reply_choice {
     const struct reply_token *tokens;
     size_t n_tokens;
     bool logprobs, token_ids; /* whether tokens are shown as either */
+    const int32_t *prompt;    /* [usage.n_prompt] */
+    const int32_t *ids;       /* [n_ids] of the whole answer so far, without its end token */
+    size_t n_ids;
     struct reply_usage usage; /* of this choice alone, so far */
     uint32_t text_offset;     /* completions' logprobs: characters before the first token */
 };
@@ -68,6 +71,8 @@ void reply_error(struct buf *out, const struct api_error *e);
 
 /* "invalid_request_error" and its kin. */
 const char *reply_error_type(int status);
+/* token, logprob, bytes: members of an open object. */
+void write_reply_token(struct writer *w, struct str bytes, float logprob);
 /* write_parts - all text of one kind in one piece. */
 void write_parts(struct writer *w, const struct reply_choice *c, enum part_kind kind);
 

@@ -16,6 +16,8 @@ struct api_table {
 extern const struct api_table api_chat_table, api_completion_table; /* generate.c */
 extern const struct api_table api_messages_table, api_count_table; /* anthropic.c */
 extern const struct api_table api_tokenize_table, api_detokenize_table; /* tokens.c */
+extern const struct api_table api_llama_table; /* llama.c */
+extern const struct api_table api_ollama_generate_table, api_ollama_chat_table; /* ollama.c */
 
 /* api_table_of - of the endpoint that takes POST at this path; NULL: none is known. */
 const struct api_table *api_table_of(const char *path);

@@ -8,31 +8,13 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/say.h"
-#include "format/table.h"
+#include "format/quant_name.h"
 #include "hub/store.h"
-#include "tensor/mix.h"
 
 /* What the model's own file says of it. */
 struct facts {
-    char arch[32], quant[32];
+    char arch[32], quant[QUANT_NAME_BYTES];
 };
-
-/* The mix that the file names, else the type of most of its weights' bytes. */
-static void find_quant(const struct table *t, char out[32])
-{
-    uint64_t n_bytes[DTYPE_COUNT] = {0};
-    int most = 0;
-    uint32_t file_type = UINT32_MAX;
-    (void)table_u32(t, "general.file_type", UINT32_MAX, &file_type, NULL);
-    for (size_t i = 0; i < t->n_tensors; i++)
-        n_bytes[t->tensors[i].dtype] += t->tensors[i].n_bytes;
-    for (int i = 0; i < DTYPE_COUNT; i++)
-        most = n_bytes[i] > n_bytes[most] ? i : most;
-    const struct mix *mix = mix_at(0);
-    for (size_t i = 1; mix && mix_file_type(mix) != file_type; i++)
-        mix = mix_at(i);
-    snprintf(out, 32, "%s", mix ? mix_name(mix) : dtype_info((enum dtype)most)->name);
-}
 
 static struct facts facts_of(const struct store_model *m)
 {
@@ -49,7 +31,7 @@ static struct facts facts_of(const struct store_model *m)
     }
     if (!table_str(&t, "general.architecture", STR("?"), &arch, NULL))
         snprintf(f.arch, sizeof f.arch, "%.*s", STR_ARG(arch));
-    find_quant(&t, f.quant);
+    quant_name(&t, f.quant);
     table_close(&t);
     return f;
 }

@@ -38,6 +38,7 @@ static void free_call(struct call *c)
         parts_release(&k->parts);
         reading_end(k);
         mem_free(k->shown);
+        mem_free(k->ids);
     }
     shape_close(&c->shape);
     sampling_close(&c->sampling);
@@ -142,6 +143,9 @@ static struct reply_choice reply_of(const struct choice *k, struct arena *arena)
         .stop_text = k->stops.found ? k->stops.items[k->stops.i_found] : (struct str){0},
         .tokens = spell_shown(k, arena),
         .n_tokens = k->n_shown,
+        .prompt = k->prompt.ids,
+        .ids = k->ids,
+        .n_ids = k->n_ids,
         .usage = usage_of_choice(k),
         .text_offset = k->text_offset,
     };
@@ -174,6 +178,8 @@ static void add_piece(struct choice *k, const struct reply_head *head, struct bu
     bool ends = k->finished && k->finish;
     struct arena arena;
     if (!ends && !parts_waiting(&k->parts) && k->n_shown == 0)
+        return;
+    if (!ends && c->api.calls_whole && k->parts.n_calls > 0)
         return;
     arena_init(&arena, TEXT_BYTES_MAX);
     struct reply_choice piece = reply_of(k, &arena);
@@ -274,6 +280,16 @@ static void fail_call(struct call *c, const struct api_error *e)
 
 /* ---- news in ------------------------------------------------------------------------------ */
 
+static void keep_id(struct choice *k, int32_t id)
+{
+    if (k->n_ids == k->n_ids_reserved) {
+        k->n_ids_reserved = k->n_ids_reserved ? 2 * k->n_ids_reserved : 64;
+        k->ids = mem_resize(k->ids, k->n_ids_reserved * sizeof k->ids[0]);
+        CHECK(k->ids);
+    }
+    k->ids[k->n_ids++] = id;
+}
+
 static void show(struct choice *k, const struct news *news)
 {
     if (!k->call->api.logprobs && !k->call->api.return_token_ids)
@@ -322,6 +338,7 @@ static void take_token(struct choice *k, const struct news *news)
         k->call->first_ns = clock_ns();
     if (news->is_stop)
         return;
+    keep_id(k, news->token);
     show(k, news);
     k->stream.flags = DECODE_CONTINUE | (reading_marks(k, news->token) ? DECODE_SPECIAL : 0u);
     if ((size_t)news->token < tokenizer_n_tokens(t))
@@ -523,13 +540,13 @@ static void fill_request(struct call *c, struct choice *k, uint32_t i_answer)
 
 static bool make_choices(struct call *c, struct api_error *e)
 {
-    size_t n_prompts = c->api.prompts ? json_array_size(c->api.prompts) : 1;
+    size_t n_prompts = c->api.only_load ? 0 : c->api.prompts ? json_array_size(c->api.prompts) : 1;
     uint32_t n_choices = (uint32_t)n_prompts * c->api.n;
     if (n_prompts > API_CHOICES_MAX || n_choices > API_CHOICES_MAX)
         return api_fail(e, 400, n_prompts > 1 ? "prompt" : "n",
                         "%zu prompts with %u answers each; at most %d answers together", n_prompts,
                         c->api.n, API_CHOICES_MAX);
-    c->choices = mem_array(n_choices, sizeof c->choices[0]);
+    c->choices = mem_array(n_choices + 1, sizeof c->choices[0]);
     if (!c->choices)
         return api_fail(e, 500, NULL, "out of memory for %u answers", n_choices);
     c->n_choices = n_choices;
@@ -603,4 +620,8 @@ void completion_begin(struct worker *w, uint64_t id, const struct call_head *hea
     w->calls = c;
     for (uint32_t i = 0; i < c->n_choices; i++)
         answers_submit(w->answers, &c->choices[i].answer);
+    if (c->n_choices == 0) {
+        send_whole(c);
+        free_call(c);
+    }
 }

@@ -197,6 +197,10 @@ void get_health(struct front *f, struct http_exchange *x);
 bool health_write(const struct front *f, struct buf *out); /* false: no model answers */
 void get_ready(struct front *f, struct http_exchange *x);
 
+/* ollama.c */
+void get_ollama_tags(struct front *f, struct http_exchange *x);
+void get_ollama_ps(struct front *f, struct http_exchange *x);
+
 /* metrics_page.c */
 void get_metrics(struct front *f, struct http_exchange *x);
 void process_said_stats(struct process *p, struct str bytes);

@@ -71,11 +71,8 @@ static bool add_text(const struct speech *s, struct str text, unsigned flags, co
                                                                    : true;
 }
 
-static bool add_id(const json_t *id, const char *field, size_t i, struct token_list *out,
-                   struct api_error *e)
+static bool add_id(int32_t id, struct token_list *out, struct api_error *e)
 {
-    if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX)
-        return api_fail(e, 400, field, "%s[%zu] is no token id", field, i);
     if (out->n_ids == out->n_reserved) {
         size_t n = out->n_reserved ? 2 * out->n_reserved : 64;
         int32_t *ids = mem_resize(out->ids, n * sizeof ids[0]);
@@ -84,8 +81,16 @@ static bool add_id(const json_t *id, const char *field, size_t i, struct token_l
         out->ids = ids;
         out->n_reserved = n;
     }
-    out->ids[out->n_ids++] = (int32_t)json_integer_value(id);
+    out->ids[out->n_ids++] = id;
     return true;
+}
+
+static bool add_json_id(const json_t *id, const char *field, size_t i, struct token_list *out,
+                        struct api_error *e)
+{
+    if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX)
+        return api_fail(e, 400, field, "%s[%zu] is no token id", field, i);
+    return add_id((int32_t)json_integer_value(id), out, e);
 }
 
 bool prompt_value(const struct speech *s, const json_t *value, unsigned flags, const char *field,
@@ -100,23 +105,121 @@ bool prompt_value(const struct speech *s, const json_t *value, unsigned flags, c
         unsigned here = i ? flags & ~(unsigned)ENCODE_ADD_SPECIAL : flags;
         struct str text = {json_string_value(item), json_string_length(item)};
         bool ok = json_is_string(item) ? add_text(s, text, here, field, out, e)
-                                       : add_id(item, field, i, out, e);
+                                       : add_json_id(item, field, i, out, e);
         if (!ok)
             return false;
     }
     return true;
 }
 
-bool prompt_of(const struct speech *s, const struct api_generate *api, size_t i,
-               struct token_list *out, struct api_error *e)
+/* ---- the middle --------------------------------------------------------------------------- */
+
+/* The token of a GGUF's key, else of one of the spellings that models use. */
+static int32_t find_token(const struct speech *s, const char *key, const char *const *spellings)
+{
+    uint32_t id;
+    struct err_note note;
+    if (!table_u32(&s->table, key, UINT32_MAX, &id, &note) && id < tokenizer_n_tokens(s->tokenizer))
+        return (int32_t)id;
+    for (; *spellings; spellings++) {
+        int32_t token = tokenizer_token_id(s->tokenizer, str_from(*spellings));
+        if (token != TOKEN_NONE)
+            return token;
+    }
+    return TOKEN_NONE;
+}
+
+struct fill {
+    int32_t before, hole, begin; /* TOKEN_NONE: the model has none */
+};
+
+static struct fill fill_of(const struct speech *s)
+{
+    /* "\xef\xbd\x9c" is DeepSeek's bar, "\xe2\x96\x81" SentencePiece's space. */
+    static const char *const before[] = {"<|fim_prefix|>",
+                                         "<fim_prefix>",
+                                         "<fim-prefix>",
+                                         "\xe2\x96\x81<PRE>",
+                                         "<PRE>",
+                                         "<|code_prefix|>",
+                                         "<\xef\xbd\x9c" "fim\xe2\x96\x81" "begin\xef\xbd\x9c>",
+                                         NULL};
+    static const char *const hole[] = {"<|fim_suffix|>",
+                                       "<fim_suffix>",
+                                       "<fim-suffix>",
+                                       "\xe2\x96\x81<SUF>",
+                                       "<SUF>",
+                                       "<|code_suffix|>",
+                                       "<\xef\xbd\x9c" "fim\xe2\x96\x81" "hole\xef\xbd\x9c>",
+                                       NULL};
+    static const char *const begin[] = {"<|fim_middle|>",
+                                        "<fim_middle>",
+                                        "<fim-middle>",
+                                        "\xe2\x96\x81<MID>",
+                                        "<MID>",
+                                        "<|code_middle|>",
+                                        "<\xef\xbd\x9c" "fim\xe2\x96\x81" "end\xef\xbd\x9c>",
+                                        NULL};
+    return (struct fill){find_token(s, "tokenizer.ggml.fim_pre_token_id", before),
+                         find_token(s, "tokenizer.ggml.fim_suf_token_id", hole),
+                         find_token(s, "tokenizer.ggml.fim_mid_token_id", begin)};
+}
+
+bool prompt_can_fill(const struct speech *s)
+{
+    struct fill f = fill_of(s);
+    return f.before != TOKEN_NONE && f.hole != TOKEN_NONE && f.begin != TOKEN_NONE;
+}
+
+/* Before, prefix, hole, suffix, and the answer begins: as models are trained for it. */
+static bool fill_prompt(const struct speech *s, const struct api_generate *api,
+                        struct token_list *out, struct api_error *e)
+{
+    struct fill f = fill_of(s);
+    if (!prompt_can_fill(s))
+        return api_fail(e, 400, "suffix", "suffix: this model has no tokens to fill in a middle");
+    int32_t bos = tokenizer_adds_bos(s->tokenizer) ? tokenizer_bos(s->tokenizer) : TOKEN_NONE;
+    return (bos == TOKEN_NONE || add_id(bos, out, e)) && add_id(f.before, out, e) &&
+           add_text(s, api->prompt, 0, "prompt", out, e) && add_id(f.hole, out, e) &&
+           add_text(s, api->suffix, 0, "suffix", out, e) && add_id(f.begin, out, e);
+}
+
+/* ---- all of them -------------------------------------------------------------------------- */
+
+/* What goes on after other tokens has no beginning of its own. */
+static void drop_beginning(const struct speech *s, struct token_list *l, size_t at)
+{
+    if (l->n_ids <= at || l->ids[at] != tokenizer_bos(s->tokenizer))
+        return;
+    memmove(&l->ids[at], &l->ids[at + 1], (l->n_ids - at - 1) * sizeof l->ids[0]);
+    l->n_ids--;
+}
+
+static bool own_prompt(const struct speech *s, const struct api_generate *api, size_t i,
+                       struct token_list *out, struct api_error *e)
 {
     const unsigned flags = ENCODE_ADD_SPECIAL | ENCODE_PARSE_SPECIAL;
-    out->n_ids_max = INT32_MAX;
-    if (api->messages)
+    if (api->messages && (s->face.template || !api->prompt.ptr))
         return chat_prompt(s, api, out, e);
+    if (api->suffix.len > 0)
+        return fill_prompt(s, api, out, e);
     if (api->prompt_ids)
         return prompt_value(s, api->prompt_ids, flags, "prompt", out, e);
     if (api->prompts)
         return prompt_value(s, json_array_get(api->prompts, i), flags, "prompt", out, e);
     return add_text(s, api->prompt, flags, "prompt", out, e);
+}
+
+bool prompt_of(const struct speech *s, const struct api_generate *api, size_t i,
+               struct token_list *out, struct api_error *e)
+{
+    out->n_ids_max = INT32_MAX;
+    if (api->prompt_before && !prompt_value(s, api->prompt_before, 0, "context", out, e))
+        return false;
+    size_t n_before = out->n_ids;
+    if (!own_prompt(s, api, i, out, e))
+        return false;
+    if (n_before > 0)
+        drop_beginning(s, out, n_before);
+    return true;
 }

@@ -18,4 +18,7 @@ bool prompt_value(const struct speech *s, const json_t *value, unsigned flags, c
 bool prompt_render(const struct speech *s, const struct api_generate *api, struct buf *out,
                    struct api_error *e);
 
+/* prompt_can_fill - whether the model is trained to fill in a middle. */
+bool prompt_can_fill(const struct speech *s);
+
 #endif

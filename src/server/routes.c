@@ -1,6 +1,7 @@
 /* routes.c - what the front answers itself, and to which worker the rest goes. */
 #include <stdlib.h>
 
+#include "api/ollama.h"
 #include "base/check.h"
 #include "server/front_int.h"
 
@@ -188,17 +189,22 @@ struct process *route_model(struct front *f, const struct key *key, struct str n
 }
 
 /* The model that a body names. */
-static struct process *model_of(struct front *f, const struct key *key, struct str body,
+static struct process *model_of(struct front *f, const struct visit *v, struct str body,
                                 struct api_error *e)
 {
+    bool is_ollama = ollama_is_path(str_from(v->endpoint->path));
     json_t *root = api_parse(body, e);
     if (!root)
         return NULL;
     const json_t *model = json_object_get(root, "model");
+    if (is_ollama && !model)
+        model = json_object_get(root, "name"); /* older clients' */
     bool ok = !model || json_is_null(model) || json_is_string(model) ||
               api_fail(e, 400, "model", "model must be a text");
     struct str name = {json_string_value(model), json_string_length(model)};
-    struct process *p = ok ? route_model(f, key, name, e) : NULL;
+    if (is_ollama)
+        name = ollama_bare_name(name);
+    struct process *p = ok ? route_model(f, v->key, name, e) : NULL;
     json_decref(root);
     return p;
 }
@@ -207,7 +213,7 @@ static void pass_on(struct front *f, struct http_exchange *x)
 {
     struct api_error e = {0};
     struct str body = http_body(x);
-    struct process *p = model_of(f, visit_of(x)->key, body, &e);
+    struct process *p = model_of(f, visit_of(x), body, &e);
     if (p)
         relay_open(f, p, x, body);
     else
@@ -263,6 +269,12 @@ static const struct endpoint endpoints[] = {
     {"POST", "/completions", pass_on},
     {"POST", "/v1/messages", pass_on},
     {"POST", "/v1/messages/count_tokens", pass_on},
+    {"GET", "/api/version", get_version},
+    {"GET", "/api/tags", get_ollama_tags},
+    {"GET", "/api/ps", get_ollama_ps},
+    {"POST", "/api/show", pass_on},
+    {"POST", "/api/generate", pass_on},
+    {"POST", "/api/chat", pass_on},
     {"POST", "/v1/chat/completions", pass_on},
     {"POST", "/v1/completions", pass_on},
 };

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
+#include "format/quant_name.h"
 #include "server/worker_int.h"
 
 enum {
@@ -47,6 +48,7 @@ static const struct {
     {"/detokenize", call_detokenize},
     {"/apply-template", call_apply_template},
     {"/props", call_props},
+    {"/api/show", call_show},
     {"/v1/messages/count_tokens", call_count_tokens},
 };
 
@@ -160,6 +162,8 @@ static void say_ready(struct worker *w)
 {
     struct buf out;
     struct writer j;
+    char quant[QUANT_NAME_BYTES];
+    quant_name(&w->speech.table, quant);
     buf_init(&out, 1 << 16);
     write_begin(&j, &out);
     write_open(&j, '{');
@@ -172,6 +176,8 @@ static void say_ready(struct worker *w)
     write_key_int(&j, "vocabulary", w->info.n_vocab);
     write_key_int(&j, "parameters", (int64_t)w->info.n_params);
     write_key_int(&j, "weight_bytes", (int64_t)w->info.n_bytes_weights);
+    write_key_int(&j, "file_bytes", (int64_t)w->speech.table.n_bytes_file);
+    write_key_text(&j, "quantization", str_from(quant));
     write_key_word(&j, "chat", w->speech.face.template ? "true" : "false");
     write_close(&j, '}');
     CHECK(!out.failed);

@@ -58,6 +58,8 @@ struct choice {
     struct shown *shown;    /* [n_shown] not yet sent */
     size_t n_shown, n_shown_reserved;
     uint32_t n_cached, n_read; /* of the prompt's tokens: remembered; those and what was read */
+    int32_t *ids;      /* [n_ids] chosen, without an end token */
+    size_t n_ids, n_ids_reserved;
     uint32_t n_tokens; /* chosen, up to the end */
     uint32_t text_offset;
     bool said, finished;
@@ -111,6 +113,8 @@ void call_detokenize(struct worker *w, uint64_t id, struct str path, struct str 
 void call_apply_template(struct worker *w, uint64_t id, struct str path, struct str body);
 void call_count_tokens(struct worker *w, uint64_t id, struct str path, struct str body);
 void call_props(struct worker *w, uint64_t id, struct str path, struct str body);
+/* show.c: Ollama's /api/show. */
+void call_show(struct worker *w, uint64_t id, struct str path, struct str body);
 
 /* worker.c */
 void worker_reply(struct worker *w, uint64_t id, int status, struct str unknown, struct str body);

@@ -24,7 +24,8 @@ def call(path, body=None, headers=None, method=None):
     r = c.getresponse()
     text = r.read()
     c.close()
-    return r.status, (json.loads(text) if text[:1] in b"{[" else text), r.headers
+    is_json = r.headers.get("Content-Type", "").startswith("application/json")
+    return r.status, (json.loads(text) if is_json else text), r.headers
 
 
 def stream(path, body):

@@ -99,5 +99,41 @@ def llama():
     assert call(path, {})[1]["error"]["code"] == 400
 
 
+def ollama():
+    """Ollama's /api: lines of JSON, its names of models, its errors."""
+    hello = {"model": "talker:latest", "messages": user("Hello there"), "options": {"num_predict": 20, "seed": 7}}
+    status, text, headers = call("/api/chat", hello)
+    assert status == 200 and headers["Content-Type"] == "application/x-ndjson", (status, text)
+    lines = [json.loads(line) for line in text.decode().split("\n") if line]
+    status, whole, _ = call("/api/chat", dict(hello, stream=False))
+    assert "".join(line["message"]["content"] for line in lines) == whole["message"]["content"]
+    assert [line["done"] for line in lines] == [False] * (len(lines) - 1) + [True]
+    assert whole["model"] == "talker:latest" and whole["done_reason"] in ("stop", "length"), whole
+    assert whole["total_duration"] >= whole["eval_duration"] and whole["eval_count"] <= 20
+    # A prompt is a chat of one message; raw it is not. What came with an answer goes on.
+    ask = {"model": "talker", "prompt": "Hello there", "options": hello["options"], "stream": False}
+    one = call("/api/generate", ask)[1]
+    assert one["response"] == whole["message"]["content"] and len(one["context"]) >= one["prompt_eval_count"]
+    assert call("/api/generate", dict(ask, raw=True))[1]["prompt_eval_count"] < one["prompt_eval_count"]
+    on = call("/api/generate", dict(ask, context=one["context"]))[1]
+    assert on["context"][:len(one["context"])] == one["context"]
+    assert call("/api/generate", {"model": "talker"})[1]["done_reason"] == "load"
+    assert call("/api/chat", {"model": "talker", "messages": []})[1]["done_reason"] == "load"
+    json.loads(call("/api/generate", dict(ask, format="json", options={"seed": 1}))[1]["response"])
+    listed = call("/api/tags")[1]["models"]
+    assert [m["name"] for m in listed] == ["talker:latest"] and listed[0]["details"]["family"] == "llama", listed
+    assert call("/api/ps")[1]["models"][0]["context_length"] == 4096
+    shown = call("/api/show", {"name": "talker"})[1]
+    assert shown["model_info"]["general.architecture"] == "llama" and "completion" in shown["capabilities"]
+    assert call("/api/version")[1]["version"]
+    refused(404, "talker", "/api/chat", dict(hello, model="other"))
+    refused(400, "images", "/api/chat", dict(hello, messages=[dict(hello["messages"][0], images=["x"])]))
+    refused(400, "template", "/api/generate", dict(ask, template="x"))
+    refused(400, "options.top_p", "/api/generate", dict(ask, options={"top_p": 2}))
+    refused(400, "fill in a middle", "/api/generate", dict(ask, suffix="x"))
+    refused(400, "think", "/api/chat", dict(hello, think="deeply"))
+    refused(404, "no such endpoint", "/api/nothing", {})
+
+
 if __name__ == "__main__":
-    {"texts": texts, "llama": llama}[sys.argv[2]]()
+    {"texts": texts, "llama": llama, "ollama": ollama}[sys.argv[2]]()

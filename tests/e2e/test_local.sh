@@ -15,7 +15,7 @@ for _ in $(seq 300); do
     sleep 0.1
 done
 
-for what in texts llama; do
+for what in texts llama ollama; do
     python3 tests/e2e/local_client.py "$port" $what || fail "$what"
 done
 kill $server

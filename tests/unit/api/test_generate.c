@@ -152,7 +152,7 @@ static void faults_name_their_field(void **state)
         {true, "{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"audio\"}]}]}",
          "messages[0].content[0]"},
         {false, "{\"prompt\": [\"a\", 1]}", "prompt"},
-        {false, "{\"prompt\": \"a\", \"suffix\": \"b\"}", "suffix"},
+        {false, "{\"prompt\": [1], \"suffix\": \"b\"}", "suffix"},
         {false, "{\"prompt\": \"a\", \"logprobs\": 21}", "logprobs"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
