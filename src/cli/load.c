@@ -1,6 +1,7 @@
 /* load.c - opening what a command needs. */
 #include "cli/load.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,8 +117,10 @@ enum err load_memory(const char *name, const char *text, uint64_t *n_bytes, stru
 {
     static const char units[] = "KMGT";
     size_t n = strlen(text);
+    if (n > 2 && (text[n - 1] == 'B' || text[n - 1] == 'b')) /* 8GB, 4gb */
+        n--;
     bool percent = n > 1 && text[n - 1] == '%';
-    const char *unit = n > 1 ? strchr(units, text[n - 1]) : NULL;
+    const char *unit = n > 1 ? strchr(units, toupper((unsigned char)text[n - 1])) : NULL;
     uint64_t number;
     int shift = unit ? 10 * (int)(unit - units + 1) : 0;
     if (!str_to_u64((struct str){text, n - (unit || percent)}, &number) || number == 0 ||

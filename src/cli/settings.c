@@ -142,6 +142,7 @@ enum err settings_environment(struct settings *s, const struct arg_command *c,
     for (size_t k = 0; k < n_names && !rc; k++) {
         const char *value = getenv(names[k].variable);
         size_t i = names[k].option ? find_option(c, names[k].option) : c->n_options;
+        CHECK(i < c->n_options || names[k].why);
         if (i < c->n_options)
             rc = read_variable(s, i, names[k].variable, note);
         else if (value && *value)

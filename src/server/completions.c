@@ -274,7 +274,7 @@ static void fail_call(struct call *c, const struct api_error *e)
     buf_init(&events, TEXT_BYTES_MAX);
     c->dialect->broken(&events, e);
     send_events(c, &events);
-    frames_send(c->worker->frames, FRAME_END, c->id, STR(""), STR(""));
+    frames_send(c->worker->frames, FRAME_END, c->id, STR(""), STR("!"));
     buf_release(&events);
 }
 

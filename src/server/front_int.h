@@ -66,7 +66,7 @@ struct ticket {
     struct process *process;
     const struct sink *sink; /* NULL: nobody wants the answer; the worker still has to END */
     void *to;
-    bool used, streams;
+    bool used, streams, broken;
     struct buf call;             /* waits for the model: what is to be sent; else empty */
     struct ticket *next_waiting;
     /* For those who look: */

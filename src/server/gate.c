@@ -39,17 +39,23 @@ void gate_close(struct front *f)
     keys_release(&f->keys);
 }
 
+/* k NULL: there is no such key. */
+static bool is_valid(const struct key *k, struct api_error *e)
+{
+    if (!k || k->revoked)
+        api_fail(e, 401, NULL, "this server does not know that key");
+    else if (k->expires_s && k->expires_s <= (int64_t)time(NULL))
+        api_fail(e, 401, NULL, "the key %s has expired", k->id);
+    else
+        return true;
+    e->code = "invalid_api_key";
+    return false;
+}
+
 struct key *gate_key(struct front *f, struct str secret, struct api_error *e)
 {
     struct key *k = keys_find(&f->keys, secret);
-    if (k && (k->expires_s == 0 || k->expires_s > (int64_t)time(NULL)))
-        return k;
-    if (k)
-        api_fail(e, 401, NULL, "the key %s has expired", k->id);
-    else
-        api_fail(e, 401, NULL, "this server does not know that key");
-    e->code = "invalid_api_key";
-    return NULL;
+    return is_valid(k, e) ? k : NULL;
 }
 
 /* As OpenAI's, Anthropic's and Azure's clients send it; empty: not at all. */
@@ -89,6 +95,8 @@ bool gate_take(struct key *k, uint64_t now_ns, struct api_error *e)
 {
     if (!k)
         return true;
+    if (!is_valid(k, e)) /* any more */
+        return false;
     if (k->tokens.per_min) {
         struct rate_view v = rate_view(k->tokens_used, k->tokens, 1, now_ns);
         if (v.wait_ns)

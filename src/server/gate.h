@@ -25,7 +25,8 @@ bool gate_admits(struct front *f, struct http_exchange *x, struct visit *v, stru
 struct key *gate_key(struct front *f, struct str secret, struct api_error *e);
 /* gate_anybody - who asks when there are no keys. */
 struct key *gate_anybody(struct front *f);
-/* gate_take - counts one request. false: 429 with the time to wait. k NULL: always true. */
+/* gate_take - counts one request. false: 429 with the time to wait, or 401: the key was revoked or
+ * has expired since gate_key. k NULL: always true. */
 bool gate_take(struct key *k, uint64_t now_ns, struct api_error *e);
 /* gate_used - so many tokens were read and generated. k may be NULL. */
 void gate_used(struct key *k, uint32_t n_tokens, uint64_t now_ns);

@@ -24,7 +24,7 @@ enum frame_kind {
     FRAME_REPLY,  /* struct reply_line, then a body: the whole answer but for END */
     FRAME_STREAM, /* struct reply_line: an event stream begins */
     FRAME_DATA,   /* of the stream */
-    FRAME_END,
+    FRAME_END,    /* nothing, or a byte: its stream ended with an error */
     FRAME_USAGE, /* struct call_usage: how far the call is; once more before its answer's end */
     FRAME_STATS, /* struct stats: how the worker fares; of no call */
 };

@@ -92,6 +92,7 @@ static void end(void *to)
 {
     struct relay *r = to;
     keep_usage(r);
+    visit_of(r->x)->broken = r->ticket->broken;
     http_stream_end(r->x);
     close_relay(r);
 }

@@ -182,6 +182,7 @@ void ticket_frame(struct front *f, uint8_t kind, uint64_t id, struct str bytes)
         CHECK(bytes.len == sizeof t->usage);
         memcpy(&t->usage, bytes.ptr, sizeof t->usage);
     } else if (kind == FRAME_END) {
+        t->broken = bytes.len > 0;
         end(t);
     } else if (!t->sink) {
         return;
