@@ -128,7 +128,7 @@ struct iso_engine_info {
     const char *arithmetic; /* ISO_ARITHMETIC */
     const char *isa;        /* the instruction set that computes */
     int n_threads;
-    uint32_t n_vocab, n_layers, n_ctx, n_ctx_train, n_sessions, n_running, n_chunk;
+    uint32_t n_vocab, n_embd, n_layers, n_ctx, n_ctx_train, n_sessions, n_running, n_chunk;
     uint64_t n_params;
     size_t n_bytes_weights, n_bytes_kv_page;
     size_t n_bytes_in_file; /* weights for which memory had no room */
@@ -251,6 +251,7 @@ struct iso_request {
     uint32_t n_logprobs;     /* alternatives reported with each token, at most 20 */
     bool want_logprob;       /* of the chosen token */
     bool want_logits_prompt; /* an ISO_EVENT_LOGITS for each token that is read */
+    bool want_hidden;        /* in ISO_EVENT_BORDER: the prompt's last row, for its embedding */
     bool want_digests;       /* SHA-256 of each row of logits */
     /* Rows of a pass and places in the batch are shared equally among tenants.
      * Tokens that a session of the same tenant has read before are not computed again (but with
@@ -339,6 +340,7 @@ struct iso_event {
     float logprob;                      /* TOKEN, with want_logprob */
     const struct iso_logprob *logprobs; /* TOKEN: n_logprobs of them, most likely first */
     uint32_t n_logprobs;
+    const float *hidden;    /* BORDER, with want_hidden: n_embd values, after the last norm */
     const float *logits;    /* LOGITS, TOKEN: the n_vocab values the event comes from */
     const uint8_t *digest;  /* LOGITS, TOKEN: SHA-256 of the logits as little-endian f32, or NULL */
     enum iso_finish finish; /* FINISH */
@@ -389,6 +391,7 @@ struct iso_embedder_info {
     uint32_t n_dims; /* of a vector; with ISO_POOLING_RANK, how many scores */
     enum iso_pooling pooling; /* the one in force */
     bool is_encoder;
+    uint32_t n_types; /* kinds of tokens that it tells apart; 0: it does not */
     uint64_t n_params;
     size_t n_bytes_weights;
 };
@@ -417,6 +420,10 @@ enum iso_err iso_embed(struct iso_embedder *embedder, const struct iso_text *tex
 /* Makes the length of a vector 1, as iso_embed does: also of its first n dimensions, for models
  * that were trained to have them cut. One that is 0 stays. */
 void iso_normalize(float *x, size_t n);
+
+/* The cosine of two vectors of length 1; what a single score means: 1 / (1 + e^-score). */
+float iso_cosine(const float *a, const float *b, size_t n);
+float iso_probability(float score);
 
 const char *iso_pooling_text(enum iso_pooling pooling);
 

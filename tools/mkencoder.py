@@ -13,6 +13,7 @@ the first token of the second kind (0: none), i32[T] tokens, f64[D] mean of the 
 row, f64[D] last row, f64[L] scores.
 """
 import json
+import string
 import struct
 import sys
 from pathlib import Path
@@ -86,6 +87,21 @@ def make(name, m):
     return model, tensors
 
 
+def add_letters(w, n):
+    """A WordPiece vocabulary of letters, in llama.cpp's spelling: words begin with U+2581."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    letters = string.ascii_lowercase
+    tokens = (special + ["\u2581" + c for c in letters] + list(letters) + ["\u2581" + c for c in ".,?!"])[:n]
+    w.add_tokenizer_model("bert")
+    w.add_token_list(tokens)
+    w.add_token_types([3 if t in special else 1 for t in tokens])
+    w.add_pad_token_id(0)
+    w.add_unk_token_id(1)
+    w.add_bos_token_id(2)
+    w.add_sep_token_id(3)
+    w.add_mask_token_id(4)
+
+
 def write_gguf(path, m, tensors):
     arch = "nomic-bert" if m["cls"] == "NomicBert" else "bert"
     w = gguf.GGUFWriter(path, arch)
@@ -100,6 +116,8 @@ def write_gguf(path, m, tensors):
         w.add_rope_freq_base(1000.0)
     if "labels" in m:
         w.add_pooling_type(gguf.PoolingType.RANK)
+    if m["cls"] == "Bert" and m["v"] == 61:
+        add_letters(w, m["v"])
     for name, (raw, t) in tensors.items():
         w.add_tensor(name, raw, raw_dtype=None if t in (F32, F16) else t)
     w.write_header_to_file()

@@ -18,6 +18,7 @@ extern const struct api_table api_messages_table, api_count_table; /* anthropic.
 extern const struct api_table api_tokenize_table, api_detokenize_table; /* tokens.c */
 extern const struct api_table api_llama_table; /* llama.c */
 extern const struct api_table api_ollama_generate_table, api_ollama_chat_table; /* ollama.c */
+extern const struct api_table api_vectors_table, api_rerank_table, api_score_table; /* embed.c */
 
 /* api_table_of - of the endpoint that takes POST at this path; NULL: none is known. */
 const struct api_table *api_table_of(const char *path);

@@ -74,7 +74,25 @@ void iso_normalize(float *x, size_t n)
         x[i] = x[i] * r;
 }
 
+float iso_cosine(const float *a, const float *b, size_t n)
+{
+    return reduce_dot(a, b, n);
+}
+
+float iso_probability(float score)
+{
+    return num_sigmoid(score);
+}
+
 /* ---- opening ---- */
+
+static const char *best_isa(void)
+{
+    const char *const *names = cpu_isa_names();
+    while (names[1])
+        names++;
+    return names[0];
+}
 
 static enum err fill_options(struct iso_embedder_options *o, const struct model_info *info,
                              const char *path, struct err_note *note)
@@ -139,18 +157,51 @@ static enum err open_scratch(struct iso_embedder *e, struct err_note *note)
     return ERR_OK;
 }
 
+/* What the model takes, and what everything takes beside its matrices. */
+static enum err find_needs(const struct table *t, struct device *d,
+                           const struct iso_embedder_options *o, struct model_needs *needs,
+                           uint64_t *n_bytes, struct err_note *note)
+{
+    struct model_limits limits = {.n_rows_max = o->n_rows, .n_ctx_max = o->n_ctx};
+    enum err rc = model_needs_find(t, d, limits, needs, note);
+    if (rc)
+        return rc;
+    const struct model_info *info = &needs->info;
+    *n_bytes = needs->scratch_bytes + needs->vector_bytes +
+               (uint64_t)pages_of(info->n_ctx, o->n_rows) * info->kv_page_bytes +
+               (uint64_t)o->n_rows * info->n_embd * sizeof(float);
+    return ERR_OK;
+}
+
+enum err embedder_needs(const struct table *t, const struct iso_embedder_options *options,
+                        uint64_t *n_bytes, struct err_note *note)
+{
+    struct iso_embedder_options o = options ? *options : (struct iso_embedder_options){0};
+    struct model_needs needs;
+    struct device *d;
+    enum err rc = model_plan(t, (struct model_limits){.n_rows_max = 1}, &needs.info, note);
+    if (!rc)
+        rc = fill_options(&o, &needs.info, t->path, note);
+    if (!rc)
+        rc = cpu_device_open(1, o.isa ? o.isa : best_isa(), &d, note);
+    if (rc)
+        return rc;
+    rc = find_needs(t, d, &o, &needs, n_bytes, note);
+    *n_bytes += rc ? 0 : needs.packed_bytes;
+    d->ops->close(d);
+    return rc;
+}
+
 static enum err open_model(struct iso_embedder *e, const struct table *t,
                            const struct iso_embedder_options *o, struct err_note *note)
 {
     struct model_limits limits = {.n_rows_max = o->n_rows, .n_ctx_max = o->n_ctx};
     struct model_needs needs;
-    enum err rc = model_needs_find(t, e->device, limits, &needs, note);
+    uint64_t taken;
+    enum err rc = find_needs(t, e->device, o, &needs, &taken, note);
     if (rc)
         return rc;
     size_t usable = o->n_bytes_memory ? o->n_bytes_memory : mem_room_find().n_bytes;
-    uint64_t n_pages = pages_of(needs.info.n_ctx, o->n_rows);
-    uint64_t taken = needs.scratch_bytes + needs.vector_bytes + n_pages * needs.info.kv_page_bytes +
-                     (uint64_t)o->n_rows * needs.info.n_embd * sizeof(float);
     usable -= usable / LEFT_PART;
     if (taken > usable)
         return err_set(note, ERR_MEMORY,
@@ -161,14 +212,6 @@ static enum err open_model(struct iso_embedder *e, const struct table *t,
     if (needs.packed_bytes > usable - taken)
         limits.packed_bytes_max = usable - taken + 1;
     return model_open(t, e->device, limits, o->progress, o->progress_context, &e->model, note);
-}
-
-static const char *best_isa(void)
-{
-    const char *const *names = cpu_isa_names();
-    while (names[1])
-        names++;
-    return names[0];
 }
 
 static enum err open_parts(struct iso_embedder *e, const struct table *t,
@@ -190,6 +233,14 @@ static enum err open_parts(struct iso_embedder *e, const struct table *t,
     if (!rc)
         rc = open_model(e, t, o, note);
     return rc ? rc : open_scratch(e, note);
+}
+
+enum err embedder_suits(const struct table *t, bool *suits, struct err_note *note)
+{
+    struct model_info info = {0};
+    enum err rc = model_plan(t, (struct model_limits){.n_rows_max = 1}, &info, note);
+    *suits = !rc && (info.is_encoder || info.pooling != POOLING_NONE);
+    return rc;
 }
 
 enum err embedder_open(const struct table *t, const struct iso_embedder_options *options,
@@ -257,6 +308,7 @@ struct iso_embedder_info iso_embedder_info(const struct iso_embedder *e)
         .n_dims = e->n_dims,
         .pooling = e->pooling,
         .is_encoder = m->is_encoder,
+        .n_types = m->n_types,
         .n_params = m->n_params,
         .n_bytes_weights = m->weight_bytes,
     };

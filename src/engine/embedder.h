@@ -11,6 +11,14 @@ struct table;
 enum err embedder_open(const struct table *table, const struct iso_embedder_options *options,
                        struct iso_embedder **embedder, struct err_note *note);
 
+/* embedder_suits - whether the model is made for vectors: it is an encoder, or its file says how
+ * its rows are pooled. */
+enum err embedder_suits(const struct table *table, bool *suits, struct err_note *note);
+
+/* embedder_needs - the memory that embedder_open takes with these options, before it takes any. */
+enum err embedder_needs(const struct table *table, const struct iso_embedder_options *options,
+                        uint64_t *n_bytes, struct err_note *note);
+
 /* embedder_own - the table is closed with the embedder. */
 void embedder_own(struct iso_embedder *embedder, struct table *table,
                   void (*table_free)(struct table *table));

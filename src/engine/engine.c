@@ -92,6 +92,7 @@ static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct er
     e->token = mem_array(e->n_chunk, sizeof e->token[0]);
     e->rows = mem_array(e->n_chunk, sizeof e->rows[0]);
     e->bad = mem_array(e->n_chunk, sizeof e->bad[0]);
+    e->hidden = mem_array((size_t)e->n_logits * model_info(e->model)->n_embd, sizeof e->hidden[0]);
     e->rope_far = mem_array(e->n_chunk, sizeof e->rope_far[0]);
     e->logit_rows = mem_array(e->n_logits, sizeof e->logit_rows[0]);
     e->digests = mem_array(e->n_logits, sizeof e->digests[0]);
@@ -102,8 +103,9 @@ static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct er
     if (mul_ok(e->n_logits, n_vocab, &n_floats) &&
         mul_ok(n_floats, sizeof e->logits[0], &e->n_bytes_logits))
         e->logits = mem_pages(e->n_bytes_logits);
-    if (!e->token || !e->rows || !e->bad || !e->rope_far || !e->logit_rows || !e->digests ||
-        !e->logprobs || !e->turn || !e->need || !e->n_rows || !e->events || !e->logits)
+    if (!e->token || !e->rows || !e->bad || !e->rope_far || !e->hidden || !e->logit_rows ||
+        !e->digests || !e->logprobs || !e->turn || !e->need || !e->n_rows || !e->events ||
+        !e->logits)
         return out_of_memory(note, "a forward pass");
     return sampler_init(&e->sampler, (uint32_t)n_vocab, e->n_ctx, note);
 }
@@ -141,9 +143,9 @@ static enum err open_parts(struct iso_engine *e, const struct table *table,
     if (!rc)
         rc = plan_make(table, e->device, o, &plan, note);
     if (!rc && plan.model.info.is_encoder)
-        rc = err_set(note, ERR_UNSUPPORTED,
-                     "%s is an encoder ('%s'): it makes embeddings, not text", table->path,
-                     plan.model.info.arch);
+        rc =
+            err_set(note, ERR_UNSUPPORTED, "%s is an encoder ('%s'): it makes embeddings, not text",
+                    table->path, plan.model.info.arch);
     if (!rc)
         rc = plan_check(&plan, note);
     if (rc)
@@ -230,6 +232,7 @@ void iso_engine_close(struct iso_engine *e)
     mem_free(e->rows);
     mem_free(e->bad);
     mem_free(e->rope_far);
+    mem_free(e->hidden);
     mem_free(e->logit_rows);
     mem_free(e->digests);
     mem_free(e->logprobs);
@@ -260,6 +263,7 @@ struct iso_engine_info iso_engine_info(const struct iso_engine *e)
         .isa = e->isa,
         .n_threads = e->n_threads,
         .n_vocab = m->n_vocab,
+        .n_embd = m->n_embd,
         .n_layers = m->n_layers,
         .n_ctx = e->n_ctx,
         .n_ctx_train = m->n_ctx_train,
@@ -292,8 +296,8 @@ enum err engine_add_draft(struct iso_engine *e, const struct table *table,
                           const struct table *draft, struct err_note *note)
 {
     struct model_limits limits = {.n_rows_max = e->n_chunk, .n_ctx_max = e->n_ctx};
-    return draft_open(&e->speculate.draft, draft, table, e->device,
-                      model_info(e->model)->n_vocab, limits, note);
+    return draft_open(&e->speculate.draft, draft, table, e->device, model_info(e->model)->n_vocab,
+                      limits, note);
 }
 
 void engine_set_guesser(struct iso_engine *e, struct guesser guesser)

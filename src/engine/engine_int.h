@@ -78,6 +78,7 @@ struct iso_engine {
     uint8_t *bad;         /* [n_chunk] */
     uint8_t *rope_far;    /* [n_chunk] */
     uint32_t *logit_rows; /* [n_logits] */
+    float *hidden;        /* [n_logits, n_embd] */
     float *logits;        /* [n_logits, n_vocab] */
     size_t n_bytes_logits;
     uint8_t (*digests)[ISO_DIGEST_BYTES];             /* [n_logits] */

@@ -260,7 +260,8 @@ struct schedule_need session_need(struct iso_session *s)
     return (struct schedule_need){
         .n_pending = n_end - s->n_kv,
         .n_extra = decodes && !all_logits ? speculate_guess(s) : 0,
-        .last_logits = s->request.n_answer_max > 0 && n_end == s->n_tokens,
+        .last_logits = (s->request.n_answer_max > 0 || s->request.want_hidden) &&
+                       n_end == s->n_tokens,
         .all_logits = all_logits,
         .position = s->n_kv,
         .priority = s->request.priority,

@@ -84,6 +84,7 @@ static struct batch build_batch(struct iso_engine *e)
                       .logit_rows = e->logit_rows,
                       .rope_far = e->rope_far,
                       .logits = e->logits,
+                      .hidden = e->hidden,
                       .bad = e->bad};
     struct schedule_limits limits = {e->n_chunk, e->n_logits, e->stretch};
     while (b.n_rows == 0) {
@@ -180,7 +181,10 @@ static void choose(struct iso_session *s, uint32_t logits_i)
     struct iso_engine *e = s->engine;
     const struct iso_request *r = &s->request;
     if (s->n_tokens == s->border) {
-        engine_event(s, ISO_EVENT_BORDER)->position = s->border;
+        struct iso_event *border = engine_event(s, ISO_EVENT_BORDER);
+        border->position = s->border;
+        if (r->want_hidden)
+            border->hidden = e->hidden + (size_t)logits_i * model_info(e->model)->n_embd;
         e->stats.n_tokens_read += r->n_tokens;
     }
     if (r->n_answer_max == 0 || s->n_tokens == e->n_ctx) {

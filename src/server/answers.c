@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -151,6 +152,8 @@ static void take_event(struct answers *a, const struct iso_event *e)
             began(a, answer, e);
         if (answer->last_ns == 0)
             add_progress(a, answer, e);
+    } else if (e->kind == ISO_EVENT_BORDER && answer->hidden) {
+        memcpy(answer->hidden, e->hidden, iso_engine_info(a->engine).n_embd * sizeof(float));
     } else if (e->kind == ISO_EVENT_TOKEN) {
         count_token(a, answer);
         struct news *news = add_news(&a->step);

@@ -18,6 +18,7 @@ struct answers;
 struct answer {
     struct iso_request request; /* what it points to is kept until the end */
     void *owner;
+    float *hidden; /* [n_embd] gets the row that the first choice is made of; NULL: not wanted */
     atomic_int leave; /* enum iso_finish: end it for this reason; 0: go on */
     /* The thread's own: */
     struct answer *next;

@@ -277,6 +277,12 @@ static const struct endpoint endpoints[] = {
     {"POST", "/api/chat", pass_on},
     {"POST", "/v1/chat/completions", pass_on},
     {"POST", "/v1/completions", pass_on},
+    {"POST", "/v1/embeddings", pass_on},
+    {"POST", "/rerank", pass_on},
+    {"POST", "/v1/rerank", pass_on},
+    {"POST", "/v2/rerank", pass_on},
+    {"POST", "/score", pass_on},
+    {"POST", "/v1/score", pass_on},
 };
 
 const struct endpoint *route_endpoints(size_t *n)

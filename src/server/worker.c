@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "engine/embedder.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
 #include "format/quant_name.h"
@@ -52,6 +53,15 @@ static const struct {
     {"/v1/messages/count_tokens", call_count_tokens},
 };
 
+static void refuse_to_talk(struct worker *w, uint64_t id, struct str path)
+{
+    struct api_error e;
+    api_fail(&e, 400, "model", "%s %s and generates no text; use %s", w->options.name,
+             w->ranks ? "scores pairs of texts" : "makes embeddings",
+             w->ranks ? "/rerank or /score" : "/v1/embeddings");
+    worker_fail(w, id, path, &e);
+}
+
 static void on_call(struct worker *w, uint64_t id, struct str bytes)
 {
     struct call_head head;
@@ -61,6 +71,15 @@ static void on_call(struct worker *w, uint64_t id, struct str bytes)
     struct str path = {bytes.ptr + sizeof head, head.n_path};
     struct str body = {path.ptr + path.len, bytes.len - sizeof head - path.len};
     const struct dialect *dialect = dialect_of(path);
+    enum embed_kind kind;
+    if (embed_kind_of(path, &kind)) {
+        embedding_begin(w, id, head.tenant, kind, path, body);
+        return;
+    }
+    if (dialect && w->embedder) {
+        refuse_to_talk(w, id, path);
+        return;
+    }
     if (dialect) {
         completion_begin(w, id, &head, dialect, body);
         return;
@@ -80,7 +99,7 @@ static void on_frame(void *context, uint8_t kind, uint64_t id, struct str bytes)
     struct worker *w = context;
     if (kind == FRAME_CALL)
         on_call(w, id, bytes);
-    else if (kind == FRAME_CANCEL)
+    else if (kind == FRAME_CANCEL && !embedding_cancel(w, id))
         completion_cancel(w, id);
     else if (kind == FRAME_LOAD)
         w->may_load = true;
@@ -96,7 +115,7 @@ static void on_front_gone(void *context)
 static void say_stats(struct worker *w)
 {
     struct stats stats;
-    if (answers_stats(w->answers, &stats))
+    if (w->vectors ? vectors_stats(w->vectors, &stats) : answers_stats(w->answers, &stats))
         frames_send(w->frames, FRAME_STATS, 0, STR(""), (struct str){(char *)&stats, sizeof stats});
 }
 
@@ -105,31 +124,71 @@ static void on_news(int fd, short what, void *context)
     (void)fd, (void)what;
     struct worker *w = context;
     size_t n;
+    if (w->vectors) {
+        embeddings_done(w);
+        say_stats(w);
+        return;
+    }
     const struct news *news = answers_news(w->answers, &n);
     for (size_t i = 0; i < n; i++)
-        completion_take(&news[i]);
+        (news[i].answer->hidden ? embedding_take : completion_take)(&news[i]);
     completion_flush(w);
     say_stats(w);
 }
 
 /* Tells the front what the model will take, and waits until there is room for it. */
-static enum err ask_for_room(struct worker *w, const struct iso_engine_options *o,
-                             struct err_note *note)
+static enum err ask_for_room(struct worker *w, uint64_t n_bytes, struct err_note *note)
 {
-    struct plan plan;
-    enum err rc = engine_plan(&w->speech.table, o, &plan, note);
-    if (rc)
-        return rc;
-    uint64_t n_bytes = plan.model.packed_bytes + plan.n_bytes_cache + plan.n_bytes_working;
     frames_send(w->frames, FRAME_NEEDS, 0, STR(""), (struct str){(char *)&n_bytes, sizeof n_bytes});
     while (!w->may_load && !w->front_gone && event_base_loop(w->loop, EVLOOP_ONCE) == 0)
         ;
     return w->may_load ? ERR_OK : err_set(note, ERR_CANCELLED, "the front is gone");
 }
 
+static enum err engine_needs(struct worker *w, const struct iso_engine_options *o,
+                             struct err_note *note)
+{
+    struct plan plan = {0};
+    enum err rc = engine_plan(&w->speech.table, o, &plan, note);
+    uint64_t n_bytes = plan.model.packed_bytes + plan.n_bytes_cache + plan.n_bytes_working;
+    return rc ? rc : ask_for_room(w, n_bytes, note);
+}
+
+/* A model that is made for vectors: the file says how its rows are pooled, or it is an encoder. */
+static enum err open_embedder(struct worker *w, struct err_note *note)
+{
+    const struct worker_options *o = &w->options;
+    struct iso_embedder_options options = {
+        .n_threads = o->n_threads, .isa = o->isa, .n_ctx = o->n_ctx, .n_rows = o->n_chunk};
+    uint64_t n_bytes;
+    enum err rc = embedder_needs(&w->speech.table, &options, &n_bytes, note);
+    if (!rc)
+        rc = ask_for_room(w, n_bytes, note);
+    if (!rc)
+        rc = embedder_open(&w->speech.table, &options, &w->embedder, note);
+    if (rc)
+        return rc;
+    struct iso_embedder_info info = iso_embedder_info(w->embedder);
+    w->n_dims = info.n_dims;
+    w->pooling = info.pooling;
+    w->ranks = info.pooling == ISO_POOLING_RANK;
+    w->knows_pairs = info.n_types > 1;
+    w->info = (struct iso_engine_info){.arch = info.arch,
+                                       .arithmetic = info.arithmetic,
+                                       .isa = info.isa,
+                                       .n_threads = info.n_threads,
+                                       .n_vocab = info.n_vocab,
+                                       .n_ctx = info.n_ctx,
+                                       .n_ctx_train = info.n_ctx_train,
+                                       .n_params = info.n_params,
+                                       .n_bytes_weights = info.n_bytes_weights};
+    return ERR_OK;
+}
+
 static enum err open_model(struct worker *w, struct err_note *note)
 {
     const struct worker_options *o = &w->options;
+    bool embeds = false;
     w->n_running = o->n_running ? o->n_running : RUNNING_DEFAULT;
     struct iso_engine_options engine = {.n_threads = o->n_threads,
                                         .isa = o->isa,
@@ -140,8 +199,10 @@ static enum err open_model(struct worker *w, struct err_note *note)
                                         .n_queue = o->n_queue,
                                         .n_kv_pages = o->n_kv_pages};
     enum err rc = speech_open(&w->speech, o->path, o->template, o->tool_format, note);
-    if (rc)
-        return rc;
+    if (!rc)
+        rc = embedder_suits(&w->speech.table, &embeds, note);
+    if (rc || embeds)
+        return rc ? rc : open_embedder(w, note);
     if (engine.n_sessions == 0)
         engine.n_sessions = SESSIONS_DEFAULT;
     if (engine.n_ctx == 0) {
@@ -151,11 +212,14 @@ static enum err open_model(struct worker *w, struct err_note *note)
     if (engine.n_kv_pages == 0) /* as many as run at once may use the whole context */
         engine.n_kv_pages = (engine.n_ctx + ISO_PAGE_POSITIONS - 1) / ISO_PAGE_POSITIONS *
                             engine.n_running;
-    rc = ask_for_room(w, &engine, note);
+    rc = engine_needs(w, &engine, note);
     rc = rc ? rc : engine_open(&w->speech.table, &engine, &w->engine, note);
-    if (!rc)
-        w->info = iso_engine_info(w->engine);
-    return rc;
+    if (rc)
+        return rc;
+    w->info = iso_engine_info(w->engine);
+    w->n_dims = w->info.n_embd;
+    w->pooling = ISO_POOLING_LAST;
+    return ERR_OK;
 }
 
 static void say_ready(struct worker *w)
@@ -178,7 +242,11 @@ static void say_ready(struct worker *w)
     write_key_int(&j, "weight_bytes", (int64_t)w->info.n_bytes_weights);
     write_key_int(&j, "file_bytes", (int64_t)w->speech.table.n_bytes_file);
     write_key_text(&j, "quantization", str_from(quant));
-    write_key_word(&j, "chat", w->speech.face.template ? "true" : "false");
+    write_key_text(&j, "type",
+                   w->ranks ? STR("ranking") : w->embedder ? STR("embedding") : STR("generation"));
+    write_key_int(&j, "dimensions", w->n_dims);
+    write_key_text(&j, "pooling", str_from(iso_pooling_text(w->pooling)));
+    write_key_word(&j, "chat", w->speech.face.template && !w->embedder ? "true" : "false");
     write_close(&j, '}');
     CHECK(!out.failed);
     frames_send(w->frames, FRAME_READY, 0, STR(""), (struct str){out.bytes, out.n_bytes});
@@ -198,7 +266,9 @@ static enum err serve(struct worker *w, struct err_note *note)
 {
     int fd;
     enum err rc = open_model(w, note);
-    rc = rc ? rc : answers_start(w->engine, &w->answers, &fd, note);
+    if (!rc)
+        rc = w->embedder ? vectors_start(w->embedder, &w->vectors, &fd, note)
+                         : answers_start(w->engine, &w->answers, &fd, note);
     if (rc)
         return say_failed(w, rc, note);
     struct event *news = event_new(w->loop, fd, EV_READ | EV_PERSIST, on_news, w);
@@ -221,8 +291,11 @@ enum err worker_run(const struct worker_options *o, struct err_note *note)
     enum err rc = w.frames ? serve(&w, note)
                            : err_set(note, ERR_MEMORY, "out of memory for the worker");
     answers_stop(w.answers);
+    vectors_stop(w.vectors);
     completions_release(&w);
+    embeddings_release(&w);
     iso_engine_close(w.engine);
+    iso_embedder_close(w.embedder);
     grammar_vocab_free(w.vocab);
     speech_close(&w.speech);
     frames_free(w.frames);

@@ -6,12 +6,14 @@
 #define SERVER_WORKER_INT_H
 
 #include "api/dialect.h"
+#include "api/embed.h"
 #include "net/frames.h"
 #include "server/answers.h"
 #include "server/protocol.h"
 #include "server/sampling.h"
 #include "server/shape.h"
 #include "server/speech.h"
+#include "server/vectors.h"
 #include "server/worker.h"
 #include "text/answer_reader.h"
 #include "text/stops.h"
@@ -25,11 +27,18 @@ struct worker {
     struct frames *frames;
     struct speech speech;
     struct iso_engine *engine;
-    struct iso_engine_info info;
     bool may_load, front_gone;
+    struct iso_engine_info info; /* of an embedder as much as it has */
     uint32_t n_running; /* answers that advance together */
     struct answers *answers;
     struct call *calls; /* open ones */
+    /* A model that makes vectors has these instead of engine and answers. */
+    struct iso_embedder *embedder;
+    struct vectors *vectors;
+    uint32_t n_dims;          /* of a vector; with ranks, scores of a pair */
+    bool ranks, knows_pairs;  /* a cross-encoder; it tells a pair's texts apart */
+    enum iso_pooling pooling; /* LAST where the model generates */
+    struct embedding *embeddings; /* open calls */
     struct grammar_vocab *vocab; /* NULL until an answer's shape is asked for */
     char fingerprint[40];
 };
@@ -115,6 +124,14 @@ void call_count_tokens(struct worker *w, uint64_t id, struct str path, struct st
 void call_props(struct worker *w, uint64_t id, struct str path, struct str body);
 /* show.c: Ollama's /api/show. */
 void call_show(struct worker *w, uint64_t id, struct str path, struct str body);
+
+/* embeddings.c: vectors and scores of texts. */
+void embedding_begin(struct worker *w, uint64_t id, uint64_t tenant, enum embed_kind kind,
+                     struct str path, struct str body);
+void embedding_take(const struct news *news); /* of answers with hidden */
+void embeddings_done(struct worker *w); /* answers the calls whose vectors are there */
+bool embedding_cancel(struct worker *w, uint64_t id); /* false: no such call */
+void embeddings_release(struct worker *w);
 
 /* worker.c */
 void worker_reply(struct worker *w, uint64_t id, int status, struct str unknown, struct str body);

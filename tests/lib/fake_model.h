@@ -69,7 +69,8 @@ enum err model_needs_find(const struct table *t, struct device *d, struct model_
 {
     (void)t, (void)d, (void)note;
     *needs = (struct model_needs){
-        .info = {.n_vocab = fake_options.n_vocab ? fake_options.n_vocab : FAKE_VOCAB,
+        .info = {.n_embd = 1,
+                 .n_vocab = fake_options.n_vocab ? fake_options.n_vocab : FAKE_VOCAB,
                  .n_ctx = limits.n_ctx_max ? limits.n_ctx_max : FAKE_CTX,
                  .kv_page_bytes = KV_PAGE * sizeof(uint64_t)}};
     return ERR_OK;
@@ -83,6 +84,7 @@ enum err model_open(const struct table *t, struct device *d, struct model_limits
     fake = (struct model){.n_rows_max = limits.n_rows_max};
     fake.info =
         (struct model_info){.arch = "fake",
+                            .n_embd = 1,
                             .n_vocab = fake_options.n_vocab ? fake_options.n_vocab : FAKE_VOCAB,
                             .n_ctx = limits.n_ctx_max ? limits.n_ctx_max : FAKE_CTX,
                             .rope_border = fake_options.rope_border,

@@ -257,6 +257,47 @@ static void decoders_are_pooled(void **state)
     }
 }
 
+/* The engine's last row of a prompt is the embedder's, with and without remembered pages. */
+static void engine_gives_the_same_row(void **state)
+{
+    enum { N = 150 };
+    int32_t tokens[N];
+    float want[256], got[256];
+    struct iso_engine *engine;
+    struct iso_session *session;
+    struct iso_text text = {tokens, N, 0};
+    struct iso_embedder_options o = {.no_normalize = true};
+    (void)state;
+    for (int i = 0; i < N; i++)
+        tokens[i] = (i * 29 + 5) % 60;
+    vectors(DECODER "llama.gguf", o, &text, 1, true, want);
+    struct iso_engine_options options = {.n_chunk = 64, .n_sessions = 2};
+    assert_int_equal(iso_engine_open(DECODER "llama.gguf", &options, &engine, NULL), ISO_OK);
+    uint32_t d = iso_engine_info(engine).n_embd;
+    for (int k = 0; k < 2; k++) {
+        struct iso_request r = iso_request_default();
+        const struct iso_event *events;
+        bool found = false;
+        r.tokens = tokens;
+        r.n_tokens = N;
+        r.n_answer_max = 0;
+        r.want_hidden = true;
+        assert_int_equal(iso_session_open(engine, &session, NULL), ISO_OK);
+        assert_int_equal(iso_session_submit(session, &r, NULL), ISO_OK);
+        for (size_t n; (n = iso_engine_step(engine, &events)) > 0;)
+            for (size_t i = 0; i < n; i++)
+                if (events[i].kind == ISO_EVENT_BORDER) {
+                    memcpy(got, events[i].hidden, d * sizeof *got);
+                    found = true;
+                }
+        assert_true(found);
+        assert_memory_equal(want, got, d * sizeof *got);
+        iso_session_close(session);
+    }
+    assert_int_equal(iso_engine_info(engine).cache.n_hits, 1);
+    iso_engine_close(engine);
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
     struct golden g;
@@ -319,6 +360,7 @@ int main(void)
         cmocka_unit_test(heads_agree_with_transformers),
         cmocka_unit_test(bits_do_not_depend_on_company),
         cmocka_unit_test(decoders_are_pooled),
+        cmocka_unit_test(engine_gives_the_same_row),
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(lengths_are_one),
     };
