@@ -4,6 +4,7 @@
 #include "api/anthropic.h"
 #include "api/llama.h"
 #include "api/ollama.h"
+#include "api/prompts.h"
 #include "api/socket_call.h"
 #include "base/check.h"
 
@@ -16,6 +17,7 @@ static const struct dialect *const dialects[] = {
     &dialect_llama,
     &dialect_llama_plural,
     &dialect_socket,
+    &dialect_prompts,
     &dialect_ollama_generate,
     &dialect_ollama_chat,
 };
@@ -56,6 +58,8 @@ void dialect_error(struct buf *out, struct str path, const struct api_error *e)
         socket_error(out, e);
     else if (ollama_is_path(path))
         ollama_error(out, e);
+    else if (str_is(path, dialect_prompts.path))
+        prompts_error(out, e);
     else
         reply_error(out, e);
 }

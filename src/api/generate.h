@@ -39,6 +39,7 @@ struct api_generate {
     const json_t *prompts;      /* ... or an array of either */
     const json_t *prompt_before; /* token ids that come before it, or NULL */
     struct str suffix;           /* what follows the answer, or "" */
+    bool each_alone;             /* a prompt that fails leaves the others alone */
     bool only_load;              /* nothing is to be generated */
     bool echo;                  /* completions: the prompt comes first */
     bool add_generation_prompt; /* chat: an assistant's turn is begun */

@@ -56,6 +56,7 @@ struct reply_choice {
     bool is_first; /* in pieces: nothing of it was sent yet */
     enum reply_finish finish;
     struct str stop_text;
+    const struct api_error *failed; /* each_alone: this one did, and has no text; else NULL */
     const struct reply_token *tokens;
     size_t n_tokens;
     bool logprobs, token_ids; /* whether tokens are shown as either */

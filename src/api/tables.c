@@ -23,6 +23,7 @@ static const struct {
     {"/v2/rerank", &api_rerank_table},
     {"/score", &api_score_table},
     {"/v1/score", &api_score_table},
+    {"/batch", &api_prompts_table},
     {"/apply-template", &api_chat_table},
     {"/tokenize", &api_tokenize_table},
     {"/detokenize", &api_detokenize_table},

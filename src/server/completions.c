@@ -39,6 +39,7 @@ static void free_call(struct call *c)
         reading_end(k);
         mem_free(k->shown);
         mem_free(k->ids);
+        mem_free(k->failed);
     }
     shape_close(&c->shape);
     sampling_close(&c->sampling);
@@ -143,6 +144,7 @@ static struct reply_choice reply_of(const struct choice *k, struct arena *arena)
         .stop_text = k->stops.found ? k->stops.items[k->stops.i_found] : (struct str){0},
         .tokens = spell_shown(k, arena),
         .n_tokens = k->n_shown,
+        .failed = k->failed,
         .prompt = k->prompt.ids,
         .ids = k->ids,
         .n_ids = k->n_ids,
@@ -257,11 +259,32 @@ static int status_of(enum iso_err err)
     }
 }
 
+/* Those that have not begun never do. */
+static void leave(struct call *c)
+{
+    for (uint32_t i = 0; i < c->n_submitted; i++)
+        atomic_store(&c->choices[i].answer.leave, ISO_FINISH_CANCELLED);
+    c->n_finished += c->n_choices - c->n_submitted;
+    c->n_submitted = c->n_choices;
+}
+
+/* Many prompts go to the engine little by little: a call must not fill its queue alone. */
+static void submit(struct call *c)
+{
+    uint32_t n_ahead = c->api.each_alone ? 2 * c->worker->n_running : c->n_choices;
+    while (c->n_submitted < c->n_choices && c->n_submitted - c->n_finished < n_ahead) {
+        struct choice *k = &c->choices[c->n_submitted++];
+        if (k->failed)
+            c->n_finished++;
+        else
+            answers_submit(c->worker->answers, &k->answer);
+    }
+}
+
 /* Nothing more is sent for this call; the other choices are told to leave. */
 static void fail_call(struct call *c, const struct api_error *e)
 {
-    for (uint32_t i = 0; i < c->n_choices; i++)
-        atomic_store(&c->choices[i].answer.leave, ISO_FINISH_CANCELLED);
+    leave(c);
     if (c->gone)
         return;
     c->gone = true;
@@ -357,6 +380,13 @@ static enum reply_finish finish_of(const struct choice *k, enum iso_finish finis
     return k->parts.n_calls > 0 ? REPLY_CALLS : REPLY_STOP;
 }
 
+static void fail_choice(struct choice *k, const struct api_error *e)
+{
+    k->failed = mem_alloc(sizeof *k->failed);
+    CHECK(k->failed);
+    *k->failed = *e;
+}
+
 static void take_finish(struct choice *k, const struct news *news)
 {
     struct call *c = k->call;
@@ -368,9 +398,13 @@ static void take_finish(struct choice *k, const struct news *news)
     if (news->finish == ISO_FINISH_ERROR) {
         struct api_error e;
         api_fail(&e, status_of(news->err), NULL, "%s", news->note->text);
-        fail_call(c, &e);
+        if (!c->api.each_alone)
+            fail_call(c, &e);
+        else
+            fail_choice(k, &e);
     }
     mem_free(news->note);
+    submit(c);
 }
 
 void completion_take(const struct news *news)
@@ -419,8 +453,7 @@ void completion_cancel(struct worker *w, uint64_t id)
         if (c->id != id || c->gone)
             continue;
         c->gone = true;
-        for (uint32_t i = 0; i < c->n_choices; i++)
-            atomic_store(&c->choices[i].answer.leave, ISO_FINISH_CANCELLED);
+        leave(c);
         usage_say(c, true);
         frames_send(w->frames, FRAME_END, id, STR(""), STR(""));
     }
@@ -542,7 +575,7 @@ static bool make_choices(struct call *c, struct api_error *e)
 {
     size_t n_prompts = c->api.only_load ? 0 : c->api.prompts ? json_array_size(c->api.prompts) : 1;
     uint32_t n_choices = (uint32_t)n_prompts * c->api.n;
-    if (n_prompts > API_CHOICES_MAX || n_choices > API_CHOICES_MAX)
+    if (!c->api.each_alone && (n_prompts > API_CHOICES_MAX || n_choices > API_CHOICES_MAX))
         return api_fail(e, 400, n_prompts > 1 ? "prompt" : "n",
                         "%zu prompts with %u answers each; at most %d answers together", n_prompts,
                         c->api.n, API_CHOICES_MAX);
@@ -565,7 +598,9 @@ static bool make_choices(struct call *c, struct api_error *e)
                       ? prompt_of(&c->worker->speech, &c->api, i / c->api.n, &k->prompt, e) &&
                             check_length(c, k->prompt.n_ids, e)
                       : copy_prompt(&c->choices[i - i_answer].prompt, &k->prompt, e);
-        if (!ok)
+        if (!ok && c->api.each_alone && e->status < 500)
+            fail_choice(k, e);
+        else if (!ok)
             return false;
         fill_request(c, k, i_answer);
         reading_begin(k);
@@ -618,9 +653,8 @@ void completion_begin(struct worker *w, uint64_t id, const struct call_head *hea
     if (c->next)
         c->next->link = &c->next;
     w->calls = c;
-    for (uint32_t i = 0; i < c->n_choices; i++)
-        answers_submit(w->answers, &c->choices[i].answer);
-    if (c->n_choices == 0) {
+    submit(c);
+    if (c->n_finished == c->n_choices) { /* there is nothing to generate */
         send_whole(c);
         free_call(c);
     }

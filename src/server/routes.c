@@ -272,6 +272,7 @@ static const struct endpoint endpoints[] = {
     {"GET", "/api/version", get_version},
     {"GET", "/api/tags", get_ollama_tags},
     {"GET", "/api/ps", get_ollama_ps},
+    {"POST", "/batch", pass_on},
     {"POST", "/api/show", pass_on},
     {"POST", "/api/generate", pass_on},
     {"POST", "/api/chat", pass_on},

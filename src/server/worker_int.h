@@ -72,6 +72,7 @@ struct choice {
     uint32_t n_tokens; /* chosen, up to the end */
     uint32_t text_offset;
     bool said, finished;
+    struct api_error *failed; /* each_alone; owned */
     enum reply_finish finish; /* not yet sent */
 };
 
@@ -89,7 +90,7 @@ struct call {
     int64_t created_s;
     uint64_t begin_ns, first_ns; /* it arrived; its first token came (0: not yet) */
     struct choice *choices; /* [n_choices] */
-    uint32_t n_choices, n_begun, n_finished;
+    uint32_t n_choices, n_submitted, n_begun, n_finished;
     bool progressed; /* more of a prompt was read than the client has been told */
     struct call_usage told;
     uint64_t told_ns;

@@ -135,5 +135,25 @@ def ollama():
     refused(404, "no such endpoint", "/api/nothing", {})
 
 
+def batch():
+    """/batch: many prompts in order; those that fail leave the others alone."""
+    prompts = [f"Number {i}" for i in range(300)]
+    prompts[7] = "x" * 9000
+    ask = {"prompts": prompts, "max_tokens": 8, "seed": 3}
+    status, all_, _ = call("/batch", ask)
+    assert status == 200 and all_["count"] == 300 and [r["prompt"] for r in all_["results"]] == prompts
+    assert ["error" in r for r in all_["results"]] == [i == 7 for i in range(300)]
+    assert "4096" in all_["results"][7]["error"] and "response" not in all_["results"][7]
+    assert sum(r.get("tokens", 0) for r in all_["results"]) == all_["total_tokens"]
+    assert isinstance(all_["processing_time_ms"], int)
+    alone = call("/v1/completions", {"prompt": prompts[9], "max_tokens": 8, "seed": 3, "temperature": 0.7})[1]
+    assert alone["choices"][0]["text"] == all_["results"][9]["response"]
+    assert "error" in call("/batch", {"prompts": [prompts[7]]})[1]["results"][0]
+    status, wrong, _ = call("/batch", {"prompts": []})
+    assert status == 400 and "at least one" in wrong["detail"], wrong
+    status, wrong, _ = call("/batch", {"prompts": ["a"], "temperature": -1})
+    assert status == 400 and "temperature" in wrong["detail"], wrong
+
+
 if __name__ == "__main__":
-    {"texts": texts, "llama": llama, "ollama": ollama}[sys.argv[2]]()
+    {"texts": texts, "llama": llama, "ollama": ollama, "batch": batch}[sys.argv[2]]()

@@ -6,6 +6,7 @@ m=tests/golden/engine/talker.gguf
 server=
 trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$tmp"' EXIT
 
+: >"$tmp/log"
 "$isobit" serve --port 0 -m talker=$m --parallel 4 -c 4096 >"$tmp/out" 2>"$tmp/log" &
 server=$!
 for _ in $(seq 300); do
@@ -15,7 +16,7 @@ for _ in $(seq 300); do
     sleep 0.1
 done
 
-for what in texts llama ollama; do
+for what in texts llama ollama batch; do
     python3 tests/e2e/local_client.py "$port" $what || fail "$what"
 done
 kill $server
