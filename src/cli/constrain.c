@@ -79,7 +79,7 @@ static enum err make_vocab(const struct tokenizer *t, uint32_t n_vocab, struct g
                            struct err_note *note)
 {
     struct spellings s;
-    enum err rc = spellings_make(&s, t, n_vocab, note);
+    enum err rc = spellings_make(&s, t, n_vocab, NULL, 0, note);
     if (!rc)
         rc = grammar_vocab_new(s.tokens, s.n_tokens, n_vocab, s.ends, s.n_ends, out, note);
     spellings_release(&s);

@@ -4,23 +4,23 @@
 
 enum { CHOICES_MAX = 100000 };
 
-static void write_choices(struct draft *d, const struct str *choices, size_t n)
+uint32_t draft_choices(struct draft *d, const struct str *choices, size_t n)
 {
     if (n == 0 || n > CHOICES_MAX) {
         draft_fail(d, ERR_LIMIT, "there are %zu choices; there must be from 1 to %d", n,
                    CHOICES_MAX);
-        return;
+        return DRAFT_NOTHING;
     }
     uint32_t *exprs = mem_array(n, sizeof exprs[0]);
     if (!exprs) {
         draft_fail(d, ERR_MEMORY, "out of memory for %zu choices", n);
-        return;
+        return DRAFT_NOTHING;
     }
     for (size_t i = 0; i < n; i++)
         exprs[i] = draft_literal(d, choices[i]);
-    d->root = draft_rule(d, STR("root"));
-    draft_set(d, d->root, draft_alt(d, exprs, n));
+    uint32_t made = draft_alt(d, exprs, n);
     mem_free(exprs);
+    return made;
 }
 
 enum err grammar_from_choices(const struct str *choices, size_t n,
@@ -29,6 +29,6 @@ enum err grammar_from_choices(const struct str *choices, size_t n,
 {
     struct draft d;
     draft_init(&d);
-    write_choices(&d, choices, n);
-    return grammar_from_draft(&d, limits, out, note);
+    uint32_t expr = draft_choices(&d, choices, n);
+    return grammar_from_expr(&d, expr, limits, out, note);
 }

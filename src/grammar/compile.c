@@ -361,6 +361,14 @@ enum err grammar_from_draft(struct draft *d, const struct grammar_limits *limits
     return rc;
 }
 
+enum err grammar_from_expr(struct draft *d, uint32_t expr, const struct grammar_limits *limits,
+                           struct grammar **out, struct err_note *note)
+{
+    d->root = draft_rule(d, STR("root"));
+    draft_set(d, d->root, expr);
+    return grammar_from_draft(d, limits, out, note);
+}
+
 void grammar_free(struct grammar *g)
 {
     if (!g)

@@ -372,21 +372,27 @@ static void rule(struct gbnf *p)
     skip_space(p, true);
 }
 
+uint32_t draft_gbnf(struct draft *d, struct str text)
+{
+    struct gbnf p = {.d = d, .text = text};
+    if (text.len > TEXT_MAX)
+        draft_fail(d, ERR_LIMIT, "the grammar has %zu bytes, at most %d", text.len, TEXT_MAX);
+    skip_space(&p, true);
+    while (!d->rc && p.at < text.len)
+        rule(&p);
+    if (d->rc)
+        return DRAFT_NOTHING;
+    uint32_t root = rule_of(&p, STR("root"));
+    if (!d->rc && !d->rules[root].is_set)
+        draft_fail(d, ERR_FORMAT, "the grammar has no rule \"root\"");
+    return d->rc ? DRAFT_NOTHING : draft_ref(d, root);
+}
+
 enum err grammar_from_gbnf(struct str text, const struct grammar_limits *limits,
                            struct grammar **out, struct err_note *note)
 {
     struct draft d;
-    struct gbnf p = {.d = &d, .text = text};
     draft_init(&d);
-    if (text.len > TEXT_MAX)
-        draft_fail(&d, ERR_LIMIT, "the grammar has %zu bytes, at most %d", text.len, TEXT_MAX);
-    skip_space(&p, true);
-    while (!d.rc && p.at < text.len)
-        rule(&p);
-    if (!d.rc) {
-        d.root = rule_of(&p, STR("root"));
-        if (!d.rc && !d.rules[d.root].is_set)
-            draft_fail(&d, ERR_FORMAT, "the grammar has no rule \"root\"");
-    }
-    return grammar_from_draft(&d, limits, out, note);
+    uint32_t expr = draft_gbnf(&d, text);
+    return grammar_from_expr(&d, expr, limits, out, note);
 }

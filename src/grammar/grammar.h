@@ -35,8 +35,17 @@ enum err grammar_from_json_schema(struct str text, const struct grammar_limits *
 enum err grammar_from_json(bool object, const struct grammar_limits *limits, struct grammar **out,
                            struct err_note *note);
 
-/* grammar_from_draft - d's root rule. Uses d up. ERR_UNSUPPORTED: a rule that begins with itself.
- */
+/* The same as expressions of a draft that says more around them; an error sticks to d. */
+uint32_t draft_gbnf(struct draft *d, struct str text);
+uint32_t draft_regex(struct draft *d, struct str text);
+uint32_t draft_choices(struct draft *d, const struct str *choices, size_t n);
+uint32_t draft_json_schema(struct draft *d, struct str text);
+uint32_t draft_json(struct draft *d, bool object);
+
+/* grammar_from_expr - the texts of an expression. Uses d up. grammar_from_draft - of d's root rule.
+ * ERR_UNSUPPORTED: a rule that begins with itself. */
+enum err grammar_from_expr(struct draft *d, uint32_t expr, const struct grammar_limits *limits,
+                           struct grammar **out, struct err_note *note);
 enum err grammar_from_draft(struct draft *d, const struct grammar_limits *limits,
                             struct grammar **out, struct err_note *note);
 void grammar_free(struct grammar *g); /* NULL is fine */

@@ -166,14 +166,18 @@ void json_text_init(struct json_text *j, struct draft *d)
                         draft_literal(d, STR("false")), draft_literal(d, STR("null"))));
 }
 
+uint32_t draft_json(struct draft *d, bool object)
+{
+    struct json_text j;
+    json_text_init(&j, d);
+    return object ? j.object : j.any;
+}
+
 enum err grammar_from_json(bool object, const struct grammar_limits *limits, struct grammar **out,
                            struct err_note *note)
 {
     struct draft d;
-    struct json_text j;
     draft_init(&d);
-    json_text_init(&j, &d);
-    d.root = draft_rule(&d, STR("root"));
-    draft_set(&d, d.root, object ? j.object : j.any);
-    return grammar_from_draft(&d, limits, out, note);
+    uint32_t expr = draft_json(&d, object);
+    return grammar_from_expr(&d, expr, limits, out, note);
 }

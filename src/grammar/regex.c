@@ -500,13 +500,16 @@ uint32_t regex_expr(struct draft *d, struct str text, struct regex_form form)
     return draft_alt(d, exprs, HELD_KINDS);
 }
 
+uint32_t draft_regex(struct draft *d, struct str text)
+{
+    return regex_expr(d, text, (struct regex_form){0});
+}
+
 enum err grammar_from_regex(struct str text, const struct grammar_limits *limits,
                             struct grammar **out, struct err_note *note)
 {
     struct draft d;
     draft_init(&d);
-    uint32_t expr = regex_expr(&d, text, (struct regex_form){0});
-    d.root = draft_rule(&d, STR("root"));
-    draft_set(&d, d.root, expr);
-    return grammar_from_draft(&d, limits, out, note);
+    uint32_t expr = draft_regex(&d, text);
+    return grammar_from_expr(&d, expr, limits, out, note);
 }

@@ -309,38 +309,36 @@ static uint32_t goal_expr(struct schema *s, struct goal *g)
     return made;
 }
 
-static void compile(struct schema *s)
+static uint32_t compile(struct schema *s)
 {
     struct goal root = {.n = 0};
-    s->d->root = draft_rule(s->d, STR("the schema"));
     goal_add(s, &root, s->root, 0);
-    draft_set(s->d, s->d->root, goal_ref(s, &root));
+    uint32_t made = goal_ref(s, &root);
     for (size_t i = 0; i < s->n_goals && !s->d->rc; i++) {
         struct goal g = s->goals[i];
         draft_set(s->d, s->rules[i], goal_expr(s, &g));
     }
+    return made;
 }
 
-enum err grammar_from_json_schema(struct str text, const struct grammar_limits *limits,
-                                  struct grammar **out, struct err_note *note)
+uint32_t draft_json_schema(struct draft *d, struct str text)
 {
-    struct draft d;
-    struct schema s = {.d = &d};
+    struct schema s = {.d = d};
     json_error_t error;
     json_t *root = NULL;
-    draft_init(&d);
+    uint32_t made = DRAFT_NOTHING;
     if (text.len > SCHEMA_BYTES_MAX)
-        draft_fail(&d, ERR_LIMIT, "the JSON schema has %zu bytes, at most %d", text.len,
+        draft_fail(d, ERR_LIMIT, "the JSON schema has %zu bytes, at most %d", text.len,
                    SCHEMA_BYTES_MAX);
     else if (!(root =
                    json_loadb(text.ptr ? text.ptr : "", text.len,
                               JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error)))
-        draft_fail(&d, ERR_FORMAT, "the JSON schema is not JSON: line %d, column %d: %s",
-                   error.line, error.column, error.text);
+        draft_fail(d, ERR_FORMAT, "the JSON schema is not JSON: line %d, column %d: %s", error.line,
+                   error.column, error.text);
     s.root = root;
-    if (!d.rc) {
-        json_text_init(&s.j, &d);
-        compile(&s);
+    if (!d->rc) {
+        json_text_init(&s.j, d);
+        made = compile(&s);
     }
     for (size_t i = 0; i < s.n_made; i++)
         json_decref(s.made[i].schema);
@@ -349,5 +347,14 @@ enum err grammar_from_json_schema(struct str text, const struct grammar_limits *
     mem_free(s.rules);
     mem_free(s.table);
     json_decref(root);
-    return grammar_from_draft(&d, limits, out, note);
+    return made;
+}
+
+enum err grammar_from_json_schema(struct str text, const struct grammar_limits *limits,
+                                  struct grammar **out, struct err_note *note)
+{
+    struct draft d;
+    draft_init(&d);
+    uint32_t expr = draft_json_schema(&d, text);
+    return grammar_from_expr(&d, expr, limits, out, note);
 }

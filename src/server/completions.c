@@ -509,15 +509,18 @@ static bool check_support(const struct call *c, struct api_error *e)
     return true;
 }
 
-/* The vocabulary is arranged once, when it is first wanted. */
-static enum err find_vocab(struct worker *w, struct err_note *note)
+/* The vocabulary is arranged once, when it is first wanted; with a family's marks or without. */
+static enum err find_vocab(struct worker *w, bool marks, struct err_note *note)
 {
+    const struct speech *speech = &w->speech;
+    struct grammar_vocab **vocab = &w->vocabs[marks];
     struct spellings s;
-    if (w->vocab)
+    if (*vocab)
         return ERR_OK;
-    enum err rc = spellings_make(&s, w->speech.tokenizer, w->info.n_vocab, note);
+    enum err rc = spellings_make(&s, speech->tokenizer, w->info.n_vocab, speech->marks,
+                                 marks ? speech->n_marks : 0, note);
     if (!rc)
-        rc = grammar_vocab_new(s.tokens, s.n_tokens, w->info.n_vocab, s.ends, s.n_ends, &w->vocab,
+        rc = grammar_vocab_new(s.tokens, s.n_tokens, w->info.n_vocab, s.ends, s.n_ends, vocab,
                                note);
     spellings_release(&s);
     return rc;
@@ -528,9 +531,9 @@ static bool constrain(struct call *c, struct choice *k, struct api_error *e)
     struct err_note note = {""};
     if (!c->shape.grammar)
         return true;
-    enum err rc = find_vocab(c->worker, &note);
+    enum err rc = find_vocab(c->worker, c->shape.marks, &note);
     if (!rc)
-        rc = matcher_new(c->shape.grammar, c->worker->vocab, &k->matcher, &note);
+        rc = matcher_new(c->shape.grammar, c->worker->vocabs[c->shape.marks], &k->matcher, &note);
     if (rc)
         return api_fail(e, 500, NULL, "%s", note.text);
     k->constraint = matcher_constraint(k->matcher);
@@ -604,9 +607,23 @@ static bool make_choices(struct call *c, struct api_error *e)
             return false;
         fill_request(c, k, i_answer);
         reading_begin(k);
-        if (!constrain(c, k, e))
-            return false;
     }
+    return true;
+}
+
+/* A chat has one prompt, in which the reasoning may have begun. */
+static bool shape_choices(struct call *c, struct api_error *e)
+{
+    struct shape_reading reading = {0};
+    if (c->api.messages) {
+        reading.style = &c->choices[0].reader.style;
+        reading.reasoning = c->choices[0].reasoning;
+    }
+    if (!shape_open(&c->shape, &c->api, reading, e))
+        return false;
+    for (uint32_t i = 0; i < c->n_choices; i++)
+        if (!constrain(c, &c->choices[i], e))
+            return false;
     return true;
 }
 
@@ -618,7 +635,7 @@ static bool parse(struct call *c, struct str body, struct api_error *e)
         c->api.sampling.seed = entropy_u64() >> 11; /* a number that every JSON reader can hold */
     return check_support(c, e) && api_tools_read(&c->api, e) && collect_stops(c, e) &&
            sampling_open(&c->sampling, &c->worker->speech, &c->api, e) &&
-           shape_open(&c->shape, &c->api, e) && make_choices(c, e);
+           make_choices(c, e) && shape_choices(c, e);
 }
 
 void completion_begin(struct worker *w, uint64_t id, const struct call_head *head,

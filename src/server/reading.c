@@ -23,6 +23,7 @@ void reading_begin(struct choice *k)
     tokenizer_decode(s->tokenizer, k->prompt.ids + k->prompt.n_ids - n, n,
                      DECODE_SPECIAL | DECODE_CONTINUE, &tail, &note);
     o.prompt = (struct str){tail.n_bytes ? tail.bytes : "", tail.n_bytes};
+    k->reasoning = answer_prompt_reasoning(o.style, o.prompt);
     answer_reader_init(&k->reader, &o, &k->parts);
     k->reads = true;
     buf_release(&tail);

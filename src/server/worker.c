@@ -296,7 +296,8 @@ enum err worker_run(const struct worker_options *o, struct err_note *note)
     embeddings_release(&w);
     iso_engine_close(w.engine);
     iso_embedder_close(w.embedder);
-    grammar_vocab_free(w.vocab);
+    grammar_vocab_free(w.vocabs[0]);
+    grammar_vocab_free(w.vocabs[1]);
     speech_close(&w.speech);
     frames_free(w.frames);
     if (w.loop) {

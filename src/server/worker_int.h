@@ -40,6 +40,7 @@ struct worker {
     enum iso_pooling pooling; /* LAST where the model generates */
     struct embedding *embeddings; /* open calls */
     struct grammar_vocab *vocab; /* NULL until an answer's shape is asked for */
+    struct grammar_vocab *vocabs[2]; /* without marks, with; NULL until a shape is asked for */
     char fingerprint[40];
 };
 
@@ -63,6 +64,7 @@ struct choice {
     struct buf piece, text; /* not yet free of stop texts; not yet a part */
     bool reads;             /* text comes apart into parts: it is a chat's */
     struct answer_reader reader;
+    int reasoning; /* whether its prompt has begun it (1), or ended it (-1) */
     struct parts parts;     /* not yet sent */
     struct shown *shown;    /* [n_shown] not yet sent */
     size_t n_shown, n_shown_reserved;

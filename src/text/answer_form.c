@@ -106,6 +106,7 @@ static const struct answer_form forms[] = {
     {.name = "command-r",
      .begin = "<|START_ACTION|>",
      .steps = {SPACE, OBJECTS, SPACE, {STEP_OPTION, "<|END_ACTION|>"}},
+     .id_key = "tool_call_id",
      .name_key = "tool_name",
      .arguments_key = "parameters"},
     {.name = "nemotron",

@@ -45,6 +45,7 @@ struct answer_form {
     struct answer_step steps[ANSWER_STEPS_MAX]; /* of a call, after begin */
     struct answer_fields fields;
     const char *name_key, *arguments_key; /* of OBJECT and OBJECTS, as they are written */
+    const char *id_key; /* beside them, with a number; or NULL */
     const char *name_prefix;              /* the family's, before a tool's name; or NULL */
     enum answer_ids ids;
 };

@@ -13,9 +13,10 @@ struct spellings {
     struct buf bytes; /* where tokens point */
 };
 
-/* spellings_make - of the first n_vocab tokens at most. Cost: milliseconds. */
+/* spellings_make - of the first n_vocab tokens at most. marks[n_marks]: control tokens that are
+ * spelled nevertheless. Cost: milliseconds. */
 enum err spellings_make(struct spellings *s, const struct tokenizer *t, uint32_t n_vocab,
-                        struct err_note *note);
+                        const int32_t *marks, size_t n_marks, struct err_note *note);
 void spellings_release(struct spellings *s);
 
 #endif

@@ -129,6 +129,10 @@ static enum err find_eog(struct tokenizer *t, struct err_note *note)
         if (id != TOKEN_NONE && t->vocab.types[id] == TOKEN_CONTROL)
             t->eog[id] = true;
     }
+    /* Where answers consist of messages with headers (gpt-oss), it ends a message alone. */
+    int32_t end = vocab_find(&t->vocab, STR("<|end|>"));
+    if (end != TOKEN_NONE && vocab_find(&t->vocab, STR("<|channel|>")) != TOKEN_NONE)
+        t->eog[end] = false;
     if (t->eos != TOKEN_NONE)
         t->eog[t->eos] = true;
     return ERR_OK;
