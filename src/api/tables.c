@@ -25,6 +25,7 @@ static const struct {
     {"/v1/score", &api_score_table},
     {"/batch", &api_prompts_table},
     {"/apply-template", &api_chat_table},
+    {"/v1/batches", &api_batch_table},
     {"/tokenize", &api_tokenize_table},
     {"/detokenize", &api_detokenize_table},
 };

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/folders.h"
 #include "cli/load.h"
 #include "cli/minerva.h"
 #include "cli/say.h"
@@ -46,7 +47,7 @@ struct engine_words {
                  "template shows): hermes, llama3, mistral, ...")
 
 struct serve {
-    const char *host, *keys, *tls_cert, *tls_key, *models_dir, *memory;
+    const char *host, *keys, *data, *tls_cert, *tls_key, *models_dir, *memory;
     uint32_t port, socket_port; /* UINT32_MAX: none */
     uint32_t n_idle_s;
     struct arg_texts models, hosts, origins;
@@ -95,6 +96,23 @@ static void make_worker(struct serve *s)
         s->worker[s->n_worker++] = e->tool_format;
     }
     s->worker[s->n_worker] = NULL;
+}
+
+/* The folder of what the server keeps; NULL where there is to be none, or no home to put it in. */
+static enum err find_data(const struct serve *s, char path[PATH_MAX], const char **data,
+                          struct err_note *note)
+{
+    *data = NULL;
+    if (s->data && !s->data[0])
+        return ERR_OK;
+    if (s->data)
+        snprintf(path, PATH_MAX, "%s", s->data);
+    else if (folder_path(FOLDER_DATA, "", path, note))
+        return ERR_OK;
+    enum err rc = folder_make(path, note);
+    if (!rc)
+        *data = path;
+    return s->data ? rc : ERR_OK;
 }
 
 /* "NAME=PATH", or a path that is called after its file. */
@@ -151,10 +169,14 @@ static enum err serve(struct serve *s, struct err_note *note)
                               .n_idle_s = s->n_idle_s,
                               .worker = s->worker,
                               .say = say_line};
+    char data[PATH_MAX];
+    enum err rc = find_data(s, data, &o.data, note);
+    if (rc)
+        return rc;
     if (s->models.n_items > FRONT_MODELS_MAX)
         return err_set(note, ERR_LIMIT, "%zu models; at most %d", s->models.n_items,
                        FRONT_MODELS_MAX);
-    enum err rc = s->memory ? load_memory("--memory", s->memory, &o.n_bytes_memory, note) : ERR_OK;
+    rc = s->memory ? load_memory("--memory", s->memory, &o.n_bytes_memory, note) : ERR_OK;
     if (!rc && s->models_dir && !file_is_dir(s->models_dir))
         rc = err_set(note, ERR_NOT_FOUND, "--models-dir %s: no such folder", s->models_dir);
     if (!rc && s->models.n_items == 0 && !s->models_dir)
@@ -202,6 +224,9 @@ int cmd_serve(int argc, char **argv)
                 "connections at once; more wait (default: 4096)"),
         OPT_TEXT(0, "tls-cert", "FILE", &s.tls_cert, "certificate chain (PEM): serve HTTPS"),
         OPT_TEXT(0, "tls-key", "FILE", &s.tls_key, "its key (PEM)"),
+        OPT_TEXT(0, "data", "FOLDER", &s.data,
+                 "where files and batches are kept (default:\n$XDG_DATA_HOME/isobit or "
+                 "~/.local/share/isobit); '': nowhere"),
         OPT_HEADING("Log, on standard error"),
         OPT_FLAG(0, "log-requests", &s.log_requests,
                  "a line for each answer, without what was said"),

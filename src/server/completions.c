@@ -570,6 +570,7 @@ static void fill_request(struct call *c, struct choice *k, uint32_t i_answer)
     r->want_logprob = api->logprobs;
     r->n_logprobs = api->logprobs ? api->n_top : 0;
     r->tenant = c->tenant;
+    r->priority = c->priority;
     r->cache_pool = pool_of(c);
     r->no_cache = api->no_cache;
 }
@@ -655,6 +656,7 @@ void completion_begin(struct worker *w, uint64_t id, const struct call_head *hea
     c->id = id;
     c->tenant = head->tenant;
     c->may_verify = head->may_verify;
+    c->priority = head->priority;
     c->dialect = dialect;
     c->stream_state = state;
     c->created_s = (int64_t)time(NULL);

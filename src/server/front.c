@@ -151,6 +151,8 @@ static enum err open_front(struct front *f, struct err_note *note)
         rc = process_start(&f->processes[i], note);
     }
     models_scan(f);
+    if (!rc)
+        batches_open(f);
     event_add(f->tick, &each);
     event_add(f->on_int, NULL);
     event_add(f->on_term, NULL);
@@ -168,6 +170,7 @@ static void close_front(struct front *f)
         process_stop(&f->processes[i]);
     tickets_release(f);
     models_release(f);
+    batches_close(f);
     gate_close(f);
     once_free(f->once);
     for (size_t i = 0; i < COUNT_OF(events); i++)

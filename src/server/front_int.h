@@ -69,6 +69,7 @@ struct ticket {
     bool used, streams, broken;
     struct buf call;             /* waits for the model: what is to be sent; else empty */
     struct ticket *next_waiting;
+    bool behind; /* everything that clients wait for */
     /* For those who look: */
     char path[64], request_id[64];
     struct key *key; /* who asked; NULL: somebody on this machine, there are no keys */
@@ -94,6 +95,7 @@ struct front {
     struct key stranger; /* whoever has none and needs none */
     struct once *once;
     struct metrics metrics;
+    struct batch_run *batches; /* NULL: not opened */
 };
 
 /* What a method and a path mean. A path may have one "{id}", which stands for any text but "". */
@@ -146,6 +148,10 @@ void post_model_unload(struct front *f, struct http_exchange *x);
  * the call waits until it is (route_model sees that not too many do). */
 struct ticket *ticket_open(struct front *f, struct key *key, struct process *p, struct str path,
                            struct str body, const struct sink *sink, void *to);
+/* ticket_open_behind - the same, behind everything that is not; it does not count in rates. */
+struct ticket *ticket_open_behind(struct front *f, struct key *key, struct process *p,
+                                  struct str path, struct str body, const struct sink *sink,
+                                  void *to);
 void ticket_cancel(struct ticket *t); /* the sink hears nothing more */
 void ticket_abort(struct ticket *t, const struct api_error *e); /* the sink is told to fail */
 void ticket_frame(struct front *f, uint8_t kind, uint64_t id, struct str bytes);
@@ -205,6 +211,19 @@ void get_ollama_ps(struct front *f, struct http_exchange *x);
 void get_metrics(struct front *f, struct http_exchange *x);
 void process_said_stats(struct process *p, struct str bytes);
 void process_lost_stats(struct process *p); /* it has ended; what it counted is kept */
+
+/* batches.c: files and batches of requests. */
+void batches_open(struct front *f);
+void batches_close(struct front *f);
+void post_file(struct front *f, struct http_exchange *x);
+void get_files(struct front *f, struct http_exchange *x);
+void get_file(struct front *f, struct http_exchange *x);
+void get_file_content(struct front *f, struct http_exchange *x);
+void delete_file(struct front *f, struct http_exchange *x);
+void post_batch(struct front *f, struct http_exchange *x);
+void get_batches(struct front *f, struct http_exchange *x);
+void get_batch(struct front *f, struct http_exchange *x);
+void cancel_batch(struct front *f, struct http_exchange *x);
 
 /* page.c: the web page's files. */
 void get_page(struct front *f, struct http_exchange *x);

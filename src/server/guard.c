@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <strings.h>
 
+#include "api/multipart.h"
 #include "server/front_int.h"
 
 static struct str without_port(struct str host)
@@ -80,6 +81,21 @@ static bool is_json(struct str type)
            (type.len == json.len || type.ptr[json.len] == ';' || type.ptr[json.len] == ' ');
 }
 
+static bool is_empty(const struct http_exchange *x)
+{
+    struct str length = http_header(x, "Content-Length");
+    return (length.len == 0 || str_is(length, "0")) &&
+           http_header(x, "Transfer-Encoding").len == 0;
+}
+
+/* A file's form, or nothing, is let in: a page can send them unasked, but not without Origin. */
+static bool is_body_type(const struct http_exchange *x)
+{
+    struct str type = http_header(x, "Content-Type"), boundary;
+    return is_json(type) || is_empty(x) ||
+           (str_is(http_path(x), "/v1/files") && form_boundary(type, &boundary));
+}
+
 bool guard_admits_page(const struct front *f, struct str host, struct str origin,
                        struct api_error *e)
 {
@@ -97,7 +113,7 @@ bool guard_admits(const struct front *f, const struct http_exchange *x, struct a
 {
     if (!guard_admits_page(f, http_header(x, "Host"), http_header(x, "Origin"), e))
         return false;
-    if (strcmp(http_method(x), "POST") == 0 && !is_json(http_header(x, "Content-Type")))
+    if (strcmp(http_method(x), "POST") == 0 && !is_body_type(x))
         return api_fail(e, 415, NULL, "Content-Type must be application/json");
     return true;
 }

@@ -175,8 +175,15 @@ static json_t *operation(const struct endpoint *e, const json_t *note, json_t *s
     if (e->who == FOR_ALL)
         json_object_set_new(o, "security", json_array());
     json_object_set_new(o, "summary", summary ? json_incref(summary) : json_string(e->path));
-    if (strcmp(e->method, "POST") != 0)
+    if (strcmp(e->method, "POST") != 0 || json_is_true(json_object_get(note, "no_body")))
         return o;
+    if (json_is_true(json_object_get(note, "form"))) {
+        json_object_set_new(
+            o, "requestBody",
+            json_pack("{s:b,s:{s:{s:o}}}", "required", 1, "content", "multipart/form-data",
+                      "schema", ref("FileForm")));
+        return o;
+    }
     if (body && !json_object_get(schemas, body->name))
         json_object_set_new(schemas, body->name, table_schema(body, values));
     json_object_set_new(o, "requestBody",

@@ -34,6 +34,7 @@ enum { FRAME_BYTES_MAX = (64 << 20) + 4096 };
 struct call_head {
     uint64_t tenant; /* whose prompts may be shared */
     uint32_t n_path;
+    int32_t priority;    /* the engine's */
     uint32_t may_verify; /* the key has that scope, or none is needed */
 };
 

@@ -4,6 +4,7 @@
 #include "api/ollama.h"
 #include "base/check.h"
 #include "server/front_int.h"
+#include "server/query.h"
 
 enum { BODY_BYTES_MAX = 1 << 20, WAITING_MAX = 256 };
 
@@ -276,6 +277,15 @@ static const struct endpoint endpoints[] = {
     {"POST", "/api/show", pass_on},
     {"POST", "/api/generate", pass_on},
     {"POST", "/api/chat", pass_on},
+    {"POST", "/v1/files", post_file},
+    {"GET", "/v1/files", get_files},
+    {"GET", "/v1/files/{id}/content", get_file_content},
+    {"GET", "/v1/files/{id}", get_file},
+    {"DELETE", "/v1/files/{id}", delete_file},
+    {"POST", "/v1/batches", post_batch},
+    {"GET", "/v1/batches", get_batches},
+    {"GET", "/v1/batches/{id}", get_batch},
+    {"POST", "/v1/batches/{id}/cancel", cancel_batch},
     {"POST", "/v1/chat/completions", pass_on},
     {"POST", "/v1/completions", pass_on},
     {"POST", "/v1/embeddings", pass_on},
@@ -292,27 +302,6 @@ const struct endpoint *route_endpoints(size_t *n)
     return endpoints;
 }
 
-/* "%2F" and the like, as they were meant. */
-static bool decode(struct str text, char *out, size_t n_out)
-{
-    static const char digits[] = "0123456789abcdefABCDEF";
-    size_t n = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (c == '%' && i + 2 < text.len && strchr(digits, text.ptr[i + 1]) &&
-            strchr(digits, text.ptr[i + 2])) {
-            const char two[] = {text.ptr[i + 1], text.ptr[i + 2], 0};
-            c = (char)strtoul(two, NULL, 16);
-            i += 2;
-        }
-        if (c == 0 || n + 1 >= n_out)
-            return false;
-        out[n++] = c;
-    }
-    out[n] = 0;
-    return n > 0 && utf8_valid(out, n);
-}
-
 /* Whether pattern means path; what its "{id}" stands for. */
 static bool matches(const char *pattern, struct str path, struct visit *v)
 {
@@ -324,7 +313,7 @@ static bool matches(const char *pattern, struct str path, struct visit *v)
     struct str after = str_sub(all, before.len + strlen("{id}"), all.len);
     return path.len > before.len + after.len && str_starts(path, before) &&
            str_ends(path, after) &&
-           decode(str_sub(path, before.len, path.len - after.len), v->id, sizeof v->id);
+           percent_decode(str_sub(path, before.len, path.len - after.len), v->id, sizeof v->id);
 }
 
 static const struct endpoint *find_endpoint(const char *method, struct str path, struct visit *v)

@@ -40,7 +40,8 @@ static struct ticket *take(struct front *f)
 static void give_back(struct ticket *t)
 {
     metrics_call(&t->process->front->metrics, t->key ? t->key->id : "", &t->usage);
-    gate_used(t->key, t->usage.n_read + t->usage.n_answer, clock_ns());
+    if (!t->behind)
+        gate_used(t->key, t->usage.n_read + t->usage.n_answer, clock_ns());
     t->used = false;
     t->sink = NULL;
     buf_release(&t->call);
@@ -96,12 +97,14 @@ static bool is_waiting(const struct ticket *t)
     return t->call.n_bytes > 0;
 }
 
-struct ticket *ticket_open(struct front *f, struct key *key, struct process *p, struct str path,
-                           struct str body, const struct sink *sink, void *to)
+static struct ticket *open_ticket(struct front *f, struct key *key, struct process *p,
+                                  struct str path, struct str body, const struct sink *sink,
+                                  void *to, int32_t priority)
 {
     struct buf head;
     struct call_head call = {.tenant = key ? key->tenant : 0,
                              .n_path = (uint32_t)path.len,
+                             .priority = priority,
                              .may_verify = key_has(key, KEY_VERIFY)};
     bool waits = p->state != PROCESS_READY;
     buf_init(&head, sizeof call + path.len + 1 + (waits ? body.len : 0));
@@ -129,6 +132,22 @@ struct ticket *ticket_open(struct front *f, struct key *key, struct process *p, 
     }
     frames_send(p->frames, FRAME_CALL, t->id, (struct str){head.bytes, head.n_bytes}, body);
     buf_release(&head);
+    return t;
+}
+
+struct ticket *ticket_open(struct front *f, struct key *key, struct process *p, struct str path,
+                           struct str body, const struct sink *sink, void *to)
+{
+    return open_ticket(f, key, p, path, body, sink, to, 0);
+}
+
+struct ticket *ticket_open_behind(struct front *f, struct key *key, struct process *p,
+                                  struct str path, struct str body, const struct sink *sink,
+                                  void *to)
+{
+    struct ticket *t = open_ticket(f, key, p, path, body, sink, to, -1);
+    if (t)
+        t->behind = true;
     return t;
 }
 

@@ -85,6 +85,7 @@ struct call {
     const struct dialect *dialect;
     void *stream_state; /* the dialect's */
     bool gone, streaming, may_verify;
+    int32_t priority;
     struct api_generate api;
     struct shape shape;
     struct sampling sampling;

@@ -63,7 +63,7 @@ struct jobs_batch {
 struct jobs_line {
     char batch[JOBS_ID_BYTES], owner[JOBS_ID_BYTES], endpoint[64];
     int64_t i;
-    unsigned n_tries; /* before this one */
+    unsigned n_tries; /* that failed */
     char *body;       /* JSON; mem_free */
 };
 
@@ -123,8 +123,9 @@ bool jobs_next(struct jobs *j, struct jobs_line *out, struct err_note *note);
  * errors. The last one ends the batch. */
 enum err jobs_done(struct jobs *j, const struct jobs_line *line, bool good, struct str answer,
                    int64_t now_s, struct err_note *note);
-/* jobs_again - it could not be run: it waits once more. */
-enum err jobs_again(struct jobs *j, const struct jobs_line *line, struct err_note *note);
+/* jobs_again - it could not be run: it waits once more. failed: that was one of its tries. */
+enum err jobs_again(struct jobs *j, const struct jobs_line *line, bool failed,
+                    struct err_note *note);
 /* jobs_clean - ends what is past its time, deletes old files. */
 enum err jobs_clean(struct jobs *j, int64_t now_s, struct err_note *note);
 

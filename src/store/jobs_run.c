@@ -209,10 +209,10 @@ static bool take_line(struct jobs *j, const char *owner, struct jobs_line *out)
 {
     sqlite3_stmt *s = jobs_ask(
         j,
-        "UPDATE lines SET taken = 1, n_tries = n_tries + 1 WHERE (batch, i) ="
+        "UPDATE lines SET taken = 1 WHERE (batch, i) ="
         " (SELECT l.batch, l.i FROM batches b JOIN lines l ON l.batch = b.id"
         "  WHERE b.state = 1 AND b.owner = ? AND b.n_waiting > 0 AND l.taken = 0 AND l.ok IS NULL"
-        "  ORDER BY b.n, l.i LIMIT 1) RETURNING batch, i, n_tries - 1, body",
+        "  ORDER BY b.n, l.i LIMIT 1) RETURNING batch, i, n_tries, body",
         "t", owner);
     bool there = s && sqlite3_step(s) == SQLITE_ROW;
     if (there) {
@@ -337,12 +337,14 @@ enum err jobs_done(struct jobs *j, const struct jobs_line *line, bool good, stru
     return ok ? ERR_OK : jobs_fail(j, note);
 }
 
-enum err jobs_again(struct jobs *j, const struct jobs_line *line, struct err_note *note)
+enum err jobs_again(struct jobs *j, const struct jobs_line *line, bool failed,
+                    struct err_note *note)
 {
     bool ok = jobs_begin(j) &&
               jobs_do(jobs_ask(j,
-                               "UPDATE lines SET taken = 0 WHERE batch = ? AND i = ? AND taken = 1",
-                               "ti", line->batch, line->i));
+                               "UPDATE lines SET taken = 0, n_tries = n_tries + ?"
+                               " WHERE batch = ? AND i = ? AND taken = 1",
+                               "iti", (int64_t)failed, line->batch, line->i));
     if (ok && sqlite3_changes(j->db) == 1)
         ok = jobs_do(jobs_ask(j,
                               "UPDATE batches SET n_waiting = n_waiting + 1, n_taken = n_taken - 1"

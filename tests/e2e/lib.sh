@@ -3,7 +3,7 @@
 set -euo pipefail
 isobit=$1
 tmp=$(mktemp -d)
-export XDG_CACHE_HOME="$tmp/cache" XDG_CONFIG_HOME="$tmp/config"
+export XDG_CACHE_HOME="$tmp/cache" XDG_CONFIG_HOME="$tmp/config" XDG_DATA_HOME="$tmp/data"
 trap 'rm -rf "$tmp"' EXIT
 
 fail() {

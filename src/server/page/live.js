@@ -69,7 +69,7 @@ async function drawRequests() {
   const { data } = await (await call("v1/requests")).json();
   const rows = data.map((r) => {
     const tr = document.createElement("tr");
-    for (const v of [r.model, r.state, r.prompt_tokens ?? "", r.completion_tokens ?? "", short(r.age_seconds)])
+    for (const v of [r.model, r.state, r.prompt_tokens, r.generated_tokens, short(r.age_ms / 1000)])
       tr.insertCell().textContent = v;
     const cancel = tr.insertCell().appendChild(document.createElement("button"));
     cancel.textContent = "cancel";
