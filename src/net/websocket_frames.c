@@ -152,14 +152,16 @@ static bool take_payload(struct websocket_reader *r, struct str *in)
     uint64_t n_left = r->n_payload - r->n_read;
     size_t n = in->len < n_left ? in->len : (size_t)n_left;
     const uint8_t *mask = r->head + head_size(r) - 4;
-    char *to = r->control + r->n_read;
-    if (!(opcode_of(r) & BIT_CONTROL)) {
+    char *to;
+    if (opcode_of(r) & BIT_CONTROL) {
+        to = r->control + r->n_read;
+        if (n > 0)
+            memcpy(to, in->ptr, n);
+    } else {
         buf_add(&r->message, in->ptr, n);
         if (r->message.failed)
             return false;
         to = r->message.bytes + r->message.n_bytes - n;
-    } else if (n > 0) {
-        memcpy(to, in->ptr, n);
     }
     for (size_t i = 0; i < n; i++)
         to[i] = (char)((uint8_t)to[i] ^ mask[(r->n_read + i) & 3]);
