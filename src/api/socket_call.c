@@ -21,7 +21,7 @@ static const struct api_field call_fields[] = {
 
 bool socket_call_parse(struct str text, struct socket_call *c, struct api_error *e)
 {
-    *c = (struct socket_call){.root = api_parse(text, e)};
+    *c = (struct socket_call){.root = api_parse(text, e), .id = {"", 0}};
     buf_init(&c->unknown, UNKNOWN_BYTES_MAX);
     if (!c->root)
         return false;
