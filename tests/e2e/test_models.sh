@@ -8,6 +8,7 @@ trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$tmp"' EXIT
 
 # start ARGUMENTS... : a server on a free port; $port, $server.
 start() {
+    : >"$tmp/log"
     "$isobit" serve --port 0 -c 4096 --parallel 4 "$@" >"$tmp/out" 2>"$tmp/log" &
     server=$!
     for _ in $(seq 300); do
