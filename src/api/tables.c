@@ -15,6 +15,7 @@ static const struct {
     {"/v1/messages/count_tokens", &api_count_table},
     {"/completion", &api_llama_table},
     {"/completions", &api_llama_table},
+    {"/api/pull", &api_pull_table},
     {"/api/generate", &api_ollama_generate_table},
     {"/api/chat", &api_ollama_chat_table},
     {"/v1/embeddings", &api_vectors_table},

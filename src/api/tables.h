@@ -22,6 +22,8 @@ extern const struct api_table api_llama_table; /* llama.c */
 extern const struct api_table api_ollama_generate_table, api_ollama_chat_table; /* ollama.c */
 extern const struct api_table api_vectors_table, api_rerank_table, api_score_table; /* embed.c */
 
+extern const struct api_table api_pull_table; /* pull.c */
+
 /* api_table_of - of the endpoint that takes POST at this path; NULL: none is known. */
 const struct api_table *api_table_of(const char *path);
 

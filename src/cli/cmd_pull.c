@@ -84,12 +84,13 @@ static int run_pull(struct pull_options *o, bool json)
     struct err_note note = {""};
     char folder[PATH_MAX];
     struct sigaction action = {.sa_handler = on_signal};
-    enum err rc = store_folder(folder, &note);
+    enum err rc = o->folder ? ERR_OK : store_folder(folder, &note);
     if (rc)
         return say_error(rc, &note);
+    if (!o->folder)
+        o->folder = folder;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    o->folder = folder;
     o->endpoint = getenv("HF_ENDPOINT");
     o->token = getenv("HF_TOKEN");
     o->stop = &stopped;
@@ -100,9 +101,14 @@ static int run_pull(struct pull_options *o, bool json)
     shown.bar.is_transfer = true;
     rc = pull(o, &result, &note);
     progress_end(&shown.bar);
+    if (rc == ERR_CANCELLED)
+        err_set(&note, rc, "stopped after %.0f %%; the same command goes on from there",
+                shown.total ? 100.0 * (double)shown.done / (double)shown.total : 0);
+    if (rc && json)
+        print_json(json_pack("{s:s,s:s%}", "status", "error", "error", note.text,
+                             utf8_valid(note.text, strlen(note.text)) ? strlen(note.text) : 0));
     if (rc == ERR_CANCELLED) {
-        say_failed("stopped after %.0f %%; the same command goes on from there",
-                   shown.total ? 100.0 * (double)shown.done / (double)shown.total : 0);
+        say_error(rc, &note);
         return EXIT_INTERRUPTED;
     }
     return rc ? say_error(rc, &note) : print_result(&result, json);
@@ -114,6 +120,7 @@ int cmd_pull(int argc, char **argv)
     bool json = false;
     const struct arg_option options[] = {
         OPT_TEXT(0, "name", "NAME", &o.name, "what it is called here (default: its file's name)"),
+        OPT_TEXT(0, "into", "DIR", &o.folder, "another folder than the models folder"),
         OPT_TEXT(0, "sha256", "HEX", &o.sha256, "what the file's SHA-256 must be"),
         OPT_U32(0, "retries", "N", &o.n_retries, 0, 1000,
                 "how often a request that brings nothing is repeated\n(default: 5)"),

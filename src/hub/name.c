@@ -82,8 +82,10 @@ static enum err parse_repo(const char *text, struct hub_reference *r, struct err
 enum err hub_reference_parse(const char *text, struct hub_reference *r, struct err_note *note)
 {
     *r = (struct hub_reference){0};
-    if (strncmp(text, "hf:", 3) == 0)
-        return parse_repo(text + 3, r, note);
+    static const char *const hubs[] = {"hf:", "hf.co/", "huggingface.co/"};
+    for (size_t i = 0; i < COUNT_OF(hubs); i++)
+        if (strncmp(text, hubs[i], strlen(hubs[i])) == 0)
+            return parse_repo(text + strlen(hubs[i]), r, note);
     r->is_url = strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0;
     if (!r->is_url)
         return err_set(note, ERR_USAGE, "\"%.120s\" is neither hf:OWNER/REPO[:QUANT] nor a URL",

@@ -18,8 +18,8 @@ struct hub_reference {
     char want[HUB_PATH_MAX]; /* a quantisation, or a file of the repository; "": any */
     char url[HUB_URL_MAX];
 };
-/* hub_reference_parse - "hf:OWNER/REPO[:QUANT]" or an http or https URL. ERR_USAGE says what is
- * wrong with it. */
+/* hub_reference_parse - "hf:OWNER/REPO[:QUANT]" ("hf.co/" in place of "hf:" too), or an http or
+ * https URL. ERR_USAGE says what is wrong with it. */
 enum err hub_reference_parse(const char *text, struct hub_reference *r, struct err_note *note);
 
 /* name_check - whether a relative path of '/'-separated names stays inside the folder that it is

@@ -168,6 +168,7 @@ static void close_front(struct front *f)
     http_server_close(f->server); /* clients that are left are gone: workers are told */
     for (size_t i = 0; i < f->options.n_models; i++)
         process_stop(&f->processes[i]);
+    pulls_release(f);
     tickets_release(f);
     models_release(f);
     batches_close(f);

@@ -42,6 +42,7 @@ struct process {
     uint64_t n_restarts;
     bool on_demand;     /* UNLOADED at first and when idle */
     bool is_of_folder;  /* found there: the model's path is owned */
+    bool is_missing;    /* there no more: as if it were not here */
     bool asks, granted; /* its worker waits for room; has been given it */
     uint64_t n_bytes_needed; /* what its worker said */
     uint64_t asked_ns, left_ns, last_used_ns;
@@ -86,6 +87,7 @@ struct front {
     struct ticket **tickets; /* [n_tickets] */
     size_t n_tickets;
     struct relay *relays; /* open ones */
+    struct pulling *pulls;
     uint64_t started_ns;
     int64_t started_s; /* since 1970 */
     struct event *tick, *settle, *on_int, *on_term, *on_hup;
@@ -134,12 +136,15 @@ void process_left(struct process *p);  /* it has ended */
 
 /* models.c: loading on demand within a budget. */
 void models_scan(struct front *f); /* new models of the folder, at most once a second */
+/* model_is_shown - a key may use it (NULL: there are no keys), and it is there. */
+bool model_is_shown(const struct process *p, const struct key *key);
 /* models_wake - starts an unloaded model. false: e says why not. */
 bool models_wake(struct process *p, struct api_error *e);
 void models_tick(struct front *f);
 void models_settle(int fd, short what, void *front);
 void models_settle_soon(struct front *f); /* something has asked, left or become idle */
 void models_release(struct front *f);
+void get_model_stats(struct front *f, struct http_exchange *x);
 void post_model_load(struct front *f, struct http_exchange *x);
 void post_model_unload(struct front *f, struct http_exchange *x);
 
@@ -197,6 +202,10 @@ void get_openapi(struct front *f, struct http_exchange *x);
 /* requests.c - what runs now, for those who may see it. */
 void get_requests(struct front *f, struct http_exchange *x);
 void delete_request(struct front *f, struct http_exchange *x);
+
+/* pulls.c: models from the hub into the models' folder. */
+void post_pull(struct front *f, struct http_exchange *x);
+void pulls_release(struct front *f);
 
 /* health.c */
 void get_health(struct front *f, struct http_exchange *x);

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "hub/store.h"
 #include "server/front_int.h"
+#include "server/keys.h"
 
 enum { LEAVING_LOOK_MS = 10, LEAVING_S_MAX = 5, SCAN_S_MIN = 1, WAIT_S_MAX = 600 };
 #define SECOND_NS UINT64_C(1000000000)
@@ -52,10 +53,20 @@ void models_scan(struct front *f)
     f->scanned_ns = now_ns;
     if (store_open(&s, f->options.models_dir, NULL))
         return;
+    for (size_t i = 0; i < f->options.n_models; i++) {
+        struct process *p = &f->processes[i];
+        p->is_missing = p->is_of_folder && p->state == PROCESS_UNLOADED &&
+                        !file_exists(p->model->path);
+    }
     for (size_t i = 0; i < s.n_models && f->options.n_models < FRONT_MODELS_MAX; i++)
         if (!s.models[i].is_incomplete && !find(f, s.models[i].name))
             add(f, &s.models[i]);
     store_close(&s);
+}
+
+bool model_is_shown(const struct process *p, const struct key *key)
+{
+    return !p->is_missing && key_may_use(key, str_from(p->model->name));
 }
 
 /* ---- the budget --------------------------------------------------------------------------- */
@@ -269,4 +280,32 @@ void post_model_unload(struct front *f, struct http_exchange *x)
     if (p->state != PROCESS_UNLOADED && p->state != PROCESS_LEAVING)
         process_leave(p);
     reply_done(x, 200, p, "the model is unloaded");
+}
+
+void get_model_stats(struct front *f, struct http_exchange *x)
+{
+    const struct key *key = visit_of(x)->key;
+    uint64_t n_bytes = 0;
+    int64_t n_loaded = 0;
+    struct buf body;
+    struct writer w;
+    buf_init(&body, 1 << 16);
+    write_begin(&w, &body);
+    write_open(&w, '{');
+    write_key(&w, "loaded_models");
+    write_open(&w, '[');
+    for (size_t i = 0; i < f->options.n_models; i++) {
+        const struct process *p = &f->processes[i];
+        if (p->state != PROCESS_READY || !model_is_shown(p, key))
+            continue;
+        write_text(&w, str_from(p->model->name));
+        n_bytes += bytes_held(p);
+        n_loaded++;
+    }
+    write_close(&w, ']');
+    write_key_int(&w, "total_loaded", n_loaded);
+    write_key_int(&w, "estimated_memory_mb", (int64_t)(n_bytes / 1000000));
+    write_key_int(&w, "memory_budget_mb", (int64_t)(f->options.n_bytes_memory / 1000000));
+    write_close(&w, '}');
+    reply_json(x, 200, &body);
 }

@@ -48,13 +48,14 @@ static void reply_models(struct front *f, struct http_exchange *x, bool runs)
 {
     struct buf body;
     struct writer w;
+    models_scan(f);
     buf_init(&body, BODY_BYTES_MAX);
     write_begin(&w, &body);
     write_open(&w, '{');
     write_key(&w, "models");
     write_open(&w, '[');
     for (size_t i = 0; i < f->options.n_models; i++)
-        if (key_may_use(visit_of(x)->key, str_from(f->options.models[i].name)) &&
+        if (model_is_shown(&f->processes[i], visit_of(x)->key) &&
             (!runs || f->processes[i].state == PROCESS_READY))
             write_model(&w, &f->processes[i], runs);
     write_close(&w, ']');

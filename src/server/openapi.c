@@ -156,8 +156,10 @@ static json_t *answers(const json_t *note)
                                               "content", contents(note)));
     json_array_foreach (json_object_get(note, "may_be"), i, status)
         json_object_set_new(all, json_string_value(status),
-                            json_pack("{s:s,s:o}", "description", "the same, not well", "content",
-                                      contents(note)));
+                            json_pack("{s:s,s:o}", "description",
+                                      json_string_value(status)[0] == '2' ? "it is under way"
+                                                                          : "the same, not well",
+                                      "content", contents(note)));
     json_object_set_new(all, "default",
                         json_pack("{s:s,s:{s:{s:o}}}", "description", "why not", "content",
                                   "application/json", "schema", ref(error ? error : "Error")));

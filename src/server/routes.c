@@ -60,7 +60,7 @@ void models_write(const struct front *f, const struct key *key, struct writer *w
 {
     write_open(w, '[');
     for (size_t i = 0; i < f->options.n_models; i++)
-        if (key_may_use(key, str_from(f->options.models[i].name)))
+        if (model_is_shown(&f->processes[i], key))
             write_model(w, &f->processes[i]);
     write_close(w, ']');
 }
@@ -84,7 +84,7 @@ static void get_models(struct front *f, struct http_exchange *x)
 static struct process *find_model(struct front *f, const struct key *key, struct str name)
 {
     for (size_t i = 0; i < f->options.n_models; i++)
-        if (str_is(name, f->options.models[i].name) && key_may_use(key, name))
+        if (str_is(name, f->options.models[i].name) && model_is_shown(&f->processes[i], key))
             return &f->processes[i];
     return NULL;
 }
@@ -96,7 +96,7 @@ static struct process *default_model(struct front *f, const struct key *key, str
     size_t n = 0;
     for (size_t i = 0; i < f->options.n_models; i++) {
         struct process *p = &f->processes[i];
-        if (!key_may_use(key, str_from(p->model->name)))
+        if (!model_is_shown(p, key))
             continue;
         if (!p->on_demand)
             return p;
@@ -116,9 +116,9 @@ static void no_model(struct front *f, const struct key *key, struct str name, st
     char names[300] = "";
     size_t n = 0;
     for (size_t i = 0; i < f->options.n_models && n < sizeof names; i++) {
-        const char *own = f->options.models[i].name;
-        if (key_may_use(key, str_from(own)))
-            n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", own);
+        if (model_is_shown(&f->processes[i], key))
+            n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "",
+                                  f->options.models[i].name);
     }
     if (n > 0)
         api_fail(e, 404, "model", "no model \"%.100s\" here; there is %s", name.ptr, names);
@@ -256,6 +256,7 @@ static const struct endpoint endpoints[] = {
     {"GET", "/v1/requests", get_requests},
     {"DELETE", "/v1/requests/{id}", delete_request},
     {"GET", "/v1/models", get_models},
+    {"GET", "/v1/models/stats", get_model_stats},
     {"GET", "/v1/models/{id}", get_model},
     {"POST", "/v1/models/{id}/load", post_model_load, FOR_ADMIN},
     {"POST", "/v1/models/{id}/preload", post_model_load, FOR_ADMIN},
@@ -275,6 +276,7 @@ static const struct endpoint endpoints[] = {
     {"GET", "/api/ps", get_ollama_ps},
     {"POST", "/batch", pass_on},
     {"POST", "/api/show", pass_on},
+    {"POST", "/api/pull", post_pull, FOR_ADMIN},
     {"POST", "/api/generate", pass_on},
     {"POST", "/api/chat", pass_on},
     {"POST", "/v1/files", post_file},

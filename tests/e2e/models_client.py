@@ -99,6 +99,35 @@ def by_hand():
     assert text_of("a")
 
 
+def pull(folder):
+    """Ollama's pull: lines of progress; the model is there at once. One that goes away is as if never there."""
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    c.request("POST", "/api/pull", json.dumps({"model": "hf.co/maker/talker-GGUF:Q8_0"}), {"Content-Type": "application/json"})
+    r = c.getresponse()
+    lines = [json.loads(line) for line in r.read().splitlines()]
+    assert r.status == 200 and r.getheader("Content-Type") == "application/x-ndjson", lines
+    assert lines[0]["status"] == "pulling model" and lines[-1] == {"status": "success"}, lines
+    done = [line["completed"] for line in lines[:-2]]
+    assert done == sorted(done) and done[-1] == lines[0]["total"], done
+    assert states() == {"talker.Q8_0": "unloaded"}
+    assert text_of("talker.Q8_0")
+    stats = call("/v1/models/stats")[1]
+    assert stats["loaded_models"] == ["talker.Q8_0"] and stats["estimated_memory_mb"] > 0, stats
+    quiet = {"model": "hf.co/maker/talker-GGUF:Q4_K_M", "stream": False}
+    assert call("/api/pull", quiet)[:2] == (200, {"status": "success"})
+    status, answer, _ = call("/api/pull", dict(quiet, model="hf.co/maker/none"))
+    assert status == 500 and "neither GGUF" in answer["error"], answer
+    for model in ("llama3.2", "http://127.0.0.1/x.gguf", ""):
+        status, answer, _ = call("/api/pull", {"model": model})
+        assert status == 400 and "hf.co/OWNER" in answer["error"], answer
+    call("/v1/models/talker.Q8_0/unload", {})
+    wait_for({"talker.Q8_0": "unloaded"})
+    os.unlink(f"{folder}/talker.Q8_0.gguf")
+    time.sleep(1.1)
+    assert list(states()) == ["talker.Q4_K_M"], states()
+    assert call(CHAT, ask("talker.Q8_0"))[0] == 404
+
+
 def idle():
     assert text_of("a")
     wait_for({"a": "ready"})

@@ -57,7 +57,7 @@ stop
 
 start -m one=$m -m two=$m
 client crash $server
-grep -q "signal 11" "$tmp/log" || fail "the crash was not said"
+grep -q "model one: its process ended" "$tmp/log" || fail "the crash was not said"
 stop
 
 refuses 1 "$isobit" serve --models-dir "$tmp/none" -- "no such folder"

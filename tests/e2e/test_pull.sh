@@ -2,8 +2,8 @@
 # test_pull.sh - pull, list and rm against a hub on this machine that breaks off, lies and sends wrong bytes.
 source "$(dirname "$0")/lib.sh"
 
-server=
-trap '[ -z "$server" ] || kill $server 2>/dev/null; rm -rf "$tmp"' EXIT
+server= front=
+trap 'kill $server $front 2>/dev/null || true; rm -rf "$tmp"' EXIT
 export no_proxy='*' ISOBIT_MODELS=$tmp/models HF_TOKEN=secret-token
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 
@@ -246,6 +246,23 @@ for _ in $(seq 100); do [ -e "$tmp/models/talker.Q8_0.gguf.part" ] && break; sle
 refuses 1 "$isobit" pull hf:maker/talker-GGUF:Q8_0 -- "another isobit pull"
 wait $pid || fail "the first of two"
 same talker.Q8_0 "$big"
+
+# Through the server, as Ollama has it.
+afresh
+faults none
+mkdir "$tmp/models"
+: >"$tmp/log"
+"$isobit" serve --port 0 --models-dir "$tmp/models" -c 1024 --parallel 2 2>"$tmp/log" &
+front=$!
+for _ in $(seq 100); do
+    http=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
+    [ -n "$http" ] && break
+    sleep 0.1
+done
+python3 tests/e2e/models_client.py "$http" pull "$tmp/models" || fail "pull through the server: $(cat "$tmp/log")"
+kill $front
+wait $front || fail "exit status of serve"
+front=
 kill $server
 wait $server 2>/dev/null || true
 server=

@@ -14,6 +14,7 @@ static void references_are_repositories_or_urls(void **state)
     } good[] = {
         {"hf:owner/repo", "owner/repo", ""},
         {"hf:own-er_1/re.po-GGUF:Q8_0", "own-er_1/re.po-GGUF", "Q8_0"},
+        {"hf.co/owner/repo:Q8_0", "owner/repo", "Q8_0"},
         {"hf:a/b:sub/file.gguf", "a/b", "sub/file.gguf"},
     };
     static const char *const bad[] = {
