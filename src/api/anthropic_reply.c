@@ -41,6 +41,10 @@ static void write_usage(struct writer *w, const struct reply_usage *u)
     write_key_int(w, "cache_creation_input_tokens", 0);
     write_key_int(w, "cache_read_input_tokens", u->n_cached);
     write_key_int(w, "output_tokens", u->n_answer);
+    write_key(w, "output_tokens_details");
+    write_open(w, '{');
+    write_key_int(w, "thinking_tokens", u->n_reasoning);
+    write_close(w, '}');
     write_close(w, '}');
 }
 

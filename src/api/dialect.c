@@ -5,6 +5,7 @@
 #include "api/llama.h"
 #include "api/ollama.h"
 #include "api/prompts.h"
+#include "api/responses.h"
 #include "api/socket_call.h"
 #include "base/check.h"
 
@@ -14,6 +15,7 @@ static const struct dialect *const dialects[] = {
     &dialect_chat,
     &dialect_completion,
     &dialect_anthropic,
+    &dialect_responses,
     &dialect_llama,
     &dialect_llama_plural,
     &dialect_socket,

@@ -34,6 +34,7 @@ struct dialect {
                   const struct reply_choice *c);
     void (*end)(struct buf *out, void *state, const struct reply_head *h,
                 const struct reply_usage *usage);
+    void (*release)(void *state); /* what the state owns; may be NULL */
     /* The stream breaks off: its last event. The front says this too, when a worker dies. */
     void (*broken)(struct buf *out, const struct api_error *e);
 };

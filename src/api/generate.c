@@ -407,7 +407,8 @@ static bool read_prompt(const json_t *v, struct api_generate *r, struct api_erro
 
 void api_generate_begin(struct api_generate *r)
 {
-    *r = (struct api_generate){.n = 1, .n_max = UINT32_MAX, .add_generation_prompt = true,
+    *r = (struct api_generate){.n = 1, .n_max = UINT32_MAX, .messages_field = "messages",
+                                .add_generation_prompt = true,
                                 .parallel_tool_calls = true};
     r->sampling = iso_request_default().sampling;
     r->sampling.temperature = 1; /* OpenAI's defaults */

@@ -30,6 +30,7 @@ struct api_generate {
 
     struct str model;
     const json_t *messages, *tools, *kwargs; /* chat: arrays and an object, or NULL */
+    const char *messages_field; /* what the API calls messages, for errors */
     const json_t *tool_choice;
     enum api_calls calls;     /* of api_tools_read */
     const char *tool_name;    /* the one that must be called; NULL: any */

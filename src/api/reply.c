@@ -59,26 +59,29 @@ void write_reply_token(struct writer *w, struct str bytes, float logprob)
     write_close(w, ']');
 }
 
+void reply_token_write(struct writer *w, const struct reply_token *t)
+{
+    write_open(w, '{');
+    write_reply_token(w, t->bytes, t->logprob);
+    write_key(w, "top_logprobs");
+    write_open(w, '[');
+    for (uint32_t k = 0; k < t->n_top; k++) {
+        write_open(w, '{');
+        write_reply_token(w, t->top_bytes[k], t->top[k].logprob);
+        write_close(w, '}');
+    }
+    write_close(w, ']');
+    write_close(w, '}');
+}
+
 static void write_chat_logprobs(struct writer *w, const struct reply_choice *c)
 {
     write_key(w, "logprobs");
     write_open(w, '{');
     write_key(w, "content");
     write_open(w, '[');
-    for (size_t i = 0; i < c->n_tokens; i++) {
-        const struct reply_token *t = &c->tokens[i];
-        write_open(w, '{');
-        write_reply_token(w, t->bytes, t->logprob);
-        write_key(w, "top_logprobs");
-        write_open(w, '[');
-        for (uint32_t k = 0; k < t->n_top; k++) {
-            write_open(w, '{');
-            write_reply_token(w, t->top_bytes[k], t->top[k].logprob);
-            write_close(w, '}');
-        }
-        write_close(w, ']');
-        write_close(w, '}');
-    }
+    for (size_t i = 0; i < c->n_tokens; i++)
+        reply_token_write(w, &c->tokens[i]);
     write_close(w, ']');
     write_key_word(w, "refusal", "null");
     write_close(w, '}');

@@ -20,6 +20,7 @@ struct reply_head {
 /* Tokens and times; a request's own times, from its arrival. */
 struct reply_usage {
     uint32_t n_prompt, n_answer, n_cached;
+    uint32_t n_reasoning; /* of the answer's */
     uint64_t prompt_ns; /* to the first token */
     uint64_t answer_ns; /* from there to the end */
 };
@@ -66,6 +67,9 @@ struct reply_choice {
     struct reply_usage usage; /* of this choice alone, so far */
     uint32_t text_offset;     /* completions' logprobs: characters before the first token */
 };
+
+/* {token, logprob, bytes, top_logprobs} */
+void reply_token_write(struct writer *w, const struct reply_token *t);
 
 /* reply_error - {"error": {message, type, param, code}} */
 void reply_error(struct buf *out, const struct api_error *e);

@@ -25,6 +25,8 @@ static const struct {
     {"/score", &api_score_table},
     {"/v1/score", &api_score_table},
     {"/batch", &api_prompts_table},
+    {"/v1/responses", &api_responses_table},
+    {"/v1/responses/input_tokens", &api_responses_table},
     {"/apply-template", &api_chat_table},
     {"/v1/batches", &api_batch_table},
     {"/tokenize", &api_tokenize_table},

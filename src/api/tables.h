@@ -16,6 +16,7 @@ struct api_table {
 extern const struct api_table api_chat_table, api_completion_table; /* generate.c */
 extern const struct api_table api_messages_table, api_count_table; /* anthropic.c */
 extern const struct api_table api_batch_table; /* batch.c */
+extern const struct api_table api_responses_table; /* responses.c */
 extern const struct api_table api_tokenize_table, api_detokenize_table; /* tokens.c */
 extern const struct api_table api_prompts_table; /* prompts.c */
 extern const struct api_table api_llama_table; /* llama.c */

@@ -45,6 +45,8 @@ static void free_call(struct call *c)
     sampling_close(&c->sampling);
     api_generate_release(&c->api);
     mem_free(c->choices);
+    if (c->stream_state && c->dialect->release)
+        c->dialect->release(c->stream_state);
     mem_free(c->stream_state);
     if (c->link) {
         *c->link = c->next;
@@ -77,6 +79,7 @@ static struct reply_usage usage_of_choice(const struct choice *k)
     uint64_t now_ns = clock_ns(), first_ns = k->call->first_ns ? k->call->first_ns : now_ns;
     return (struct reply_usage){.n_prompt = (uint32_t)k->prompt.n_ids,
                                 .n_answer = k->n_tokens,
+                                .n_reasoning = k->n_reasoning,
                                 .n_cached = k->n_cached,
                                 .prompt_ns = first_ns - k->call->begin_ns,
                                 .answer_ns = now_ns - first_ns};
@@ -90,6 +93,7 @@ static struct reply_usage usage_of(const struct call *c)
     u.answer_ns = now_ns - first_ns;
     for (uint32_t i = 0; i < c->n_choices; i++) {
         u.n_answer += c->choices[i].n_tokens;
+        u.n_reasoning += c->choices[i].n_reasoning;
         if (i % c->api.n == 0) { /* choices of one prompt share it */
             u.n_prompt += (uint32_t)c->choices[i].prompt.n_ids;
             u.n_cached += c->choices[i].n_cached;
@@ -367,6 +371,8 @@ static void take_token(struct choice *k, const struct news *news)
     if ((size_t)news->token < tokenizer_n_tokens(t))
         stream_add(&k->stream, news->token, &k->piece);
     take_piece(k, false);
+    if (k->parts.n > 0 && k->parts.items[k->parts.n - 1].kind == PART_REASONING)
+        k->n_reasoning++;
     if (is_over(k))
         atomic_store(&k->answer.leave, ISO_FINISH_STOP);
 }
@@ -476,7 +482,7 @@ static bool copy_prompt(const struct token_list *from, struct token_list *to, st
 static bool check_length(const struct call *c, size_t n_tokens, struct api_error *e)
 {
     uint32_t n_ctx = c->worker->info.n_ctx;
-    const char *field = c->api.messages ? "messages" : "prompt";
+    const char *field = c->api.messages ? c->api.messages_field : "prompt";
     if (n_tokens == 0)
         return api_fail(e, 400, field, "the prompt has no tokens");
     if (n_tokens < n_ctx)

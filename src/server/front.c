@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "server/front_int.h"
+#include "server/response_store.h"
 #include "server/sockets.h"
 
 void front_say(struct front *f, const char *format, ...)
@@ -134,7 +135,8 @@ static enum err open_front(struct front *f, struct err_note *note)
     struct timeval each = {.tv_sec = 1};
     f->loop = event_base_new();
     f->once = once_new(&(struct once_options){0});
-    if (!f->loop || !f->once)
+    f->responses = response_store_new(&(struct response_limits){0});
+    if (!f->loop || !f->once || !f->responses)
         return err_set(note, ERR_MEMORY, "out of memory for the server");
     f->tick = event_new(f->loop, -1, EV_PERSIST, on_tick, f);
     f->settle = evtimer_new(f->loop, models_settle, f);
@@ -174,6 +176,7 @@ static void close_front(struct front *f)
     batches_close(f);
     gate_close(f);
     once_free(f->once);
+    response_store_free(f->responses);
     for (size_t i = 0; i < COUNT_OF(events); i++)
         if (events[i])
             event_free(events[i]);

@@ -96,6 +96,7 @@ struct front {
     struct keys keys;
     struct key stranger; /* whoever has none and needs none */
     struct once *once;
+    struct response_store *responses;
     struct metrics metrics;
     struct batch_run *batches; /* NULL: not opened */
 };
@@ -166,8 +167,20 @@ void tickets_expire(struct process *p, uint64_t before_ns); /* those that wait s
 void tickets_release(struct front *f);
 
 /* relay.c: an HTTP exchange that a worker answers. */
-void relay_open(struct front *f, struct process *p, struct http_exchange *x, struct str body);
+/* relay_open - NULL: it was answered with an error. */
+struct relay *relay_open(struct front *f, struct process *p, struct http_exchange *x,
+                         struct str body);
+/* relay_tap - hear is told what the client is told, unless that is an error; done comes last. */
+void relay_tap(struct relay *r, void (*hear)(void *to, struct str bytes), void (*done)(void *to),
+               void *to);
 void relays_keep_alive(struct front *f);
+
+/* responses.c: /v1/responses, and what is kept of it. */
+void post_responses(struct front *f, struct http_exchange *x);
+void post_input_tokens(struct front *f, struct http_exchange *x);
+void get_response(struct front *f, struct http_exchange *x);
+void delete_response(struct front *f, struct http_exchange *x);
+void get_input_items(struct front *f, struct http_exchange *x);
 
 /* guard.c - whether the front listens to this request at all. */
 bool guard_admits(const struct front *f, const struct http_exchange *x, struct api_error *e);

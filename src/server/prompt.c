@@ -26,7 +26,7 @@ static bool chat_request(const struct speech *s, const struct api_generate *api,
     if (s->face.template && !*made)
         return api_fail(e, 500, NULL, "out of memory for the messages");
     return s->face.template ||
-           api_fail(e, 400, "messages",
+           api_fail(e, 400, api->messages_field,
                     "this model has no chat template; use /v1/completions, or start the server "
                     "with --template");
 }
@@ -42,7 +42,7 @@ bool prompt_render(const struct speech *s, const struct api_generate *api, struc
     enum err rc = chat_face_render(&s->face, s->tokenizer, request, out, &note);
     json_decref(made);
     if (rc)
-        return fail_note(e, "messages", &note);
+        return fail_note(e, api->messages_field, &note);
     buf_add(out, api->prefill.ptr, api->prefill.len);
     return !out->failed || api_fail(e, 500, NULL, "out of memory for the prompt");
 }
@@ -56,7 +56,7 @@ static bool chat_prompt(const struct speech *s, const struct api_generate *api,
     bool ok = prompt_render(s, api, &text, e);
     if (ok && tokenizer_encode(s->tokenizer, (struct str){text.bytes, text.n_bytes},
                                ENCODE_PARSE_SPECIAL, out, &note))
-        ok = fail_note(e, "messages", &note);
+        ok = fail_note(e, api->messages_field, &note);
     buf_release(&text);
     return ok;
 }

@@ -13,10 +13,16 @@ struct relay {
     const struct dialect *dialect; /* NULL: an endpoint that does not stream */
     bool streams;
     uint64_t last_ns; /* something was sent */
+    /* Who listens; hear NULL: nobody. */
+    void (*hear)(void *to, struct str bytes);
+    void (*done)(void *to);
+    void *to;
 };
 
 static void close_relay(struct relay *r)
 {
+    if (r->done)
+        r->done(r->to);
     *r->link = r->next;
     if (r->next)
         r->next->link = r->link;
@@ -65,6 +71,8 @@ static void reply(void *to, const struct reply_line *line, struct str unknown, s
                    (struct str){error.bytes, error.n_bytes});
         buf_release(&error);
     } else {
+        if (r->hear)
+            r->hear(r->to, body);
         http_reply(r->x, (int)line->status, "application/json", body);
     }
     close_relay(r);
@@ -84,6 +92,8 @@ static void begin(void *to, const struct reply_line *line, struct str unknown)
 static void data(void *to, struct str bytes)
 {
     struct relay *r = to;
+    if (r->hear)
+        r->hear(r->to, bytes);
     http_stream_send(r->x, bytes);
     r->last_ns = clock_ns();
 }
@@ -118,7 +128,8 @@ static void fail(void *to, const struct api_error *e)
 static const struct sink relay_sink = {
     .reply = reply, .begin = begin, .data = data, .end = end, .fail = fail};
 
-void relay_open(struct front *f, struct process *p, struct http_exchange *x, struct str body)
+struct relay *relay_open(struct front *f, struct process *p, struct http_exchange *x,
+                         struct str body)
 {
     struct relay *r = mem_zalloc(sizeof *r);
     struct ticket *t = NULL;
@@ -129,7 +140,7 @@ void relay_open(struct front *f, struct process *p, struct http_exchange *x, str
         mem_free(r);
         api_fail(&e, 503, NULL, "out of memory for a request; try again");
         front_fail(x, &e);
-        return;
+        return NULL;
     }
     r->x = x;
     r->ticket = t;
@@ -141,6 +152,15 @@ void relay_open(struct front *f, struct process *p, struct http_exchange *x, str
     if (r->next)
         r->next->link = &r->next;
     f->relays = r;
+    return r;
+}
+
+void relay_tap(struct relay *r, void (*hear)(void *to, struct str bytes), void (*done)(void *to),
+               void *to)
+{
+    r->hear = hear;
+    r->done = done;
+    r->to = to;
 }
 
 /* Streams in which nothing happens say so, lest somebody between takes them for dead. */

@@ -1,6 +1,7 @@
 /* text_calls.c - a worker's calls about text alone: /tokenize, /detokenize, /apply-template,
  * /props. */
 #include "api/anthropic.h"
+#include "api/responses.h"
 #include "api/tokens.h"
 #include "base/check.h"
 #include "server/prompt.h"
@@ -112,10 +113,14 @@ void call_count_tokens(struct worker *w, uint64_t id, struct str path, struct st
     struct buf out;
     struct writer j;
     buf_init(&out, TEXT_BYTES_MAX);
-    bool ok = anthropic_count_parse(body, &r, &e) && prompt_of(&w->speech, &r, 0, &list, &e);
+    bool is_responses = str_is(path, "/v1/responses/input_tokens");
+    bool ok = is_responses ? responses_parse(body, &r, &e) : anthropic_count_parse(body, &r, &e);
+    ok = ok && api_tools_read(&r, &e) && prompt_of(&w->speech, &r, 0, &list, &e);
     if (ok) {
         write_begin(&j, &out);
         write_open(&j, '{');
+        if (is_responses)
+            write_key_text(&j, "object", STR("response.input_tokens"));
         write_key_int(&j, "input_tokens", (int64_t)list.n_ids);
         write_close(&j, '}');
     }

@@ -51,6 +51,7 @@ static const struct {
     {"/props", call_props},
     {"/api/show", call_show},
     {"/v1/messages/count_tokens", call_count_tokens},
+    {"/v1/responses/input_tokens", call_count_tokens},
 };
 
 static void refuse_to_talk(struct worker *w, uint64_t id, struct str path)

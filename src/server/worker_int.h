@@ -72,6 +72,7 @@ struct choice {
     int32_t *ids;      /* [n_ids] chosen, without an end token */
     size_t n_ids, n_ids_reserved;
     uint32_t n_tokens; /* chosen, up to the end */
+    uint32_t n_reasoning; /* of these */
     uint32_t text_offset;
     bool said, finished;
     struct api_error *failed; /* each_alone; owned */

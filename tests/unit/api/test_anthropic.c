@@ -139,7 +139,8 @@ static void faults_are_named(void **state)
 /* ---- answers ------------------------------------------------------------------------------ */
 
 static const struct reply_head head = {.id = "msg_1", .model = {"m", 1}};
-static const struct reply_usage usage = {.n_prompt = 9, .n_cached = 4, .n_answer = 3};
+static const struct reply_usage usage = {
+    .n_prompt = 9, .n_cached = 4, .n_answer = 3, .n_reasoning = 2};
 
 static void expect(const struct buf *out, const char *wanted)
 {
@@ -170,7 +171,7 @@ static void an_answer_is_blocks(void **state)
            "\"f\",\"input\":{\"a\":1}},{\"type\":\"tool_use\",\"id\":\"u\",\"name\":\"f\","
            "\"input\":{}}],\"stop_reason\":\"tool_use\",\"stop_sequence\":null,\"usage\":{"
            "\"input_tokens\":5,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":4,"
-           "\"output_tokens\":3}}");
+           "\"output_tokens\":3,\"output_tokens_details\":{\"thinking_tokens\":2}}}");
     parts_release(&p);
     buf_release(&out);
 }
@@ -227,7 +228,8 @@ static void a_stream_opens_one_block_at_a_time(void **state)
            EVENT("message_delta", ",\"delta\":{\"stop_reason\":\"stop_sequence\","
                                   "\"stop_sequence\":\"END\"},\"usage\":{\"input_tokens\":5,"
                                   "\"cache_creation_input_tokens\":0,"
-                                  "\"cache_read_input_tokens\":4,\"output_tokens\":3}")
+                                  "\"cache_read_input_tokens\":4,\"output_tokens\":3,"
+                                  "\"output_tokens_details\":{\"thinking_tokens\":2}}")
            EVENT("message_stop", ""));
     parts_release(&p);
     buf_release(&out);
