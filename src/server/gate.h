@@ -28,7 +28,7 @@ struct key *gate_anybody(struct front *f);
 /* gate_take - counts one request. false: 429 with the time to wait, or 401: the key was revoked or
  * has expired since gate_key. k NULL: always true. */
 bool gate_take(struct key *k, uint64_t now_ns, struct api_error *e);
-/* gate_used - so many tokens were read and generated. k may be NULL. */
+/* gate_used - so many more tokens were asked or generated. k may be NULL. */
 void gate_used(struct key *k, uint32_t n_tokens, uint64_t now_ns);
 
 #endif

@@ -257,7 +257,9 @@ static struct key *with_id(const struct keys *k, const char *id)
 /* Two keys of one id would be one in metrics and stores. */
 static enum err check_ids(const struct keys *k, const char *path, struct err_note *note)
 {
-    struct key **sorted = mem_array(k->n_items + 1, sizeof sorted[0]);
+    if (k->n_items == 0)
+        return ERR_OK;
+    struct key **sorted = mem_array(k->n_items, sizeof sorted[0]);
     enum err rc = ERR_OK;
     if (!sorted)
         return err_set(note, ERR_MEMORY, "out of memory for %zu keys", k->n_items);

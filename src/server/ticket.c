@@ -40,8 +40,6 @@ static struct ticket *take(struct front *f)
 static void give_back(struct ticket *t)
 {
     metrics_call(&t->process->front->metrics, t->key ? t->key->id : "", &t->usage);
-    if (!t->behind)
-        gate_used(t->key, t->usage.n_read + t->usage.n_answer, clock_ns());
     t->used = false;
     t->sink = NULL;
     buf_release(&t->call);
@@ -191,6 +189,18 @@ static void end(struct ticket *t)
         sink->end(to);
 }
 
+/* A key pays for its prompts when they are known and for its answers as they grow: many calls at
+ * once come to its limit before they have ended. */
+static void take_usage(struct ticket *t, struct str bytes)
+{
+    uint32_t n_before = t->usage.n_prompt + t->usage.n_answer;
+    CHECK(bytes.len == sizeof t->usage);
+    memcpy(&t->usage, bytes.ptr, sizeof t->usage);
+    uint32_t n_tokens = t->usage.n_prompt + t->usage.n_answer;
+    if (n_tokens > n_before && !t->behind)
+        gate_used(t->key, n_tokens - n_before, clock_ns());
+}
+
 void ticket_frame(struct front *f, uint8_t kind, uint64_t id, struct str bytes)
 {
     struct ticket *t = find(f, id);
@@ -198,8 +208,7 @@ void ticket_frame(struct front *f, uint8_t kind, uint64_t id, struct str bytes)
     struct str unknown;
     CHECK(t);
     if (kind == FRAME_USAGE) {
-        CHECK(bytes.len == sizeof t->usage);
-        memcpy(&t->usage, bytes.ptr, sizeof t->usage);
+        take_usage(t, bytes);
     } else if (kind == FRAME_END) {
         t->broken = bytes.len > 0;
         end(t);

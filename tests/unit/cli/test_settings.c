@@ -47,13 +47,13 @@ static enum err read_all(struct values *v, char *word, const char *const *variab
     assert_ok(args_parse(&c, word ? 2 : 1, argv, &args, note));
     for (; variables && variables[n]; n++) {
         snprintf(copies[n], sizeof copies[n], "%s", variables[n]);
-        putenv(copies[n]);
+        char *equals = strchr(copies[n], '=');
+        *equals = 0;
+        setenv(copies[n], equals + 1, 1);
     }
     enum err rc = settings_environment(s, &c, &args, others, COUNT_OF(others), note);
-    while (n > 0) {
-        *strchr(copies[--n], '=') = 0;
-        unsetenv(copies[n]);
-    }
+    while (n > 0)
+        unsetenv(copies[--n]);
     return rc || !file ? rc : settings_parse(s, str_from(file), "FILE", note);
 }
 
