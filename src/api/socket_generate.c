@@ -82,6 +82,27 @@ struct state {
     enum reply_finish finish;
 };
 
+/* Reading the prompt: a piece without text. */
+static void progress(struct buf *out, void *state, const struct reply_head *h,
+                     const struct reply_progress *p)
+{
+    struct writer w;
+    (void)state, (void)h;
+    write_begin(&w, out);
+    write_open(&w, '{');
+    write_key_text(&w, "text", STR(""));
+    write_key(&w, "prompt_progress");
+    write_open(&w, '{');
+    write_key_int(&w, "total", p->n_total);
+    write_key_int(&w, "cache", p->n_cached);
+    write_key_int(&w, "processed", p->n_read);
+    write_key_int(&w, "time_ms", (int64_t)(p->ns / 1000000));
+    write_close(&w, '}');
+    write_key_word(&w, "is_final", "false");
+    write_close(&w, '}');
+    buf_char(out, '\n');
+}
+
 static void piece(struct buf *out, void *state, const struct reply_head *h,
                   const struct reply_choice *c)
 {
@@ -134,6 +155,7 @@ const struct dialect dialect_socket = {
     .n_state_bytes = sizeof(struct state),
     .parse = parse,
     .whole = whole,
+    .progress = progress,
     .piece = piece,
     .end = end,
     .broken = broken,

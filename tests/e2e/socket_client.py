@@ -117,6 +117,11 @@ def calls():
     assert "".join(p["text"] for p in pieces) == last["data"]["text"] == data["text"]
     assert [p["index"] for p in pieces] == list(range(len(pieces)))
     assert [p["is_final"] for p in pieces] == [False] * (len(pieces) - 1) + [True]
+    c.send({"id": "p", "function": "generate",
+            "params": {"prompt": "word " * 400, "max_tokens": 1, "stream": True, "return_progress": True}})
+    pieces, last = stream(c, "p")
+    read = [p["prompt_progress"]["processed"] for p in pieces if "prompt_progress" in p]
+    assert read and read == sorted(read) and pieces[-1]["is_final"] and pieces[-1]["index"] == 0, pieces
     # Several at once on one connection; each as if it were alone.
     for i in range(8):
         c.send({"id": f"m{i}", "function": "generate", "params": dict(ASK, stream=i % 2 == 0, model="talker")})
@@ -150,7 +155,7 @@ def calls():
     h = http.client.HTTPConnection("127.0.0.1", http_port)
     h.request("GET", "/metrics", headers={"Accept": "text/plain"})
     text = h.getresponse().read().decode()
-    assert 'requests_total{endpoint="CALL generate",status="2xx"} 11' in text, text
+    assert 'requests_total{endpoint="CALL generate",status="2xx"} 12' in text, text
     assert 'requests_total{endpoint="CALL generate",status="4xx"} 2' in text, text
     c.frame(8, b"\x03\xe8")
     assert c.receive() == (8, b"\x03\xe8")
