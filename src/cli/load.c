@@ -168,7 +168,7 @@ static enum err check_draft_tokenizer(const struct loaded *l, struct err_note *n
 
 static enum err load_draft(struct loaded *l, const char *path, struct err_note *note)
 {
-    enum err rc = table_open(path, &l->draft, note);
+    enum err rc = table_open(load_path(path, note), &l->draft, note);
     if (!rc && l->tokenizer)
         rc = check_draft_tokenizer(l, note);
     return rc ? rc : engine_add_draft(l->engine, &l->table, &l->draft, note);

@@ -14,6 +14,7 @@
 
 enum { RESTARTS_MAX = 3, RETRY_AFTER_S_MAX = 300, DELAY_MS_FIRST = 500, DELAY_MS_MAX = 16000 };
 #define SAVE_NS UINT64_C(5000000000)
+#define LONG_BYTES UINT64_C(1000000000)
 
 struct transfer {
     struct pull *pull;
@@ -181,6 +182,16 @@ static bool is_gguf(const struct transfer *t)
            (pread(t->partial.fd, magic, 4, 0) == 4 && memcmp(magic, "GGUF", 4) == 0);
 }
 
+/* What takes a while and moves no bar. */
+static void say_long(const struct transfer *t, const char *what)
+{
+    char line[300];
+    const struct pull_options *o = t->pull->options;
+    snprintf(line, sizeof line, "%s of %.200s", what, t->piece->path);
+    if (o->say && t->partial.n_bytes >= LONG_BYTES)
+        o->say(o->context, line);
+}
+
 /* Nothing is missing any more. ERR_OK with *good false: go on, some of it is to be read again. */
 static enum err judge(struct transfer *t, bool *good)
 {
@@ -190,6 +201,7 @@ static enum err judge(struct transfer *t, bool *good)
     enum err rc = ERR_OK;
     *good = true;
     if (t->piece->digest.kind != DIGEST_NONE) {
+        say_long(t, "comparing the digest");
         rc = digest_file(p->fd, p->n_bytes, t->piece->digest.kind, &is, t->note);
         *good = !rc && digest_equal(&is, &t->piece->digest);
     }

@@ -77,6 +77,45 @@ def demand(folder):
     wait_for({"bad": "unloaded"})
 
 
+def waiting(server):
+    """While a model loads, 256 requests wait for it, further ones are 429; one that leaves makes room."""
+    while True:  # a process that is stopped before it is ready
+        call("/v1/models/b/unload", {})
+        wait_for({"b": "unloaded"})
+        call("/v1/models/b/load", {})
+        worker = next((pid for pid in children(server) if "b" in open(f"/proc/{pid}/cmdline").read().split("\0")), None)
+        if worker:
+            os.kill(int(worker), signal.SIGSTOP)
+            time.sleep(0.1)
+            if states()["b"] == "loading":
+                break
+            os.kill(int(worker), signal.SIGCONT)
+    body = json.dumps(ask("b", max_tokens=1))
+    clients = []
+    for _ in range(256):
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        c.request("POST", CHAT, body, {"Content-Type": "application/json"})
+        clients.append(c)
+    for _ in range(100):
+        status, answer, headers = call(CHAT, ask("b", max_tokens=1)) if waits() == 256 else (0, 0, 0)
+        if status:
+            break
+        time.sleep(0.02)
+    assert status == 429 and headers["Retry-After"] and "256 requests wait" in answer["error"]["message"], answer
+    clients.pop(7).close()
+    while waits() != 255:
+        time.sleep(0.02)
+    ended = [r["id"] for r in call("/v1/requests")[1]["data"]][100]
+    assert call("/v1/requests/" + ended, method="DELETE")[0] == 200
+    os.kill(int(worker), signal.SIGCONT)
+    statuses = sorted(c.getresponse().status for c in clients)
+    assert statuses == [200] * 254 + [499], statuses
+
+
+def waits():
+    return len(call("/v1/requests")[1]["data"])
+
+
 def by_hand():
     """Loading and unloading by name."""
     status, answer, _ = call("/v1/models/a/load", {})

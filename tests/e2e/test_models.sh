@@ -37,6 +37,7 @@ touch "$tmp/models/half.gguf.part"
 start --models-dir "$tmp/models"
 client demand "$tmp/models"
 client by_hand
+client waiting $server
 stop
 rm "$tmp/models/bad.gguf" "$tmp/models/late.gguf"
 
