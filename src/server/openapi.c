@@ -141,9 +141,11 @@ static json_t *contents(const json_t *note)
                             json_pack("{s:o}", "schema", ref(reply ? reply : "Anything")));
     if (type)
         json_object_set_new(all, type, json_pack("{s:{s:s}}", "schema", "type", "string"));
-    if (json_is_true(json_object_get(note, "stream")))
-        json_object_set_new(all, "text/event-stream",
-                            json_pack("{s:{s:s}}", "schema", "type", "string"));
+    const json_t *stream = json_object_get(note, "stream");
+    if (stream)
+        json_object_set_new(
+            all, json_is_string(stream) ? json_string_value(stream) : "text/event-stream",
+            json_pack("{s:{s:s}}", "schema", "type", "string"));
     return all;
 }
 

@@ -41,12 +41,12 @@ static void every_endpoint_is_there(void **state)
     for (size_t i = 0; i < n; i++) {
         operation = operation_of(&all[i]);
         assert_non_null(operation);
-        assert_true(json_string_length(json_object_get(operation, "summary")) > 0);
+        const char *summary = json_string_value(json_object_get(operation, "summary"));
+        assert_true(strlen(summary) > 0);
         assert_non_null(json_object_get(json_object_get(operation, "responses"), "200"));
         assert_non_null(json_object_get(json_object_get(operation, "responses"), "default"));
-        bool wants_body = strcmp(all[i].method, "POST") == 0 &&
-                          !str_ends(str_from(all[i].path), STR("/cancel"));
-        assert_int_equal(json_object_get(operation, "requestBody") != NULL, wants_body);
+        if (strcmp(all[i].method, "POST") == 0 && api_table_of(all[i].path))
+            assert_non_null(json_object_get(operation, "requestBody"));
         if (strchr(all[i].path, '{'))
             assert_true(json_array_size(json_object_get(operation, "parameters")) > 0);
     }
