@@ -35,6 +35,10 @@ static void write_usage(struct writer *w, const struct reply_usage *u)
     write_open(w, '{');
     write_key_int(w, "cached_tokens", u->n_cached);
     write_close(w, '}');
+    write_key(w, "completion_tokens_details");
+    write_open(w, '{');
+    write_key_int(w, "reasoning_tokens", u->n_reasoning);
+    write_close(w, '}');
     write_close(w, '}');
 }
 

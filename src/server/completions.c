@@ -361,6 +361,7 @@ static void take_token(struct choice *k, const struct news *news)
     if (is_over(k))
         return; /* chosen before the engine knew */
     k->n_tokens++;
+    k->n_reasoning += k->reads && answer_reader_reasons(&k->reader);
     if (!k->call->first_ns)
         k->call->first_ns = clock_ns();
     if (news->is_stop)
@@ -371,8 +372,6 @@ static void take_token(struct choice *k, const struct news *news)
     if ((size_t)news->token < tokenizer_n_tokens(t))
         stream_add(&k->stream, news->token, &k->piece);
     take_piece(k, false);
-    if (k->parts.n > 0 && k->parts.items[k->parts.n - 1].kind == PART_REASONING)
-        k->n_reasoning++;
     if (is_over(k))
         atomic_store(&k->answer.leave, ISO_FINISH_STOP);
 }
