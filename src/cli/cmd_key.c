@@ -1,6 +1,7 @@
 /* cmd_key.c - isobit key: makes, lists and revokes the keys of isobit serve. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
@@ -28,10 +29,12 @@ static enum err find_file(const struct key_words *o, bool make, char path[PATH_M
                           struct err_note *note)
 {
     char folder[PATH_MAX];
-    if (o->file && strlen(o->file) >= PATH_MAX)
+    const char *variable = getenv("ISOBIT_KEYS"); /* as isobit serve has it */
+    const char *file = o->file ? o->file : variable && *variable ? variable : NULL;
+    if (file && strlen(file) >= PATH_MAX)
         return err_set(note, ERR_USAGE, "--keys is too long for a path");
-    if (o->file) {
-        snprintf(path, PATH_MAX, "%s", o->file);
+    if (file) {
+        snprintf(path, PATH_MAX, "%s", file);
         return ERR_OK;
     }
     enum err rc = folder_path(FOLDER_DATA, "keys.json", path, note);
@@ -272,7 +275,8 @@ int cmd_key(int argc, char **argv)
     struct key_words o = {0};
     const struct arg_option options[] = {
         OPT_TEXT(0, "keys", "FILE", &o.file,
-                 "the key file (default: $XDG_DATA_HOME/isobit/keys.json, or\n"
+                 "the key file (default: $ISOBIT_KEYS, or\n"
+                 "$XDG_DATA_HOME/isobit/keys.json, or\n"
                  "~/.local/share/isobit/keys.json)"),
         OPT_HEADING("What a new key may"),
         OPT_TEXT(0, "models", "A,B", &o.models, "the models it may use (default: all)"),

@@ -546,6 +546,9 @@ static enum err start(struct http_server *s, struct err_note *note)
                                             EVHTTP_REQ_TRACE);
     evhttp_set_max_headers_size(s->http, (ev_ssize_t)o->n_head_bytes_max);
     evhttp_set_max_body_size(s->http, (ev_ssize_t)o->n_body_bytes_max);
+    /* A body that is too large is read to its end and thrown away: else its client is still sending
+     * when the connection ends, and never reads why. */
+    evhttp_set_flags(s->http, EVHTTP_SERVER_LINGERING_CLOSE);
     evhttp_set_default_content_type(s->http, NULL);
     evhttp_set_timeout(s->http, (int)o->request_s_max);
     evhttp_set_bevcb(s->http, new_bufferevent, s);

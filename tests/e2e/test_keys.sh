@@ -46,6 +46,8 @@ refuses 2 "$isobit" key create --burst 3 --keys "$keys" -- "--burst goes with --
 refuses 1 "$isobit" key revoke nobody --keys "$keys" -- 'no key has the id or the name "nobody"'
 XDG_DATA_HOME="$tmp/data" expect 0 "$isobit" key create
 [ "$(stat -c %a "$tmp/data/isobit/keys.json")" = 600 ] || fail "no key file in the data folder"
+ISOBIT_KEYS=$tmp/other.json expect 0 "$isobit" key create
+[ -s "$tmp/other.json" ] || fail "ISOBIT_KEYS names no file"
 # Commands that come together do not lose each other's keys.
 for i in 1 2 3 4 5 6 7 8; do new "many$i" >/dev/null & done
 wait
@@ -59,6 +61,7 @@ refuses 2 "$isobit" serve --host 0.0.0.0 -- "--keys FILE"
 
 # start OPTIONS... : a server with the keys; $port, $server.
 start() {
+    : >"$tmp/log"
     "$isobit" serve --port 0 --keys "$keys" -c 1024 --parallel 4 "$@" 2>"$tmp/log" &
     server=$!
     for _ in $(seq 300); do
