@@ -64,6 +64,7 @@ void hf_bert_parse(struct hf_config *c, const struct hf_json *root, struct metas
     metas_f32(m, hf_key(&k, c, "attention.layer_norm_epsilon"),
               hf_json_f64(root, "layer_norm_eps", c->family->rms_eps));
     metas_bool(m, hf_key(&k, c, "attention.causal"), false);
+    metas_u32(m, "tokenizer.ggml.token_type_count", hf_json_u32(root, "type_vocab_size", 2));
     if (c->ranks)
         metas_u32(m, hf_key(&k, c, "pooling_type"), POOLING_RANK);
 }

@@ -180,11 +180,18 @@ static enum dtype layer_dtype(const struct mix *m, const struct mix_model *model
     return m->base;
 }
 
+/* What stays F32 though it is a matrix: routers, an encoder's rows of positions and types. */
+static bool is_exact(struct str name)
+{
+    return has(name, "ffn_gate_inp.weight") || str_is(name, "position_embd.weight") ||
+           str_is(name, "token_types.weight");
+}
+
 /* Matrices of weights are quantised; norms, biases, routers and the like are not. */
 static bool is_quantised(struct str name, int n_dims)
 {
     return n_dims >= 2 && str_ends(name, STR("weight")) && !has(name, "_norm.weight") &&
-           !has(name, "ffn_gate_inp.weight");
+           !is_exact(name);
 }
 
 static enum dtype fallback_for_row(enum dtype t, uint64_t row)
@@ -222,7 +229,7 @@ enum dtype mix_dtype(const struct mix *m, const struct mix_model *model, struct 
     enum dtype t = from;
     bool is_float = from == DTYPE_F32 || from == DTYPE_F16 || from == DTYPE_BF16;
     if (!quant_decodes(from) || !is_quantised(name, n_dims)) {
-        if (is_float && (n_dims < 2 || has(name, "ffn_gate_inp.weight")))
+        if (is_float && (n_dims < 2 || is_exact(name)))
             t = DTYPE_F32;
     } else if (dtype_info(m->base)->block_len == 1) {
         t = m->base;
