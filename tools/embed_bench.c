@@ -29,7 +29,7 @@ int main(int argc, char **argv)
     struct iso_embedder *e;
     struct iso_note note;
     for (int i = 2; i < argc && i < 7; i++)
-        given[i - 2] = atol(argv[i]);
+        given[i - 2] = strtol(argv[i], NULL, 10);
     uint32_t n_tokens = (uint32_t)given[0], n_texts = (uint32_t)given[1];
     struct iso_embedder_options o = {
         .n_threads = (int)given[3], .n_rows = (uint32_t)given[4], .n_ctx = n_tokens};

@@ -1,6 +1,7 @@
 /* acts.h - quantising rows of activations into tiles (panel.h says how a tile lies). */
 #include <string.h>
 
+#include "device/cpu/panel/func.h"
 #include "device/cpu/panel/panel.h"
 #include "numeric/func.h"
 
@@ -34,12 +35,17 @@ static void quantize_run(const float *x, uint32_t n, float inverse, float scale,
     }
 }
 
-static float largest_32(const float *x)
+static VF most_32(const float *x)
 {
     VF a = vf_abs(vf_load(x));
     for (int i = LANES; i < 32; i += LANES)
         a = vf_max(vf_abs(vf_load(x + i)), a);
-    return vf_top(a);
+    return a;
+}
+
+static float largest_32(const float *x)
+{
+    return vf_top(most_32(x));
 }
 
 static void spread(int32_t *to, uint32_t step, const void *words, uint32_t n)
@@ -89,24 +95,63 @@ static void quantize_256(const float *x, int32_t *to, uint32_t step)
     spread(to, step, words, A256_WORDS);
 }
 
+/* q of a group of 32; the lanes' sum is the group's. */
+static VI quantize_group(const float *x, float inverse, int8_t *q)
+{
+    VF each = vf_set1(inverse), top = vf_set1(127.0f), low = vf_set1(-127.0f);
+    VI sum = vi_zero();
+    for (int k = 0; k < 32; k += LANES) {
+        VI w = vf_to_i(vf_min(vf_max(vf_mul(vf_load(x + k), each), low), top));
+        vi_store_i8(q + k, w);
+        sum = vi_add(sum, w);
+    }
+    return sum;
+}
+
+/* The numbers beside the integers, of 8 groups at once: fields of 8 words, in ascending order, as
+ * a vector may hold more. */
+static void put_numbers(int32_t *words, const float *scale, const int32_t *sum)
+{
+    for (int i = 0; i < 8; i += LANES)
+        vf_store((float *)words + A32_D + i, vf_load(scale + i));
+    static const struct {
+        int at, factor;
+    } starts[] = {{A32_START128, -128}, {A32_START16, -16}, {A32_START8, -8}};
+    for (int k = 0; k < 3; k++)
+        for (int i = 0; i < 8; i += LANES)
+            vi_store(words + starts[k].at + i,
+                     vi_mul(vi_load(sum + i), vi_set1(starts[k].factor)));
+    for (int i = 0; i < 8; i += LANES)
+        vf_store((float *)words + A32_SUM + i, vi_to_f(vi_load(sum + i)));
+}
+
 /* Up to 8 groups of 32. */
 static void quantize_32(const float *x, uint32_t n_groups, int32_t *to, uint32_t step)
 {
-    int32_t words[A32_WORDS] = {0};
-    for (uint32_t g = 0; g < n_groups; g++) {
-        float a = largest_32(x + 32 * g);
-        if (a < NUM_TINY)
-            continue;
-        int32_t half[2];
-        quantize_run(x + 32 * g, 32, num_recip(a) * 127.0f, 1.0f, (int8_t *)(words + 8 * g), half);
-        int32_t sum = half[0] + half[1];
-        float d = a * 0x1.020408p-7f, sum_f = (float)sum;
-        memcpy(words + A32_D + g, &d, 4);
-        memcpy(words + A32_SUM + g, &sum_f, 4);
-        words[A32_START128 + g] = -128 * sum;
-        words[A32_START16 + g] = -16 * sum;
-        words[A32_START8 + g] = -8 * sum;
+    enum { N = LANES > 8 ? LANES : 8 };
+    _Alignas(64) int32_t words[A32_WORDS + N] = {0}, sum[N] = {0};
+    _Alignas(64) float most[N] = {0}, scale[N], inverse[N];
+    int8_t *q = (int8_t *)words;
+    uint32_t g = 0;
+    for (; g + 4 <= n_groups; g += 4)
+        vf_store_tops(most + g, most_32(x + 32 * g), most_32(x + 32 * g + 32),
+                      most_32(x + 32 * g + 64), most_32(x + 32 * g + 96));
+    for (; g < n_groups; g++)
+        most[g] = vf_top(most_32(x + 32 * g));
+    for (int i = 0; i < 8; i += LANES) {
+        VF a = vf_load(most + i), tiny = vf_set1(NUM_TINY), zero = vf_zero();
+        vf_store(inverse + i, vf_less(a, tiny, zero, vf_mul(vf_recip(a), vf_set1(127.0f))));
+        vf_store(scale + i, vf_less(a, tiny, zero, vf_mul(a, vf_set1(0x1.020408p-7f))));
     }
+    for (g = 0; g + 4 <= n_groups; g += 4) {
+        VI s[4];
+        for (int i = 0; i < 4; i++)
+            s[i] = quantize_group(x + 32 * (g + i), inverse[g + i], q + 32 * (g + i));
+        vi_store_sums(sum + g, s[0], s[1], s[2], s[3]);
+    }
+    for (; g < n_groups; g++)
+        sum[g] = vi_sum(quantize_group(x + 32 * g, inverse[g], q + 32 * g));
+    put_numbers(words, scale, sum);
     spread(to, step, words, A32_WORDS);
 }
 

@@ -433,8 +433,13 @@ static void block_load(struct block *b)
     const struct attention_args *a = b->job->args;
     for (uint32_t i = 0; i < b->n; i++) {
         uint32_t t = b->row0 + i / b->n_heads, head = b->head0 + i % b->n_heads;
+        uint32_t next = b->row0 + (i + AHEAD) / b->n_heads;
         struct head x;
         float q_scale;
+        if (i + AHEAD < b->n)
+            head_fetch(a->q + next * a->stride_q +
+                           (size_t)(b->head0 + (i + AHEAD) % b->n_heads) * b->e,
+                       b->e);
         head_load(&x, a->q + t * a->stride_q + (size_t)head * b->e, b->e);
         head_hadamard(&x, b->e);
         if (!head_quantize(&x, b->e, &q_scale))

@@ -17,8 +17,11 @@ static uint32_t round_lanes(uint32_t n)
 
 static void head_load(struct head *h, const float *x, uint32_t n)
 {
-    memcpy(h->x, x, n * sizeof *x);
-    memset(h->x + n, 0, (round_lanes(n) - n) * sizeof *x);
+    uint32_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        vf_store(h->x + i, vf_load(x + i));
+    for (; i < round_lanes(n); i++)
+        h->x[i] = i < n ? x[i] : 0.0f;
 }
 
 static void head_hadamard(struct head *h, uint32_t n)
@@ -82,6 +85,14 @@ static bool row_quantize_head(float *x, uint32_t n, int16_t *q, float *scale)
     return ok;
 }
 
+enum { AHEAD = 4 }; /* rows are far apart: no machine fetches the next one by itself */
+
+static void head_fetch(const float *x, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i += 16)
+        prefetch(x + i);
+}
+
 static void rows_kv_write(const struct kv_write_args *a, uint32_t kv_head)
 {
     uint32_t e = a->shape.head_size;
@@ -91,6 +102,10 @@ static void rows_kv_write(const struct kv_write_args *a, uint32_t kv_head)
         uint32_t slot = a->rows[t].position % KV_PAGE;
         uint8_t *part = (uint8_t *)a->rows[t].pages[a->rows[t].position / KV_PAGE] + head_offset;
         float *scales = kv_scales(part, e);
+        if (t + AHEAD < a->n_rows) {
+            head_fetch(a->k + (t + AHEAD) * a->stride_k + kv_head * e, e);
+            head_fetch(a->v + (t + AHEAD) * a->stride_v + kv_head * e, e);
+        }
         head_load(&h, a->k + t * a->stride_k + kv_head * e, e);
         head_hadamard(&h, e);
         bool ok = head_quantize(&h, e, &scales[slot]);
