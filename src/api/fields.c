@@ -9,6 +9,19 @@
 
 enum { DEPTH_MAX = 64, UNKNOWN_SHOWN_BYTES = 64 };
 
+/* What clients sent may have been cut inside a character: what is none becomes '?'. */
+static void keep_characters(char *text)
+{
+    uint32_t code_point;
+    for (size_t len = strlen(text); len > 0;) {
+        int n = utf8_decode(text, len, &code_point);
+        if (n == 0)
+            text[0] = '?';
+        text += n ? n : 1;
+        len -= n ? (size_t)n : 1;
+    }
+}
+
 bool api_fail(struct api_error *e, int status, const char *field, const char *format, ...)
 {
     va_list arguments;
@@ -17,6 +30,8 @@ bool api_fail(struct api_error *e, int status, const char *field, const char *fo
     va_start(arguments, format);
     vsnprintf(e->message, sizeof e->message, format, arguments);
     va_end(arguments);
+    keep_characters(e->field);
+    keep_characters(e->message);
     return false;
 }
 

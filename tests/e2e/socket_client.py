@@ -171,6 +171,9 @@ def errors():
         assert field is None or m["error"]["details"]["field"] == field, m
 
     refused("DISPATCH_ERROR", "no function", function="fly")
+    for i in range(4):  # cut inside a character or not, an error is a text
+        refused("DISPATCH_ERROR", "no function", function="x" * i + "é𐀀" * 400)
+        refused("DISPATCH_ERROR", "no model", params=dict(ASK, model="x" * i + "é𐀀" * 400))
     refused("DISPATCH_ERROR", "no pipelines", function="pipeline", params={"pipeline": "x", "input": {}})
     refused("DISPATCH_ERROR", "other", params=dict(ASK, model="other"), field="model")
     refused("DISPATCH_ERROR", "from 0 to 100", params=dict(ASK, temperature=-1), field="temperature")

@@ -114,6 +114,24 @@ static void messages_have_their_shapes(void **state)
     buf_release(&out);
 }
 
+/* A text frame that is not UTF-8 would end the connection. */
+static void errors_are_utf8_wherever_they_are_cut(void **state)
+{
+    (void)state;
+    for (size_t n_before = 0; n_before < 4; n_before++) {
+        char text[1000] = "";
+        struct api_error e;
+        memset(text, 'x', n_before);
+        for (size_t i = n_before; i + 5 < sizeof text; i += 4)
+            memcpy(text + i, "\xf0\x90\x80\x80", 5);
+        api_fail(&e, 400, text, "no function %.101s, %s", text, text);
+        assert_int_equal(strlen(e.message), sizeof e.message - 1);
+        assert_true(utf8_valid(e.message, strlen(e.message)));
+        assert_true(utf8_valid(e.field, strlen(e.field)));
+        assert_non_null(strstr(e.message, "\xf0\x90\x80\x80"));
+    }
+}
+
 /* ---- generate ----------------------------------------------------------------------------- */
 
 static void generate_has_its_own_defaults(void **state)
@@ -239,6 +257,7 @@ int main(void)
         cmocka_unit_test(calls_are_read),
         cmocka_unit_test(fields_of_a_call_are_found),
         cmocka_unit_test(messages_have_their_shapes),
+        cmocka_unit_test(errors_are_utf8_wherever_they_are_cut),
         cmocka_unit_test(generate_has_its_own_defaults),
         cmocka_unit_test(streams_join_to_the_whole),
         cmocka_unit_test(whole_answers_have_their_shape),
