@@ -16,7 +16,7 @@ struct raw {
     uint32_t max_tokens;
     int32_t top_k;
     const json_t *messages, *system, *stop_sequences, *tools, *tool_choice, *thinking, *metadata;
-    const json_t *output_config, *output_format;
+    const json_t *output_config, *output_format, *context_management;
 };
 
 static const struct api_field fields[] = {
@@ -50,7 +50,8 @@ static const struct api_field fields[] = {
     {"workspace_id", API_NO_EFFECT, 0, 0, 0, "kept by nobody"},
     {"container", API_REFUSED, 0, 0, 0, "no code is run here"},
     {"mcp_servers", API_REFUSED, 0, 0, 0, "tools are called by the client"},
-    {"context_management", API_REFUSED, 0, 0, 0, "a prompt is never cut"},
+    {"context_management", API_VALUE, FIELD(context_management), 0, 0,
+     "{edits}: clear_... are not needed, nothing is cleared"},
 };
 
 const struct api_table api_messages_table = {"MessagesRequest", fields, COUNT_OF(fields),
@@ -171,7 +172,7 @@ static bool add_result(struct turns *t, const struct block *b, const char *path,
 static bool add_block(struct turns *t, const char *role, const struct block *b, const char *path,
                       struct api_error *e)
 {
-    bool is_user = strcmp(role, "user") == 0;
+    bool is_user = strcmp(role, "user") == 0, is_assistant = strcmp(role, "assistant") == 0;
     if (str_is(b->type, "text")) {
         if (!needs(path, "text", b->text.ptr != NULL, e))
             return false;
@@ -180,9 +181,9 @@ static bool add_block(struct turns *t, const char *role, const struct block *b, 
     }
     if (is_user && str_is(b->type, "tool_result"))
         return add_result(t, b, path, e);
-    if (!is_user && str_is(b->type, "tool_use"))
+    if (is_assistant && str_is(b->type, "tool_use"))
         return add_call(t, b, path, e);
-    if (!is_user && str_is(b->type, "thinking")) {
+    if (is_assistant && str_is(b->type, "thinking")) {
         if (!needs(path, "thinking", b->thinking.ptr != NULL, e))
             return false;
         turns_reasoning(t, b->thinking);
@@ -196,11 +197,16 @@ static bool add_block(struct turns *t, const char *role, const struct block *b, 
 static bool add_message(struct turns *t, const json_t *m, size_t i, struct api_error *e)
 {
     const json_t *content = json_object_get(m, "content");
-    const char *role = json_string_value(json_object_get(m, "role"));
+    static const char *const roles[] = {"user", "assistant", "system"};
+    const json_t *given = json_object_get(m, "role");
+    const char *role = NULL;
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "messages[%zu]", i);
-    if (!role || (strcmp(role, "user") != 0 && strcmp(role, "assistant") != 0))
-        return api_fail(e, 400, path, "%s must have the role user or assistant", path);
+    for (size_t k = 0; k < COUNT_OF(roles); k++)
+        if (json_is_string(given) && strcmp(json_string_value(given), roles[k]) == 0)
+            role = roles[k];
+    if (!role)
+        return api_fail(e, 400, path, "%s must have the role user, assistant or system", path);
     if (json_is_string(content)) {
         turns_text(t, role, text_of(content));
         return true;
@@ -439,6 +445,20 @@ static bool read_output(struct raw *raw, struct api_error *e)
     return !raw->output_format || read_format(raw, raw->output_format, "output_format", e);
 }
 
+/* What clears old text saves room; here all of it is read. Summaries would change an answer. */
+static bool read_context_management(struct raw *raw, struct api_error *e)
+{
+    const json_t *edits = json_object_get(raw->context_management, "edits");
+    for (size_t i = 0; i < json_array_size(edits); i++) {
+        struct str type = text_of(json_object_get(json_array_get(edits, i), "type"));
+        if (!type.ptr || !str_starts(type, STR("clear_")))
+            return api_fail(e, 400, "context_management.edits",
+                            "context_management.edits[%zu] is of type \"%.40s\", which is not "
+                            "supported here", i, type.ptr ? type.ptr : "?");
+    }
+    return true;
+}
+
 static bool read_metadata(struct raw *raw, struct api_error *e)
 {
     static const struct api_field metadata_fields[] = {
@@ -462,7 +482,7 @@ static bool parse(struct str body, bool counts_only, struct api_generate *r, str
     raw.r.sampling.top_k = raw.top_k > 0 ? (uint32_t)raw.top_k : 0;
     ok = ok && read_messages(&raw, e) && read_tools(&raw, e) && read_tool_choice(&raw, e) &&
          read_stops(&raw, e) && read_thinking(&raw, e) && read_output(&raw, e) &&
-         read_metadata(&raw, e);
+         read_context_management(&raw, e) && read_metadata(&raw, e);
     *r = raw.r;
     return ok;
 }

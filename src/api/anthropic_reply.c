@@ -48,7 +48,8 @@ static void write_usage(struct writer *w, const struct reply_usage *u)
     write_close(w, '}');
 }
 
-static void write_stop(struct writer *w, enum reply_finish finish, struct str stop_text)
+/* room: max_tokens were not used up: an answer of full length has filled the model's context. */
+static void write_stop(struct writer *w, enum reply_finish finish, struct str stop_text, bool room)
 {
     static const char *const words[] = {
         [REPLY_STOP] = "end_turn",
@@ -59,6 +60,8 @@ static void write_stop(struct writer *w, enum reply_finish finish, struct str st
     write_key(w, "stop_reason");
     if (finish == REPLY_GOES_ON)
         write_word(w, "null");
+    else if (finish == REPLY_LENGTH && room)
+        write_text(w, STR("model_context_window_exceeded"));
     else
         write_text(w, str_from(words[finish]));
     write_key(w, "stop_sequence");
@@ -131,7 +134,7 @@ static void whole(struct buf *out, const struct reply_head *h, const struct repl
     for (size_t i = 0; i < choices->n_parts; i++)
         write_block(&w, &choices->parts[i], true);
     write_close(&w, ']');
-    write_stop(&w, choices->finish, choices->stop_text);
+    write_stop(&w, choices->finish, choices->stop_text, usage->n_answer < h->request->n_max);
     write_usage(&w, usage);
     write_close(&w, '}');
 }
@@ -170,7 +173,7 @@ static void begin(struct buf *out, void *state, const struct reply_head *h,
     write_key(&v.w, "message");
     write_head(&v.w, h);
     write_close(&v.w, ']');
-    write_stop(&v.w, REPLY_GOES_ON, STR(""));
+    write_stop(&v.w, REPLY_GOES_ON, STR(""), false);
     write_usage(&v.w, usage);
     write_close(&v.w, '}');
     event_end(&v, out);
@@ -267,12 +270,11 @@ static void end(struct buf *out, void *state, const struct reply_head *h,
 {
     struct state *s = state;
     struct event v;
-    (void)h;
     close_block(out, s);
     event_begin(&v, "message_delta");
     write_key(&v.w, "delta");
     write_open(&v.w, '{');
-    write_stop(&v.w, s->finish, s->stop_text);
+    write_stop(&v.w, s->finish, s->stop_text, usage->n_answer < h->request->n_max);
     write_close(&v.w, '}');
     write_usage(&v.w, usage);
     event_end(&v, out);

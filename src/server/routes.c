@@ -1,5 +1,6 @@
 /* routes.c - what the front answers itself, and to which worker the rest goes. */
 #include <stdlib.h>
+#include <time.h>
 
 #include "api/ollama.h"
 #include "base/check.h"
@@ -40,11 +41,18 @@ static void write_model(struct writer *w, const struct process *p)
         [PROCESS_LOADING] = "loading",   [PROCESS_READY] = "ready",     [PROCESS_DOWN] = "down",
         [PROCESS_UNLOADED] = "unloaded", [PROCESS_LEAVING] = "unloaded"};
     struct str name = str_from(p->model->name);
+    char created[32];
+    time_t created_s = (time_t)p->front->started_s;
+    struct tm utc;
+    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&created_s, &utc));
     write_open(w, '{');
     write_key_text(w, "id", name);
     write_key_text(w, "object", STR("model"));
     write_key_int(w, "created", p->front->started_s);
     write_key_text(w, "owned_by", STR("local"));
+    write_key_text(w, "type", STR("model")); /* from here to created_at Anthropic's */
+    write_key_text(w, "display_name", name);
+    write_key_text(w, "created_at", str_from(created));
     write_key_text(w, "root", name);
     write_key_word(w, "parent", "null");
     write_key(w, "permission");
@@ -76,6 +84,7 @@ static void get_models(struct front *f, struct http_exchange *x)
     write_key_text(&w, "object", STR("list"));
     write_key(&w, "data");
     models_write(f, visit_of(x)->key, &w);
+    write_key_word(&w, "has_more", "false"); /* Anthropic's clients ask whether to go on */
     write_close(&w, '}');
     reply_json(x, 200, &body);
 }

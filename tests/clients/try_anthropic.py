@@ -82,6 +82,23 @@ def tools():
     assert answer.stop_reason
 
 
+def models():
+    m = client.models.retrieve(ASK["model"])
+    assert m.type == "model" and m.display_name == m.id and m.created_at.year > 2000
+
+
+def agent():
+    """What coding agents send: system turns, caching, thinking, what to clear."""
+    m = client.beta.messages.create(
+        model=ASK["model"], max_tokens=24, betas=["context-management-2025-06-27"],
+        system=[{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
+        messages=HELLO + [{"role": "assistant", "content": "Hi."}, {"role": "user", "content": "And you?"}],
+        thinking={"type": "adaptive"}, tools=[dict(TOOL, cache_control={"type": "ephemeral"})],
+        context_management={"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+        output_config={"effort": "medium"}, metadata={"user_id": "me"})
+    assert m.stop_reason
+
+
 def count():
     few = client.messages.count_tokens(model=ASK["model"], messages=HELLO).input_tokens
     many = client.messages.count_tokens(model=ASK["model"], messages=HELLO, system="Be brief.").input_tokens
@@ -127,7 +144,7 @@ def leave():
 
 print("anthropic", anthropic.__version__)
 text = create()
-for check, arguments in ((stops, [text]), (stream, [text]), (prefill, []), (schema, []), (count, []), (errors, []),
+for check, arguments in ((stops, [text]), (stream, [text]), (prefill, []), (schema, []), (count, []), (models, []), (errors, []), (agent, []),
                          (leave, []), (tools, [])):
     check(*arguments)
     print("ok", check.__name__)

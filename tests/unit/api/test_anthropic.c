@@ -23,6 +23,11 @@ static void blocks_become_messages(void **state)
     static const struct {
         const char *asked, *messages;
     } cases[] = {
+        {"\"context_management\":{\"edits\":[{\"type\":\"clear_thinking_20251015\"}]},"
+         "\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":\"system\","
+         "\"content\":\"b\"},{\"role\":\"user\",\"content\":\"c\"}]",
+         "[{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":\"system\",\"content\":\"b\"},"
+         "{\"role\":\"user\",\"content\":\"c\"}]"},
         {"\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]",
          "[{\"role\":\"user\",\"content\":\"Hi\"}]"},
         {"\"system\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\",\"text\":\"b\"}],"
@@ -107,8 +112,10 @@ static void faults_are_named(void **state)
     } cases[] = {
         {"{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}", "max_tokens", "required"},
         {"{\"max_tokens\":5}", "messages", "at least one"},
-        {"{\"max_tokens\":5,\"messages\":[{\"role\":\"system\",\"content\":\"x\"}]}",
-         "messages[0]", "user or assistant"},
+        {"{\"max_tokens\":5,\"messages\":[{\"role\":\"tool\",\"content\":\"x\"}]}",
+         "messages[0]", "user, assistant"},
+        {"{" HELLO ",\"context_management\":{\"edits\":[{\"type\":\"compact_20260112\"}]}}",
+         "context_management.edits", "compact_20260112"},
         {"{\"max_tokens\":5,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]}",
          "messages[0].content[0]", "image"},
         {"{\"max_tokens\":5,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]}",
@@ -138,7 +145,8 @@ static void faults_are_named(void **state)
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
-static const struct reply_head head = {.id = "msg_1", .model = {"m", 1}};
+static const struct api_generate request = {.n_max = 5};
+static const struct reply_head head = {.id = "msg_1", .model = {"m", 1}, .request = &request};
 static const struct reply_usage usage = {
     .n_prompt = 9, .n_cached = 4, .n_answer = 3, .n_reasoning = 2};
 
@@ -172,6 +180,21 @@ static void an_answer_is_blocks(void **state)
            "\"input\":{}}],\"stop_reason\":\"tool_use\",\"stop_sequence\":null,\"usage\":{"
            "\"input_tokens\":5,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":4,"
            "\"output_tokens\":3,\"output_tokens_details\":{\"thinking_tokens\":2}}}");
+    /* Cut off by what was asked for, or by the context's end. */
+    static const struct {
+        uint32_t n_answer;
+        const char *reason;
+    } ends[] = {{5, "max_tokens"}, {3, "model_context_window_exceeded"}};
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        struct reply_usage u = {.n_answer = ends[i].n_answer};
+        c.finish = REPLY_LENGTH;
+        buf_clear(&out);
+        dialect_anthropic.whole(&out, &head, &c, 1, &u);
+        json_t *root = json_loads(out.bytes, 0, NULL);
+        assert_string_equal(json_string_value(json_object_get(root, "stop_reason")),
+                            ends[i].reason);
+        json_decref(root);
+    }
     parts_release(&p);
     buf_release(&out);
 }
