@@ -621,6 +621,8 @@ static bool make_choices(struct call *c, struct api_error *e)
 static bool shape_choices(struct call *c, struct api_error *e)
 {
     struct shape_reading reading = {0};
+    if (c->n_choices == 0) /* the model is only to be loaded */
+        return true;
     if (c->api.messages) {
         reading.style = &c->choices[0].reader.style;
         reading.reasoning = c->choices[0].reasoning;

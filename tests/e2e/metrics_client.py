@@ -250,6 +250,9 @@ def openapi():
     check("/api/chat", {"messages": ask(1)["messages"], "stream": False, "options": {"num_predict": 2}})
     check("/api/show", {"model": "talker"})
     check("/api/chat", {"messages": 3}, 400)
+    check("/api/chat", {"messages": [], "format": {}, "stream": False})  # only to load it
+    check("/batch", {"prompts": ["a", "b"], "max_tokens": 2})
+    check("/batch", {"prompts": 3}, 400)
     check("/v1/messages", dict(ask(3), max_tokens=3, ignore_eos=None))
     check("/v1/messages", ask(0), 400)
     check("/v1/messages/count_tokens", {"messages": ask(1)["messages"]})
