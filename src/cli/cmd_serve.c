@@ -149,6 +149,7 @@ static enum err serve_demo(struct front_options *o, struct err_note *note)
 
 static enum err serve(struct serve *s, struct err_note *note)
 {
+    const char *memory = s->memory ? s->memory : s->models_dir ? "80%" : NULL;
     struct front_options o = {.host = s->host,
                               .port = (uint16_t)s->port,
                               .has_sockets = s->socket_port != UINT32_MAX,
@@ -176,7 +177,8 @@ static enum err serve(struct serve *s, struct err_note *note)
     if (s->models.n_items > FRONT_MODELS_MAX)
         return err_set(note, ERR_LIMIT, "%zu models; at most %d", s->models.n_items,
                        FRONT_MODELS_MAX);
-    rc = s->memory ? load_memory("--memory", s->memory, &o.n_bytes_memory, note) : ERR_OK;
+    if (memory)
+        rc = load_memory("--memory", memory, &o.n_bytes_memory, note);
     if (!rc && s->models_dir && !file_is_dir(s->models_dir))
         rc = err_set(note, ERR_NOT_FOUND, "--models-dir %s: no such folder", s->models_dir);
     if (!rc && s->models.n_items == 0 && !s->models_dir)
@@ -203,7 +205,7 @@ int cmd_serve(int argc, char **argv)
                 "unload what was loaded so when nobody used it for as\nlong (default: never)"),
         OPT_TEXT(0, "memory", "BYTES", &s.memory,
                  "all models together may take: 8G, 512M, or 80% of what\nis free at the start; "
-                 "unused ones leave for others\n(default: as much as there is)"),
+                 "unused ones leave for others\n(default: 80% with --models-dir, else no limit)"),
         OPT_HEADING("Network"),
         OPT_TEXT(0, "host", "ADDRESS", &s.host, "where to listen (default: 127.0.0.1)"),
         OPT_U32(0, "port", "N", &s.port, 0, 65535, "0: any free one (default: 8080)"),

@@ -127,7 +127,6 @@ static void read_content_range(struct fetch_reply *r, struct str v)
         last >= whole)
         return;
     r->from = from;
-    r->to = last + 1;
     r->n_bytes_whole = whole;
 }
 
@@ -148,9 +147,7 @@ static void forget_answer(struct fetch_reply *r)
 {
     struct fetch_reply fresh = {.n_bytes = FETCH_UNKNOWN,
                                 .from = FETCH_UNKNOWN,
-                                .to = FETCH_UNKNOWN,
-                                .n_bytes_whole = FETCH_UNKNOWN,
-                                .n_bytes_linked = r->n_bytes_linked};
+                                .n_bytes_whole = FETCH_UNKNOWN};
     memcpy(fresh.linked_etag, r->linked_etag, sizeof fresh.linked_etag);
     *r = fresh;
 }
@@ -179,8 +176,6 @@ static size_t on_header(char *bytes, size_t one, size_t n, void *context)
         read_link(r, v);
     else if (header_is(line, "X-Linked-Etag", &v))
         copy_text(r->linked_etag, sizeof r->linked_etag, without_quotes(v));
-    else if (header_is(line, "X-Linked-Size", &v) && str_to_u64(v, &number))
-        r->n_bytes_linked = number;
     return line.len;
 }
 
@@ -340,7 +335,7 @@ enum fetch_end fetch_get(struct fetch *f, const struct fetch_request *q, struct 
     char *url = mem_strdup(q->url);
     enum fetch_end end = FETCH_FAILED;
     err_set(note, ERR_IO, "%.100s redirects more than %d times", q->url, REDIRECTS_MAX);
-    *reply = (struct fetch_reply){.n_bytes_linked = FETCH_UNKNOWN};
+    *reply = (struct fetch_reply){0};
     forget_answer(reply);
     f->request = q;
     f->reply = reply;

@@ -22,14 +22,13 @@ enum { FETCH_ETAG_MAX = 200, FETCH_LINK_MAX = 2000 };
 struct fetch_reply {
     int status;
     uint64_t n_bytes;                 /* of this body, or FETCH_UNKNOWN */
-    uint64_t from, to, n_bytes_whole; /* of Content-Range: [from, to); or FETCH_UNKNOWN */
+    uint64_t from, n_bytes_whole;     /* of Content-Range, or FETCH_UNKNOWN */
     char etag[FETCH_ETAG_MAX];        /* a strong one, or "" */
     char next[FETCH_LINK_MAX];        /* Link: <...>; rel="next" */
     bool is_encoded;                  /* Content-Encoding other than identity */
     uint32_t retry_after_s;           /* 0: not said */
     /* Of any answer on the way, such as a redirect: */
     char linked_etag[FETCH_ETAG_MAX]; /* X-Linked-Etag without its quotes */
-    uint64_t n_bytes_linked;          /* X-Linked-Size, or FETCH_UNKNOWN */
 };
 
 struct fetch_request {

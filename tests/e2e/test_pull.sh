@@ -237,6 +237,22 @@ refuses 1 "$isobit" pull hf:maker/talker-GGUF -- "no array"
 refuses 1 "$isobit" pull hf:maker/talker-GGUF -- "no digest for a.gguf"
 refuses 1 "$isobit" pull hf:maker/talker-GGUF -- "no JSON"
 
+# Killed, without a last word; no room for the file.
+afresh
+faults talker.Q8_0.gguf drip
+"$isobit" pull hf:maker/talker-GGUF:Q8_0 >"$tmp/out" 2>&1 &
+pid=$!
+for _ in $(seq 100); do [ -e "$tmp/models/talker.Q8_0.gguf.part" ] && break; sleep 0.05; done
+sleep 0.3
+kill -KILL $pid
+wait $pid 2>/dev/null || true
+faults none
+expect 0 "$isobit" pull hf:maker/talker-GGUF:Q8_0
+same talker.Q8_0 "$big"
+afresh
+refuses 1 bash -c "ulimit -f 1000; exec '$isobit' pull hf:maker/talker-GGUF:Q8_0" -- "bytes long: File too large"
+[ ! -e "$tmp/models/talker.Q8_0.gguf" ] || fail "half a file got its name"
+
 # Two at once: one at a time. No server: one line.
 afresh
 faults talker.Q8_0.gguf drip
