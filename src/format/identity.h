@@ -41,6 +41,7 @@ enum err identity_find(const struct table *t, struct threads *threads,
 struct identity_job;
 enum err identity_begin(const struct table *t, struct identity_job **job, struct err_note *note);
 enum err identity_wait(struct identity_job *job, struct identity *out, struct err_note *note);
+bool identity_known(const struct identity_job *job); /* identity_wait would not wait */
 void identity_end(struct identity_job *job); /* NULL is nothing */
 
 /* identity_config_of - the second hash alone: cheap. */

@@ -165,7 +165,7 @@ struct identity_job {
     const struct table *table;
     pthread_t thread;
     bool has_thread; /* not joined yet */
-    atomic_bool stop;
+    atomic_bool stop, done;
     enum err rc;
     struct identity identity;
     struct err_note note;
@@ -179,6 +179,7 @@ static void *job_main(void *argument)
     job->rc = identity_hash(job->table, NULL, &job->stop, NULL, NULL, &job->identity, &job->note);
     if (!job->rc)
         identity_keep(job->table, &job->identity);
+    atomic_store(&job->done, true);
     return NULL;
 }
 
@@ -198,6 +199,11 @@ enum err identity_begin(const struct table *t, struct identity_job **out, struct
     }
     *out = job;
     return ERR_OK;
+}
+
+bool identity_known(const struct identity_job *job)
+{
+    return !job->has_thread || atomic_load(&job->done);
 }
 
 static void join(struct identity_job *job)

@@ -31,6 +31,9 @@ static void on_frame(void *context, uint8_t kind, uint64_t id, struct str bytes)
         p->last_used_ns = clock_ns();
         front_say(p->front, "model %s is ready", p->model->name);
         tickets_send(p);
+    } else if (kind == FRAME_FACTS) {
+        mem_free(p->facts);
+        p->facts = mem_strndup(bytes.ptr, bytes.len);
     } else if (kind == FRAME_NEEDS) {
         CHECK(bytes.len == sizeof p->n_bytes_needed);
         memcpy(&p->n_bytes_needed, bytes.ptr, bytes.len);

@@ -20,6 +20,7 @@ enum frame_kind {
     /* worker -> front */
     FRAME_NEEDS,  /* uint64_t: bytes that the model will take; it waits for LOAD */
     FRAME_READY,  /* the model's facts as JSON */
+    FRAME_FACTS,  /* the facts again, now that more of them are known */
     FRAME_FAILED, /* why it cannot serve; the worker ends */
     FRAME_REPLY,  /* struct reply_line, then a body: the whole answer but for END */
     FRAME_STREAM, /* struct reply_line: an event stream begins */

@@ -223,7 +223,7 @@ static enum err open_model(struct worker *w, struct err_note *note)
     return ERR_OK;
 }
 
-static void say_ready(struct worker *w)
+void worker_say_facts(struct worker *w, enum frame_kind kind)
 {
     struct buf out;
     struct writer j;
@@ -248,9 +248,11 @@ static void say_ready(struct worker *w)
     write_key_int(&j, "dimensions", w->n_dims);
     write_key_text(&j, "pooling", str_from(iso_pooling_text(w->pooling)));
     write_key_word(&j, "chat", w->speech.face.template && !w->embedder ? "true" : "false");
+    if (w->weights_hex[0])
+        write_key_text(&j, "weights_sha256", str_from(w->weights_hex));
     write_close(&j, '}');
     CHECK(!out.failed);
-    frames_send(w->frames, FRAME_READY, 0, STR(""), (struct str){out.bytes, out.n_bytes});
+    frames_send(w->frames, kind, 0, STR(""), (struct str){out.bytes, out.n_bytes});
     buf_release(&out);
 }
 
@@ -276,8 +278,9 @@ static enum err serve(struct worker *w, struct err_note *note)
     if (!news)
         return err_set(note, ERR_MEMORY, "out of memory for the worker");
     event_add(news, NULL);
-    snprintf(w->fingerprint, sizeof w->fingerprint, "isobit-%s", w->info.arithmetic);
-    say_ready(w);
+    fingerprint_begin(w);
+    w->is_ready = true;
+    worker_say_facts(w, FRAME_READY);
     say_stats(w);
     event_base_dispatch(w->loop);
     event_free(news);
@@ -299,6 +302,7 @@ enum err worker_run(const struct worker_options *o, struct err_note *note)
     iso_embedder_close(w.embedder);
     grammar_vocab_free(w.vocabs[0]);
     grammar_vocab_free(w.vocabs[1]);
+    fingerprint_end(&w);
     speech_close(&w.speech);
     frames_free(w.frames);
     if (w.loop) {

@@ -6,6 +6,7 @@
 #define SERVER_WORKER_INT_H
 
 #include "api/dialect.h"
+#include "format/identity.h"
 #include "api/embed.h"
 #include "net/frames.h"
 #include "server/answers.h"
@@ -19,6 +20,7 @@
 #include "text/stops.h"
 #include "text/stream.h"
 
+struct event;
 struct event_base;
 
 struct worker {
@@ -39,9 +41,12 @@ struct worker {
     bool ranks, knows_pairs;  /* a cross-encoder; it tells a pair's texts apart */
     enum iso_pooling pooling; /* LAST where the model generates */
     struct embedding *embeddings; /* open calls */
-    struct grammar_vocab *vocab; /* NULL until an answer's shape is asked for */
     struct grammar_vocab *vocabs[2]; /* without marks, with; NULL until a shape is asked for */
-    char fingerprint[40];
+    struct identity_job *identity; /* on its way, or there; NULL: none */
+    struct event *look;            /* for it */
+    char weights_hex[2 * SHA256_BYTES + 1]; /* "": not known yet */
+    char fingerprint[48];
+    bool is_ready; /* the front has been told */
 };
 
 /* A token that is to be shown with its probability or its id. */
@@ -138,7 +143,12 @@ void embeddings_done(struct worker *w); /* answers the calls whose vectors are t
 bool embedding_cancel(struct worker *w, uint64_t id); /* false: no such call */
 void embeddings_release(struct worker *w);
 
+/* fingerprint.c */
+void fingerprint_begin(struct worker *w);
+void fingerprint_end(struct worker *w);
+
 /* worker.c */
+void worker_say_facts(struct worker *w, enum frame_kind kind); /* READY, FACTS */
 void worker_reply(struct worker *w, uint64_t id, int status, struct str unknown, struct str body);
 void worker_fail(struct worker *w, uint64_t id, struct str path, const struct api_error *e);
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """local_client.py PORT WHAT - plays clients of llama-server, vLLM and Ollama; exits 0 when all is as it must be."""
 import json
+import re
 import sys
+import time
 
 from http_client import call, user
 
@@ -120,8 +122,15 @@ def ollama():
     assert call("/api/generate", {"model": "talker"})[1]["done_reason"] == "load"
     assert call("/api/chat", {"model": "talker", "messages": []})[1]["done_reason"] == "load"
     json.loads(call("/api/generate", dict(ask, format="json", options={"seed": 1}))[1]["response"])
-    listed = call("/api/tags")[1]["models"]
+    for _ in range(100):  # until the weights are hashed
+        listed = call("/api/tags")[1]["models"]
+        if listed[0]["digest"]:
+            break
+        time.sleep(0.1)
     assert [m["name"] for m in listed] == ["talker:latest"] and listed[0]["details"]["family"] == "llama", listed
+    assert re.fullmatch("[0-9a-f]{64}", listed[0]["digest"]), listed
+    name = call("/v1/completions", {"prompt": "a", "max_tokens": 1})[1]["system_fingerprint"]
+    assert name == "isobit-exact-1-" + listed[0]["digest"][:12], name
     assert call("/api/ps")[1]["models"][0]["context_length"] == 4096
     shown = call("/api/show", {"name": "talker"})[1]
     assert shown["model_info"]["general.architecture"] == "llama" and "completion" in shown["capabilities"]
