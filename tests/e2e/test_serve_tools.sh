@@ -26,3 +26,5 @@ try() {
 
 try explains
 try template --template tests/golden/text/templates/chatml_thinking.jinja
+echo "{% for m in messages %}{{ m.content }}</think>{% endfor %}{{ '<think>' }}" >"$tmp/think.jinja"
+try thinking --template "$tmp/think.jinja"

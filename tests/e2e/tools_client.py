@@ -44,10 +44,8 @@ def streamed(body):
         for piece in choice["delta"].get("tool_calls", []):
             if "id" in piece:
                 assert piece["index"] == len(calls) and piece["type"] == "function", piece
-                calls.append({"name": piece["function"]["name"], "arguments": "", "n": 0})
-            last = calls[piece["index"]]
-            last["arguments"] += piece["function"].get("arguments", "")
-            last["n"] += 1
+                calls.append({"name": piece["function"]["name"], "arguments": ""})
+            calls[piece["index"]]["arguments"] += piece["function"].get("arguments", "")
     return calls, finish, content
 
 
@@ -74,9 +72,8 @@ def calls():
     for choose in ("required", weather):
         made = [c["function"] for c in whole(dict(ask, tool_choice=choose))["message"]["tool_calls"]]
         pieces, finish, content = streamed(dict(ask, tool_choice=choose))
-        assert [{k: c[k] for k in ("name", "arguments")} for c in pieces] == made, (pieces, made)
+        assert pieces == made, (pieces, made)
         assert finish == "tool_calls" and content == ""
-    assert all(c["n"] > 3 for c in pieces), pieces
     # One tool by name, and one call alone.
     for seed in range(3):
         named = dict(ask, seed=seed, parallel_tool_calls=False, tool_choice=weather)
@@ -131,4 +128,20 @@ def template():
     assert "<think>\n\n</think>" in prompt(ASK["messages"], reasoning_effort="none")
 
 
-{"explains": explains, "template": template}[what]()
+def thinking():
+    """The prompt has begun the reasoning."""
+    ask = {"messages": ASK["messages"], "seed": 5, "max_tokens": 20, "logit_bias": {"60": -100}}
+    status, text = call(CHAT, ask)
+    answer = json.loads(text)
+    message = answer["choices"][0]["message"]
+    assert message["reasoning_content"] and not message["content"], message
+    assert answer["usage"]["completion_tokens_details"] == {"reasoning_tokens": 20}, answer
+    status, text = call(CHAT, dict(ask, stream=True))
+    deltas = [json.loads(e[6:])["choices"][0]["delta"] for e in text.split("\n\n") if e.startswith("data: {")]
+    assert "".join(d.get("reasoning_content", "") for d in deltas) == message["reasoning_content"]
+    assert not any(d.get("content") for d in deltas), deltas
+    left = whole(dict(ask, reasoning_format="none"))["message"]
+    assert left["content"].strip() == message["reasoning_content"] and "reasoning_content" not in left, left
+
+
+{"explains": explains, "template": template, "thinking": thinking}[what]()

@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
         bool ok = i ? api_chat_parse(body, &r, &e) : api_completion_parse(body, &r, &e);
         CHECK(ok || (e.status >= 400 && e.message[0]));
         CHECK(!ok || (r.root && r.n >= 1 && r.n_max >= 1));
+        CHECK(!ok || api_tools_read(&r, &e) || (e.status >= 400 && e.message[0]));
         api_generate_release(&r);
     }
     return 0;

@@ -209,6 +209,7 @@ static const struct transcript transcripts[] = {
          "R[So.]T[Yes.]"),
     T("nemotron", "<TOOLCALL>[{\"name\": \"time\", \"arguments\": {}}]</TOOLCALL>", "C time({})"),
     T("phi4", "<|tool_call|>[{\"name\": \"time\", \"arguments\": {}}]<|/tool_call|>", "C time({})"),
+    T("apriel", "<tool_calls>[{\"name\": \"time\", \"arguments\": {}}]</tool_calls>", "C time({})"),
     T("granite", "<|tool_call|>[{\"name\": \"weather\", \"arguments\": {\"days\": -1.5e3}}]",
       "C weather({\"days\": -1.5e3})"),
 
