@@ -28,7 +28,7 @@ start -m talker=$m --parallel 4 -c 4096
 client calls
 client errors
 client leaving
-python3 tests/e2e/socket_packages.py "$port" || fail "packages"
+python3 tests/clients/try_websockets.py "$port" || fail "packages"
 client crash "$(pgrep -P $server)"
 for _ in $(seq 100); do
     python3 tests/e2e/http_client.py "$http" ready 2>/dev/null && break

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""socket_packages.py PORT - calls isobit serve --socket-port through the Python packages websockets and
+"""try_websockets.py PORT - calls isobit serve --socket-port through the Python packages websockets and
 websocket-client, those of them that are installed: calls, streams, fragments, pings, good-byes, a foreign page.
 """
 import asyncio
