@@ -156,10 +156,13 @@ def pages(alice):
     large["messages"][0]["content"] = "x" * (8 << 20)
     assert call(CHAT, large, alice)[0] == 413
     # --connections 8: the ninth waits until one of them leaves.
-    others = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
-    time.sleep(0.2)
-    late = socket.create_connection(("127.0.0.1", port))
-    late.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    others = []
+    for i in range(9):
+        late = socket.create_connection(("127.0.0.1", port))
+        late.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        if i < 8:
+            assert late.recv(8) == b"HTTP/1.1"  # it is one of the eight from now on
+            others.append(late)
     late.settimeout(0.3)
     try:
         assert not late.recv(1), "a ninth connection was served"
