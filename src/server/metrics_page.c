@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "server/front_int.h"
 #include "server/prometheus.h"
+#include "server/sockets.h"
 
 enum { PAGE_BYTES_MAX = 16 << 20 };
 
@@ -170,6 +171,8 @@ static void write_prometheus(const struct front *f, bool keys, struct buf *out)
                http_server_refused(f->server), 1);
     add_number(out, "connections", "gauge", "Open connections",
                http_server_connections(f->server), 1);
+    add_number(out, "socket_connections", "gauge", "Open WebSockets",
+               sockets_connections(f->sockets), 1);
     add_number(out, "exchanges", "gauge", "Requests that are being answered",
                http_server_exchanges(f->server), 1);
     add_number(out, "uptime_seconds", "gauge", "Since the server was started",
