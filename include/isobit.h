@@ -376,7 +376,7 @@ struct iso_embedder_options {
     int n_threads;   /* 0: the processors that this process may use */
     const char *isa; /* as in iso_engine_options */
     uint32_t n_ctx;  /* tokens of one text; 0: what the model was trained for, at most 8192 */
-    uint32_t n_rows; /* of one pass; 0: 512. An encoder's pass has room for one text at least */
+    uint32_t n_rows; /* texts share a pass up to so many; 0: 128 for each thread, 256 to 2048 */
     enum iso_pooling pooling;
     bool no_normalize;     /* vectors keep their length; else it is 1. Scores are as they are */
     size_t n_bytes_memory; /* as in iso_engine_options */

@@ -32,7 +32,7 @@ int main(int argc, char **argv)
         given[i - 2] = strtol(argv[i], NULL, 10);
     uint32_t n_tokens = (uint32_t)given[0], n_texts = (uint32_t)given[1];
     struct iso_embedder_options o = {
-        .n_threads = (int)given[3], .n_rows = (uint32_t)given[4], .n_ctx = n_tokens};
+        .n_threads = (int)given[3], .n_rows = (uint32_t)given[4]};
     if (argc < 2 || iso_embedder_open(argv[1], &o, &e, &note)) {
         fprintf(stderr, "%s\n", argc < 2 ? "which model?" : note.text);
         return 1;

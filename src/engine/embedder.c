@@ -20,7 +20,13 @@
 #include "numeric/reduce.h"
 #include "tensor/half.h"
 
-enum { CONTEXT_DEFAULT = 8192, ROWS_DEFAULT = 512, LEFT_PART = 32 };
+enum {
+    CONTEXT_DEFAULT = 8192,
+    ROWS_PER_THREAD = 128,
+    ROWS_LEAST = 256,
+    ROWS_MOST = 2048,
+    LEFT_PART = 32
+};
 
 /* Rows [from, to) of a text in a pass. */
 struct span {
@@ -34,6 +40,7 @@ struct iso_embedder {
     const char *isa;
     int n_threads;
     uint32_t n_rows, n_dims, n_pages;
+    uint32_t n_fill; /* a pass takes no more texts from here on; its first may be longer */
     enum iso_pooling pooling;
     bool normalize;
 
@@ -94,13 +101,23 @@ static const char *best_isa(void)
     return names[0];
 }
 
+static int threads_of(const struct iso_embedder_options *o)
+{
+    return o->n_threads > 0 ? o->n_threads : threads_online();
+}
+
+/* n_fill: rows up to which texts join a pass. A few for each thread stay in its nearest cache from
+ * one operation to the next. */
 static enum err fill_options(struct iso_embedder_options *o, const struct model_info *info,
-                             const char *path, struct err_note *note)
+                             const char *path, uint32_t *n_fill, struct err_note *note)
 {
     if (o->n_ctx == 0)
         o->n_ctx = info->n_ctx_train < CONTEXT_DEFAULT ? info->n_ctx_train : CONTEXT_DEFAULT;
-    if (o->n_rows == 0)
-        o->n_rows = ROWS_DEFAULT;
+    if (o->n_rows == 0) {
+        uint32_t n = ROWS_PER_THREAD * (uint32_t)threads_of(o);
+        o->n_rows = n < ROWS_LEAST ? ROWS_LEAST : n > ROWS_MOST ? ROWS_MOST : n;
+    }
+    *n_fill = o->n_rows;
     if (info->is_encoder && o->n_rows < o->n_ctx)
         o->n_rows = o->n_ctx;
     if (o->pooling == ISO_POOLING_MODEL)
@@ -179,9 +196,10 @@ enum err embedder_needs(const struct table *t, const struct iso_embedder_options
     struct iso_embedder_options o = options ? *options : (struct iso_embedder_options){0};
     struct model_needs needs;
     struct device *d;
+    uint32_t n_fill;
     enum err rc = model_plan(t, (struct model_limits){.n_rows_max = 1}, &needs.info, note);
     if (!rc)
-        rc = fill_options(&o, &needs.info, t->path, note);
+        rc = fill_options(&o, &needs.info, t->path, &n_fill, note);
     if (!rc)
         rc = cpu_device_open(1, o.isa ? o.isa : best_isa(), &d, note);
     if (rc)
@@ -220,10 +238,10 @@ static enum err open_parts(struct iso_embedder *e, const struct table *t,
     struct model_info info;
     enum err rc = model_plan(t, (struct model_limits){.n_rows_max = 1}, &info, note);
     if (!rc)
-        rc = fill_options(o, &info, t->path, note);
+        rc = fill_options(o, &info, t->path, &e->n_fill, note);
     if (rc)
         return rc;
-    e->n_threads = o->n_threads > 0 ? o->n_threads : threads_online();
+    e->n_threads = threads_of(o);
     e->isa = o->isa ? o->isa : best_isa();
     e->n_rows = o->n_rows;
     e->pooling = o->pooling;
@@ -304,7 +322,7 @@ struct iso_embedder_info iso_embedder_info(const struct iso_embedder *e)
         .n_layers = m->n_layers,
         .n_ctx = m->n_ctx,
         .n_ctx_train = m->n_ctx_train,
-        .n_rows = e->n_rows,
+        .n_rows = e->n_fill,
         .n_dims = e->n_dims,
         .pooling = e->pooling,
         .is_encoder = m->is_encoder,
@@ -360,9 +378,9 @@ static uint32_t fill_pass(struct iso_embedder *e, const struct iso_text *texts, 
     uint32_t n = 0, page = 0;
     bool whole = model_info(e->model)->is_encoder;
     *n_rows = 0;
-    for (; text < n_texts && *n_rows < e->n_rows; text++, at = 0) {
+    for (; text < n_texts && *n_rows < e->n_fill; text++, at = 0) {
         const struct iso_text *x = &texts[text];
-        uint32_t room = e->n_rows - *n_rows, left = x->n_tokens - at;
+        uint32_t room = (n ? e->n_fill : e->n_rows) - *n_rows, left = x->n_tokens - at;
         uint32_t n_pages = (x->n_tokens + KV_PAGE - 1) / KV_PAGE;
         if (n > 0 && (left > room || n_pages > e->n_pages - page))
             break;
