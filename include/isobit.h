@@ -240,6 +240,10 @@ struct iso_request {
     const int32_t *tokens; /* appended to the session; copied */
     uint32_t n_tokens;     /* 0: continue the session's last token */
     uint32_t n_answer_max; /* 0: only read; UINT32_MAX: to the context's end */
+    /* The answer's first tokens, whatever the sampler would choose; without a constraint; kept
+     * until the request finishes. */
+    const int32_t *forced; /* [n_forced] */
+    uint32_t n_forced;
     uint32_t n_answer_min; /* none of the stops is chosen before this many tokens are */
     const int32_t *stops;  /* a chosen token of this set ends the answer; copied */
     uint32_t n_stops;      /* at most ISO_STOPS_MAX */
@@ -249,7 +253,8 @@ struct iso_request {
     int32_t priority;                        /* higher goes first */
     uint32_t deadline_ms;    /* ends the request so long after it was submitted; 0: never */
     uint32_t n_logprobs;     /* alternatives reported with each token, at most 20 */
-    bool want_logprob;       /* of the chosen token */
+    bool want_logprob;       /* of the chosen token; with want_logits_prompt of the prompt's too */
+    bool processed_logprobs; /* of chosen tokens: among what the stages left; -9999: dropped */
     bool want_logits_prompt; /* an ISO_EVENT_LOGITS for each token that is read */
     bool want_hidden;        /* in ISO_EVENT_BORDER: the prompt's last row, for its embedding */
     bool want_digests;       /* SHA-256 of each row of logits */
@@ -337,8 +342,9 @@ struct iso_event {
     int32_t token;                      /* LOGITS: the token read; TOKEN: the token chosen */
     bool is_stop;                       /* TOKEN: it is one of the request's stops */
     uint32_t n_done, n_total;           /* PROMPT */
-    float logprob;                      /* TOKEN, with want_logprob */
-    const struct iso_logprob *logprobs; /* TOKEN: n_logprobs of them, most likely first */
+    /* With want_logprob: of the chosen token; LOGITS: of the prompt's next one, 0 at its end. */
+    float logprob;
+    const struct iso_logprob *logprobs; /* LOGITS, TOKEN: n_logprobs of them, most likely first */
     uint32_t n_logprobs;
     const float *hidden;    /* BORDER, with want_hidden: n_embd values, after the last norm */
     const float *logits;    /* LOGITS, TOKEN: the n_vocab values the event comes from */

@@ -144,7 +144,6 @@ bool api_read(const json_t *object, const char *where, const struct api_field *f
               size_t n_fields, void *out, uint64_t *given, struct buf *unknown,
               struct api_error *e)
 {
-    CHECK(n_fields <= 64);
     const char *name;
     json_t *value;
     if (!json_is_object(object))
@@ -161,7 +160,7 @@ bool api_read(const json_t *object, const char *where, const struct api_field *f
         snprintf(path, sizeof path, "%s%s", where, name);
         if (!read_field(value, path, &fields[i], (char *)out + fields[i].offset, e))
             return false;
-        if (given)
+        if (given && i < 64)
             *given |= (uint64_t)1 << i;
     }
     return true;

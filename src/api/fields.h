@@ -49,7 +49,7 @@ struct api_field {
     const char *text; /* for the documentation; API_REFUSED: why, for the error too */
 };
 
-/* A field with a value was there: bit i of given is field i's (tables have at most 64). */
+/* A field with a value was there: bit i of given is field i's (of the first 64). */
 /* api_read - fills out (already holding the defaults) from an object. where: the path of the
  * object, "" at the root. unknown (may be NULL) gets ", "-separated names of unknown fields. */
 bool api_read(const json_t *object, const char *where, const struct api_field *fields,

@@ -18,7 +18,7 @@ struct raw {
     int32_t top_k;
     const json_t *stop, *stop_token_ids, *logit_bias, *stream_options, *response_format, *prompt;
     const json_t *guided_json, *guided_choice, *structured_outputs, *json_schema;
-    struct str guided_regex, guided_grammar, grammar;
+    struct str logprobs_mode, guided_regex, guided_grammar, grammar;
     struct str reasoning_effort, reasoning_format;
     const json_t *enable_thinking;
 };
@@ -71,6 +71,13 @@ struct raw {
         {"cache_salt", API_TEXT, FIELD(r.cache_salt), 0, 0, "who shares prompts read before"},     \
         {"user", API_TEXT, FIELD(r.user), 0, 0, "an end user's name, for your own logs"},          \
         {"metadata", API_NO_EFFECT, 0, 0, 0, "kept by nobody"},                                    \
+        {"prompt_logprobs", API_I32, FIELD(r.n_prompt_top), 0, ISO_LOGPROBS_MAX,                   \
+         "of the prompt's tokens, with so many alternatives"},                                     \
+        {"enforced_str", API_TEXT, FIELD(r.enforced_text), 0, 0, "with verify: the answer"},       \
+        {"enforced_tokens", API_VALUE, FIELD(r.enforced), 0, 0,                                    \
+         "with verify: the answer, {tokens: [{token, top_tokens}]}"},                              \
+        {"logprobs_mode", API_TEXT, FIELD(logprobs_mode), 0, 0,                                    \
+         "raw_logprobs; with verify: processed_logprobs, after sampling's stages"},                \
         {"service_tier", API_NO_EFFECT, 0, 0, 0, "there is one"}, {                                \
         "best_of", API_REFUSED, 0, 0, 0, "ask for n answers and choose"                            \
     }
@@ -407,7 +414,8 @@ static bool read_prompt(const json_t *v, struct api_generate *r, struct api_erro
 
 void api_generate_begin(struct api_generate *r)
 {
-    *r = (struct api_generate){.n = 1, .n_max = UINT32_MAX, .messages_field = "messages",
+    *r = (struct api_generate){.n = 1, .n_max = UINT32_MAX, .n_prompt_top = -1,
+                               .messages_field = "messages",
                                 .add_generation_prompt = true,
                                 .parallel_tool_calls = true};
     r->sampling = iso_request_default().sampling;
@@ -426,6 +434,34 @@ static void begin(struct raw *raw)
     api_generate_begin(&raw->r);
 }
 
+/* Where it is not said, the alternatives tell: a choice that had few candidates was filled up with
+ * the tokens of the lowest ids. */
+static bool looks_processed(const json_t *enforced)
+{
+    size_t n = 0, n_low = 0;
+    const json_t *tokens = json_object_get(enforced, "tokens");
+    for (size_t i = 0; i < json_array_size(tokens); i++) {
+        const json_t *top = json_object_get(json_array_get(tokens, i), "top_tokens");
+        for (size_t k = 0; k < json_array_size(top); k++, n++) {
+            const char *text = json_string_value(json_array_get(top, k));
+            uint64_t id;
+            n_low += text && str_to_u64(str_from(text), &id) && id < 4;
+        }
+    }
+    return n >= 10 && n_low * 10 > n;
+}
+
+static bool read_logprobs_mode(struct raw *raw, struct api_error *e)
+{
+    struct str mode = raw->logprobs_mode;
+    raw->r.processed_logprobs =
+        mode.len ? str_is(mode, "processed_logprobs") : looks_processed(raw->r.enforced);
+    return mode.len == 0 || raw->r.processed_logprobs || str_is(mode, "raw_logprobs") ||
+           api_fail(e, 400, "logprobs_mode",
+                    "logprobs_mode is \"%.*s\"; it may be raw_logprobs or processed_logprobs",
+                    STR_ARG(mode));
+}
+
 /* What both requests have in common, once the tables are read. */
 static bool finish(struct raw *raw, struct api_error *e)
 {
@@ -433,8 +469,12 @@ static bool finish(struct raw *raw, struct api_error *e)
     r->sampling.top_k = raw->top_k > 0 ? (uint32_t)raw->top_k : 0;
     r->n_max = raw->max_tokens < raw->max_completion_tokens ? raw->max_tokens
                                                             : raw->max_completion_tokens;
-    if (r->n_max == 0)
+    if (r->n_max == 0 && !r->echo && r->n_prompt_top < 0)
         return api_fail(e, 400, "max_tokens", "max_tokens is 0; it must be at least 1");
+    if (r->stream && r->n_prompt_top >= 0)
+        return api_fail(e, 400, "prompt_logprobs", "prompt_logprobs do not come in a stream");
+    if (!read_logprobs_mode(raw, e))
+        return false;
     if (r->n_min > r->n_max)
         return api_fail(e, 400, "min_tokens", "min_tokens is %u, but max_tokens is %u", r->n_min,
                         r->n_max);

@@ -39,6 +39,10 @@ struct api_generate {
     const json_t *prompt_ids;   /* ... or token ids ... */
     const json_t *prompts;      /* ... or an array of either */
     const json_t *prompt_before; /* token ids that come before it, or NULL */
+    /* With the scope verify: the answer is this, and only its logprobs are wanted. */
+    struct str enforced_text;
+    const json_t *enforced; /* {tokens: [{token, top_tokens}]}, or NULL */
+    bool processed_logprobs; /* after the stages of sampling */
     struct str suffix;           /* what follows the answer, or "" */
     bool each_alone;             /* a prompt that fails leaves the others alone */
     bool only_load;              /* nothing is to be generated */
@@ -56,6 +60,7 @@ struct api_generate {
     bool ignore_eos, stream, include_usage, return_token_ids, return_progress;
     bool logprobs;    /* of the chosen tokens */
     uint32_t n_top;   /* alternatives beside each */
+    int32_t n_prompt_top; /* the same of the prompt's tokens; -1: they are not wanted */
     struct str stops[API_STOPS_MAX];
     size_t n_stops;
     int32_t stop_ids[ISO_STOPS_MAX];

@@ -131,8 +131,12 @@ static void write_text_logprobs(struct writer *w, const struct reply_choice *c)
     write_close(w, ']');
     write_key(w, "top_logprobs");
     write_open(w, '[');
-    for (size_t i = 0; i < c->n_tokens; i++)
-        write_top_map(w, &c->tokens[i]);
+    for (size_t i = 0; i < c->n_tokens; i++) {
+        if (c->tokens[i].logprob != c->tokens[i].logprob) /* the first token: nothing before it */
+            write_word(w, "null");
+        else
+            write_top_map(w, &c->tokens[i]);
+    }
     write_close(w, ']');
     write_key(w, "text_offset");
     write_open(w, '[');
@@ -242,6 +246,8 @@ static void write_choice(struct writer *w, const struct reply_head *h, const str
         write_chat_logprobs(w, c);
     else
         write_text_logprobs(w, c);
+    if (!is_chat(h) && r->n_prompt_top >= 0)
+        write_prompt_logprobs(w, c);
     if (r->return_token_ids) {
         write_key(w, "token_ids");
         write_open(w, '[');
@@ -270,6 +276,8 @@ static void write_whole(struct buf *out, const struct reply_head *h,
         write_choice(&w, h, &choices[i], true);
     write_close(&w, ']');
     write_usage(&w, usage);
+    if (is_chat(h) && h->request->n_prompt_top >= 0 && n_choices > 0)
+        write_prompt_logprobs(&w, &choices[0]);
     write_close(&w, '}');
 }
 

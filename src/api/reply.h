@@ -47,6 +47,7 @@ struct reply_token {
     struct str *top_bytes;         /* [n_top] */
     const struct iso_logprob *top; /* [n_top] */
     uint32_t n_top;
+    uint32_t rank; /* of a prompt's token */
 };
 
 /* One choice: whole, or what is new of it. */
@@ -60,6 +61,8 @@ struct reply_choice {
     const struct api_error *failed; /* each_alone: this one did, and has no text; else NULL */
     const struct reply_token *tokens;
     size_t n_tokens;
+    const struct reply_token *read; /* [n_read] the prompt's but the first, if they are wanted */
+    size_t n_read;
     bool logprobs, token_ids; /* whether tokens are shown as either */
     const int32_t *prompt;    /* [usage.n_prompt] */
     const int32_t *ids;       /* [n_ids] of the whole answer so far, without its end token */
@@ -78,6 +81,8 @@ void reply_error(struct buf *out, const struct api_error *e);
 const char *reply_error_type(int status);
 /* token, logprob, bytes: members of an open object. */
 void write_reply_token(struct writer *w, struct str bytes, float logprob);
+/* write_prompt_logprobs - vLLM's "prompt_logprobs", of an open object. reply_prompt.c */
+void write_prompt_logprobs(struct writer *w, const struct reply_choice *c);
 /* write_parts - all text of one kind in one piece. */
 void write_parts(struct writer *w, const struct reply_choice *c, enum part_kind kind);
 

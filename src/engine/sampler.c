@@ -8,6 +8,8 @@
 #include "engine/sampler_int.h"
 #include "numeric/philox.h"
 
+#define DROPPED_LOGPROB (-9999.0f)
+
 enum err sampler_init(struct sampler *s, uint32_t n_vocab, uint32_t n_ctx, struct err_note *note)
 {
     *s = (struct sampler){.n_vocab = n_vocab, .n_ctx = n_ctx};
@@ -151,6 +153,27 @@ float iso_logprob(const float *logits, uint32_t n_vocab, int32_t token)
 {
     float max, sum = log2_of_sum(logits, n_vocab, &max);
     return ((logits[token] - max) * LOG2_E - sum) * LN_2;
+}
+
+float sampler_left(struct sampler *s, int32_t token, uint32_t n, struct iso_logprob *out)
+{
+    float max, sum = log2_of_sum(s->logit, s->n, &max);
+    uint32_t n_left = n < s->n ? n : s->n;
+    int64_t c = candidate_of(s, token);
+    rank_by_logit(s);
+    if (n_left > 0)
+        find_first(s, n_left);
+    for (uint32_t i = 0; i < n_left; i++) {
+        float below_max = s->logit[s->index[i]] - max;
+        out[i] = (struct iso_logprob){s->token[s->index[i]], (below_max * LOG2_E - sum) * LN_2};
+    }
+    int32_t dropped = 0;
+    for (uint32_t i = n_left; i < n; i++, dropped++) {
+        while (candidate_of(s, dropped) >= 0)
+            dropped++;
+        out[i] = (struct iso_logprob){dropped, DROPPED_LOGPROB};
+    }
+    return c < 0 ? DROPPED_LOGPROB : ((s->logit[c] - max) * LOG2_E - sum) * LN_2;
 }
 
 void sampler_logprobs(struct sampler *s, const float *logits, uint32_t n, struct iso_logprob *out)

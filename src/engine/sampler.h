@@ -83,6 +83,10 @@ int32_t sampler_choose(struct sampler *s, const struct sampler_row *row);
 /* sampler_logprobs - the n <= n_vocab most likely tokens of a row, before any stage. */
 void sampler_logprobs(struct sampler *s, const float *logits, uint32_t n, struct iso_logprob *out);
 
+/* sampler_left - after sampler_choose: the logarithm of the token's share of what the stages left,
+ * and the n most likely of those; what they dropped has -9999, filled up by ascending id. */
+float sampler_left(struct sampler *s, int32_t token, uint32_t n, struct iso_logprob *out);
+
 /* The 64 random bits for a position. */
 uint64_t sampler_random(uint64_t seed, uint32_t choice, uint32_t position,
                         enum sampler_purpose purpose);

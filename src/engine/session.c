@@ -136,6 +136,12 @@ static enum err check_tokens(const struct iso_session *s, const struct iso_reque
         if (r->stops[i] < 0 || (uint32_t)r->stops[i] >= n_vocab)
             return err_set(note, ERR_USAGE, "stop token %d: this vocabulary has ids 0 to %u",
                            r->stops[i], n_vocab - 1);
+    for (uint32_t i = 0; i < r->n_forced; i++)
+        if (r->forced[i] < 0 || (uint32_t)r->forced[i] >= n_vocab)
+            return err_set(note, ERR_USAGE, "forced token %d: this vocabulary has ids 0 to %u",
+                           r->forced[i], n_vocab - 1);
+    if (r->n_forced > 0 && r->constraint)
+        return err_set(note, ERR_USAGE, "tokens are forced, but there is a constraint");
     if (s->n_tokens == 0 && r->n_tokens == 0)
         return err_set(note, ERR_USAGE, "the prompt is empty, and so is the session");
     return ERR_OK;

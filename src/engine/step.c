@@ -175,6 +175,30 @@ static int32_t choose_token(struct iso_session *s, const float *logits, const ui
     return token;
 }
 
+static void add_logprobs(struct iso_session *s, struct iso_event *event, uint32_t logits_i,
+                         int32_t token)
+{
+    struct iso_engine *e = s->engine;
+    const struct iso_request *r = &s->request;
+    if (r->want_logprob && token >= 0)
+        event->logprob = iso_logprob(event->logits, e->sampler.n_vocab, token);
+    if (r->n_logprobs == 0)
+        return;
+    sampler_logprobs(&e->sampler, event->logits, r->n_logprobs, e->logprobs[logits_i]);
+    event->logprobs = e->logprobs[logits_i];
+    event->n_logprobs = r->n_logprobs;
+}
+
+/* The same of what the sampler has just left. */
+static void add_processed(struct iso_session *s, struct iso_event *event, uint32_t logits_i)
+{
+    struct iso_engine *e = s->engine;
+    const struct iso_request *r = &s->request;
+    event->logprob = sampler_left(&e->sampler, event->token, r->n_logprobs, e->logprobs[logits_i]);
+    event->logprobs = e->logprobs[logits_i];
+    event->n_logprobs = r->n_logprobs;
+}
+
 /* Chooses the token after the session's last and appends it; ends the request where it must. */
 static void choose(struct iso_session *s, uint32_t logits_i)
 {
@@ -191,30 +215,30 @@ static void choose(struct iso_session *s, uint32_t logits_i)
         finish(s, r->n_answer_max == 0 ? ISO_FINISH_LENGTH : ISO_FINISH_CONTEXT, ERR_OK);
         return;
     }
-    const uint32_t *allowed;
-    if (!allowed_tokens(s, &allowed)) {
+    const uint32_t *allowed = NULL;
+    uint32_t i_answer = s->n_tokens - s->border;
+    bool forced = i_answer < r->n_forced;
+    if (!forced && !allowed_tokens(s, &allowed)) {
         finish(s, ISO_FINISH_ERROR, ERR_UNSUPPORTED);
         return;
     }
     const float *logits = e->logits + (size_t)logits_i * e->sampler.n_vocab;
-    int32_t token = choose_token(s, logits, allowed);
+    int32_t token = forced && !r->processed_logprobs ? r->forced[i_answer]
+                                                     : choose_token(s, logits, allowed);
     if (token < 0) {
         finish(s, ISO_FINISH_ERROR, ERR_UNSUPPORTED);
         return;
     }
     struct iso_event *event = logits_event(s, ISO_EVENT_TOKEN, logits_i);
-    event->token = token;
+    event->token = forced ? r->forced[i_answer] : token;
     if (r->constraint)
         r->constraint->accept(r->constraint->context, event->token);
     event->position = s->n_tokens;
     event->is_stop = is_stop(s, event->token);
-    if (r->want_logprob)
-        event->logprob = iso_logprob(event->logits, e->sampler.n_vocab, event->token);
-    if (r->n_logprobs) {
-        sampler_logprobs(&e->sampler, event->logits, r->n_logprobs, e->logprobs[logits_i]);
-        event->logprobs = e->logprobs[logits_i];
-        event->n_logprobs = r->n_logprobs;
-    }
+    if (r->processed_logprobs)
+        add_processed(s, event, logits_i);
+    else
+        add_logprobs(s, event, logits_i, event->token);
     s->tokens[s->n_tokens++] = event->token;
     e->stats.n_tokens_chosen++;
     if (event->is_stop)
@@ -282,6 +306,8 @@ static void take_results(struct iso_session *s, struct schedule_need need, const
         struct iso_event *event = logits_event(s, ISO_EVENT_LOGITS, logits_i + i);
         event->position = position;
         event->token = s->tokens[position];
+        add_logprobs(s, event, logits_i + i,
+                     position + 1 < s->border ? s->tokens[position + 1] : -1);
         s->n_told = position + 1;
     }
     s->n_kv += n_rows;

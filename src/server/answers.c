@@ -138,6 +138,29 @@ static void count_token(struct answers *a, struct answer *answer)
     answer->last_ns = a->step_ended_ns;
 }
 
+static void copy_logprobs(struct news *news, const struct iso_event *e)
+{
+    news->logprob = e->logprob;
+    news->n_top = e->n_logprobs;
+    for (uint32_t i = 0; i < e->n_logprobs; i++)
+        news->top[i] = e->logprobs[i];
+}
+
+/* The logits after one token of the prompt tell how likely the next was. */
+static void add_read(struct answers *a, struct answer *answer, const struct iso_event *e)
+{
+    uint32_t next = e->position + 1, n_vocab = iso_engine_info(a->engine).n_vocab;
+    if (next >= answer->request.n_tokens)
+        return;
+    struct news *news = add_news(&a->step);
+    news->answer = answer;
+    news->kind = NEWS_READ;
+    news->token = answer->request.tokens[next];
+    copy_logprobs(news, e);
+    for (uint32_t i = 0; i < n_vocab; i++)
+        news->rank += e->logits[i] >= e->logits[news->token];
+}
+
 static void take_event(struct answers *a, const struct iso_event *e)
 {
     struct answer *answer = e->request->user;
@@ -154,6 +177,8 @@ static void take_event(struct answers *a, const struct iso_event *e)
             add_progress(a, answer, e);
     } else if (e->kind == ISO_EVENT_BORDER && answer->hidden) {
         memcpy(answer->hidden, e->hidden, iso_engine_info(a->engine).n_embd * sizeof(float));
+    } else if (e->kind == ISO_EVENT_LOGITS) {
+        add_read(a, answer, e);
     } else if (e->kind == ISO_EVENT_TOKEN) {
         count_token(a, answer);
         struct news *news = add_news(&a->step);
@@ -161,10 +186,7 @@ static void take_event(struct answers *a, const struct iso_event *e)
         news->kind = NEWS_TOKEN;
         news->token = e->token;
         news->is_stop = e->is_stop;
-        news->logprob = e->logprob;
-        news->n_top = e->n_logprobs;
-        for (uint32_t i = 0; i < e->n_logprobs; i++)
-            news->top[i] = e->logprobs[i];
+        copy_logprobs(news, e);
     }
 }
 

@@ -32,6 +32,7 @@ struct answer {
 enum news_kind {
     NEWS_BEGIN, /* the engine has taken it */
     NEWS_PROMPT, /* more of its prompt was read */
+    NEWS_READ, /* with want_logits_prompt: the prompt's next token, and how likely it was */
     NEWS_TOKEN,
     NEWS_FINISH, /* the last of this answer */
 };
@@ -43,6 +44,7 @@ struct news {
     bool is_stop;
     uint32_t n_cached, n_read; /* PROMPT: tokens not computed again; those and what was read */
     float logprob;
+    uint32_t rank; /* READ: tokens that are as likely or more, itself included */
     uint32_t n_top;
     struct iso_logprob top[ISO_LOGPROBS_MAX];
     enum iso_finish finish;

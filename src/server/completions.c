@@ -38,6 +38,8 @@ static void free_call(struct call *c)
         parts_release(&k->parts);
         reading_end(k);
         mem_free(k->shown);
+        mem_free(k->read);
+        mem_free(k->forced);
         mem_free(k->ids);
         mem_free(k->failed);
     }
@@ -108,23 +110,26 @@ static struct str spell(const struct call *c, int32_t id, struct buf *spelled)
     const struct tokenizer *t = c->worker->speech.tokenizer;
     struct err_note note;
     buf_clear(spelled);
-    if ((size_t)id < tokenizer_n_tokens(t)) /* vocabularies are padded: others spell nothing */
+    if (is_enforced(c)) /* validators compare ids */
+        buf_printf(spelled, "%d", id);
+    else if ((size_t)id < tokenizer_n_tokens(t)) /* vocabularies are padded: others spell nothing */
         tokenizer_decode(t, &id, 1, DECODE_SPECIAL | DECODE_CONTINUE, spelled, &note);
     return (struct str){spelled->n_bytes ? spelled->bytes : "", spelled->n_bytes};
 }
 
-/* The choice's unsent tokens for the reply; all memory in arena. */
-static const struct reply_token *spell_shown(const struct choice *k, struct arena *arena)
+/* Tokens for the reply; all memory in arena. */
+static const struct reply_token *spell_shown(const struct choice *k, const struct shown *shown,
+                                             size_t n_shown, struct arena *arena)
 {
     struct buf spelled;
     buf_init(&spelled, PIECE_BYTES_MAX);
-    struct reply_token *tokens = arena_alloc(arena, (k->n_shown + 1) * sizeof tokens[0]);
+    struct reply_token *tokens = arena_alloc(arena, (n_shown + 1) * sizeof tokens[0]);
     CHECK(tokens);
-    for (size_t i = 0; i < k->n_shown; i++) {
-        const struct shown *s = &k->shown[i];
+    for (size_t i = 0; i < n_shown; i++) {
+        const struct shown *s = &shown[i];
         struct str bytes = spell(k->call, s->id, &spelled);
         tokens[i] = (struct reply_token){
-            .id = s->id, .logprob = s->logprob, .n_top = s->n_top, .top = s->top};
+            .id = s->id, .logprob = s->logprob, .n_top = s->n_top, .top = s->top, .rank = s->rank};
         tokens[i].bytes = (struct str){arena_strndup(arena, bytes.ptr, bytes.len), bytes.len};
         tokens[i].top_bytes = arena_alloc(arena, (s->n_top + 1) * sizeof(struct str));
         for (uint32_t j = 0; j < s->n_top; j++) {
@@ -146,8 +151,10 @@ static struct reply_choice reply_of(const struct choice *k, struct arena *arena)
         .is_first = !k->said,
         .finish = k->finished ? k->finish : REPLY_GOES_ON,
         .stop_text = k->stops.found ? k->stops.items[k->stops.i_found] : (struct str){0},
-        .tokens = spell_shown(k, arena),
+        .tokens = spell_shown(k, k->shown, k->n_shown, arena),
         .n_tokens = k->n_shown,
+        .read = spell_shown(k, k->read, k->n_read_shown, arena),
+        .n_read = k->n_read_shown,
         .failed = k->failed,
         .prompt = k->prompt.ids,
         .ids = k->ids,
@@ -317,18 +324,36 @@ static void keep_id(struct choice *k, int32_t id)
     k->ids[k->n_ids++] = id;
 }
 
-static void show(struct choice *k, const struct news *news)
+static void add_shown(struct shown **list, size_t *n, size_t *n_reserved, const struct news *news,
+                      uint32_t n_top)
 {
-    if (!k->call->api.logprobs && !k->call->api.return_token_ids)
-        return;
-    if (k->n_shown == k->n_shown_reserved) {
-        k->n_shown_reserved = k->n_shown_reserved ? 2 * k->n_shown_reserved : 16;
-        k->shown = mem_resize(k->shown, k->n_shown_reserved * sizeof k->shown[0]);
-        CHECK(k->shown);
+    if (*n == *n_reserved) {
+        *n_reserved = *n_reserved ? 2 * *n_reserved : 16;
+        *list = mem_resize(*list, *n_reserved * sizeof **list);
+        CHECK(*list);
     }
-    struct shown *s = &k->shown[k->n_shown++];
-    *s = (struct shown){.id = news->token, .logprob = news->logprob, .n_top = news->n_top};
-    memcpy(s->top, news->top, news->n_top * sizeof s->top[0]);
+    struct shown *s = &(*list)[(*n)++];
+    *s = (struct shown){.id = news->token, .logprob = news->logprob, .rank = news->rank};
+    s->n_top = news->n_top < n_top ? news->n_top : n_top;
+    memcpy(s->top, news->top, s->n_top * sizeof s->top[0]);
+}
+
+void show(struct choice *k, const struct news *news)
+{
+    const struct api_generate *api = &k->call->api;
+    if (api->logprobs || api->return_token_ids)
+        add_shown(&k->shown, &k->n_shown, &k->n_shown_reserved, news, api->n_top);
+}
+
+/* A token of the prompt. */
+static void take_read(struct choice *k, const struct news *news)
+{
+    const struct api_generate *api = &k->call->api;
+    if (api->n_prompt_top >= 0)
+        add_shown(&k->read, &k->n_read_shown, &k->n_read_reserved, news,
+                  (uint32_t)api->n_prompt_top);
+    if (api->echo)
+        show(k, news);
 }
 
 /* Nothing that still comes is said: a stop text was met, or no more calls are wanted. */
@@ -424,6 +449,9 @@ void completion_take(const struct news *news)
         k->n_read = news->n_read;
         k->call->progressed = true;
         break;
+    case NEWS_READ:
+        take_read(k, news);
+        break;
     case NEWS_TOKEN:
         take_token(k, news);
         break;
@@ -506,14 +534,6 @@ static bool collect_stops(struct call *c, struct api_error *e)
     return true;
 }
 
-/* What cannot be honoured yet is refused, not ignored. */
-static bool check_support(const struct call *c, struct api_error *e)
-{
-    if (c->api.echo)
-        return api_fail(e, 400, "echo", "echo is not supported");
-    return true;
-}
-
 /* The vocabulary is arranged once, when it is first wanted; with a family's marks or without. */
 static enum err find_vocab(struct worker *w, bool marks, struct err_note *note)
 {
@@ -572,8 +592,11 @@ static void fill_request(struct call *c, struct choice *k, uint32_t i_answer)
     r->n_stops = c->n_stops;
     r->sampling = api->sampling;
     r->sampling.choice = i_answer;
-    r->want_logprob = api->logprobs;
+    r->want_logits_prompt = api->n_prompt_top >= 0 || (api->echo && api->logprobs);
+    r->want_logprob = api->logprobs || r->want_logits_prompt;
     r->n_logprobs = api->logprobs ? api->n_top : 0;
+    if (api->n_prompt_top > (int32_t)r->n_logprobs)
+        r->n_logprobs = (uint32_t)api->n_prompt_top;
     r->tenant = c->tenant;
     r->priority = c->priority;
     r->cache_pool = pool_of(c);
@@ -612,6 +635,10 @@ static bool make_choices(struct call *c, struct api_error *e)
         else if (!ok)
             return false;
         fill_request(c, k, i_answer);
+        if (!k->failed)
+            echo(k);
+        if (!enforce(k, e))
+            return false;
         reading_begin(k);
     }
     return true;
@@ -641,9 +668,9 @@ static bool parse(struct call *c, struct str body, struct api_error *e)
         return false;
     if (!c->api.has_seed)
         c->api.sampling.seed = entropy_u64() >> 11; /* a number that every JSON reader can hold */
-    return check_support(c, e) && api_tools_read(&c->api, e) && collect_stops(c, e) &&
+    return enforce_check(c, e) && api_tools_read(&c->api, e) && collect_stops(c, e) &&
            sampling_open(&c->sampling, &c->worker->speech, &c->api, e) &&
-           make_choices(c, e) && shape_choices(c, e);
+           make_choices(c, e) && (is_enforced(c) || shape_choices(c, e));
 }
 
 void completion_begin(struct worker *w, uint64_t id, const struct call_head *head,

@@ -53,6 +53,7 @@ struct worker {
 struct shown {
     int32_t id;
     float logprob;
+    uint32_t rank; /* of a prompt's token */
     uint32_t n_top;
     struct iso_logprob top[ISO_LOGPROBS_MAX];
 };
@@ -73,6 +74,10 @@ struct choice {
     struct parts parts;     /* not yet sent */
     struct shown *shown;    /* [n_shown] not yet sent */
     size_t n_shown, n_shown_reserved;
+    struct shown *read; /* [n_read_shown] the prompt's tokens but the first, if wanted */
+    size_t n_read_shown, n_read_reserved;
+    int32_t *forced; /* an enforced answer */
+    size_t n_forced;
     uint32_t n_cached, n_read; /* of the prompt's tokens: remembered; those and what was read */
     int32_t *ids;      /* [n_ids] chosen, without an end token */
     size_t n_ids, n_ids_reserved;
@@ -142,6 +147,15 @@ void embedding_take(const struct news *news); /* of answers with hidden */
 void embeddings_done(struct worker *w); /* answers the calls whose vectors are there */
 bool embedding_cancel(struct worker *w, uint64_t id); /* false: no such call */
 void embeddings_release(struct worker *w);
+
+/* show - keeps a token that is to be shown with its probability. */
+void show(struct choice *k, const struct news *news);
+
+/* enforce.c: answers that are given (scope verify), prompts that are said again. */
+bool is_enforced(const struct call *c);
+bool enforce_check(const struct call *c, struct api_error *e);
+bool enforce(struct choice *k, struct api_error *e); /* once its request is filled in */
+void echo(struct choice *k);
 
 /* fingerprint.c */
 void fingerprint_begin(struct worker *w);

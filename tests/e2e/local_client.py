@@ -164,5 +164,53 @@ def batch():
     assert status == 400 and "temperature" in wrong["detail"], wrong
 
 
+def likely():
+    """echo and prompt_logprobs tell how likely a prompt is; enforced answers are said as they are given."""
+    path, ask = "/v1/completions", {"prompt": "Hello there", "max_tokens": 8, "seed": 7}
+    plain = call(path, dict(ask, logprobs=2, return_token_ids=True))[1]["choices"][0]
+    said = call(path, dict(ask, echo=True, logprobs=2))[1]
+    n, choice = said["usage"]["prompt_tokens"], said["choices"][0]
+    shown = choice["logprobs"]
+    assert choice["text"] == "Hello there" + plain["text"], choice
+    assert shown["token_logprobs"][0] is None and shown["top_logprobs"][0] is None
+    assert shown["token_logprobs"][n:] == plain["logprobs"]["token_logprobs"]
+    assert len(shown["tokens"]) == n + len(plain["token_ids"]) and all(p <= 0 for p in shown["token_logprobs"][1:])
+    # The answer read as a prompt is as likely as it was when it was chosen.
+    ids = call("/tokenize", {"prompt": "Hello there"})[1]["tokens"]
+    read = call(path, dict(ask, prompt=ids + plain["token_ids"], echo=True, logprobs=2, max_tokens=0))[1]["choices"][0]
+    assert read["logprobs"]["token_logprobs"][n:] == plain["logprobs"]["token_logprobs"]
+    assert read["logprobs"]["token_logprobs"][:n] == shown["token_logprobs"][:n]
+    assert call(path, dict(ask, echo=True))[1]["choices"][0]["text"] == choice["text"]
+    prompt = call(path, dict(ask, prompt_logprobs=1))[1]["choices"][0]["prompt_logprobs"]
+    assert prompt[0] is None and len(prompt) == n
+    for entry, token, p in zip(prompt[1:], ids[1:], shown["token_logprobs"][1:n]):
+        assert entry[str(token)]["logprob"] == p and 1 <= len(entry) <= 2 and entry[str(token)]["rank"] >= 1, entry
+    hello = {"messages": user("Hello there"), "max_tokens": 8, "seed": 7}
+    chat = call("/v1/chat/completions", dict(hello, prompt_logprobs=0))[1]
+    assert len(chat["prompt_logprobs"]) == chat["usage"]["prompt_tokens"]
+    refused(400, "stream", path, dict(ask, prompt_logprobs=1, stream=True))
+    # A validator's request: the answer of another seed, with this request's distribution.
+    given = call("/v1/chat/completions", dict(hello, seed=8, logprobs=True, top_logprobs=3, return_token_ids=True))[1]
+    tokens = [str(i) for i in given["choices"][0]["token_ids"]]
+    verify = dict(hello, logprobs=True, top_logprobs=3, max_tokens=100,
+                  enforced_tokens={"tokens": [{"token": t, "top_tokens": []} for t in tokens]})
+    again = call("/v1/chat/completions", verify)[1]["choices"][0]
+    content = again["logprobs"]["content"]
+    assert [t["token"] for t in content][:len(tokens)] == tokens and again["finish_reason"] == "stop", again
+    original = given["choices"][0]["logprobs"]["content"]
+    assert [t["logprob"] for t in content][:len(tokens)] == [t["logprob"] for t in original]
+    assert all(len(t["top_logprobs"]) == 3 and t["top_logprobs"][0]["token"].isdigit() for t in content)
+    # After the stages: two candidates are left, the others are filled up.
+    left = call("/v1/chat/completions", dict(verify, top_k=2, logprobs_mode="processed_logprobs"))[1]["choices"][0]
+    for t in left["logprobs"]["content"]:
+        tops = [k["logprob"] for k in t["top_logprobs"]]
+        assert tops[0] <= 0 and tops[2] == -9999 and t["logprob"] in (tops[0], tops[1], -9999), t
+    text = call("/v1/chat/completions", dict(hello, max_tokens=100, enforced_str="abc"))[1]["choices"][0]
+    assert text["message"]["content"].strip() == "abc" and text["finish_reason"] == "stop", text
+    refused(400, "token's id", "/v1/chat/completions", dict(hello, enforced_tokens={"tokens": [{"token": 1}]}))
+    refused(400, "vocabulary", "/v1/chat/completions", dict(hello, enforced_tokens={"tokens": [{"token": "99999"}]}))
+    refused(400, "logprobs_mode", "/v1/chat/completions", dict(hello, logprobs_mode="cooked"))
+
+
 if __name__ == "__main__":
-    {"texts": texts, "llama": llama, "ollama": ollama, "batch": batch}[sys.argv[2]]()
+    {"texts": texts, "llama": llama, "ollama": ollama, "batch": batch, "likely": likely}[sys.argv[2]]()

@@ -16,7 +16,7 @@ for _ in $(seq 300); do
     sleep 0.1
 done
 
-for what in texts llama ollama batch; do
+for what in texts llama ollama batch likely; do
     python3 tests/e2e/local_client.py "$port" $what || fail "$what"
 done
 kill $server

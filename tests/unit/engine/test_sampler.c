@@ -439,9 +439,33 @@ static void the_answer_alone_may_be_penalised(void **state)
     sampler_release(&s);
 }
 
+/* Two of four tokens are left, equally likely; the others are filled up by their ids. */
+static void what_the_stages_left_is_told(void **state)
+{
+    (void)state;
+    static const float logits[4] = {0, 5, 1, 5};
+    struct iso_sampling p = plain();
+    struct iso_logprob top[4];
+    struct sampler s;
+    struct err_note note;
+    p.top_k = 2;
+    assert_int_equal(sampler_init(&s, 4, 16, &note), ERR_OK);
+    choose(&s, &p, logits, NULL, NULL, 0);
+    assert_true(fabsf(sampler_left(&s, 3, 4, top) + 0.693147f) < 1e-5f);
+    static const int32_t tokens[] = {1, 3, 0, 2};
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(top[i].token, tokens[i]);
+        assert_true(i < 2 ? fabsf(top[i].logprob + 0.693147f) < 1e-5f : top[i].logprob == -9999);
+    }
+    choose(&s, &p, logits, NULL, NULL, 0);
+    assert_true(sampler_left(&s, 2, 0, top) == -9999);
+    sampler_release(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_stages_left_is_told),
         cmocka_unit_test(the_answer_alone_may_be_penalised),
         cmocka_unit_test(chooses_the_golden_tokens),
         cmocka_unit_test(draws_from_softmax),
