@@ -26,8 +26,8 @@ enum err chat_habits_find(struct chat_habits *h, const struct chat_face *f,
                           const struct tokenizer *t, const char *form, struct err_note *note);
 
 /* chat_habits_messages - the conversation as the template takes it: a new reference; NULL without
- * memory. messages and tools (or NULL) as the chat interface has them. shows_tools: whether the
- * template is to be given the tools. */
+ * memory. messages and tools (or NULL) as the chat interface has them. The template is to be given
+ * the tools too, unless they are explained. */
 struct json_t *chat_habits_messages(const struct chat_habits *h, const struct json_t *messages,
                                     const struct json_t *tools);
 
