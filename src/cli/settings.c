@@ -21,7 +21,8 @@ enum {
 #define PREFIX "ISOBIT_"
 
 /* Variables that are no option's: what computes, and where the demo model is. */
-static const char *const other_variables[] = {"ISOBIT_ISA", "ISOBIT_MEMORY", "ISOBIT_DEMO"};
+static const char *const other_variables[] = {"ISOBIT_ISA", "ISOBIT_MEMORY", "ISOBIT_DEMO",
+                                              "ISOBIT_KEY", "ISOBIT_MODELS"};
 
 static const char *variable_of(const struct arg_option *o, char out[VARIABLE_MAX])
 {
