@@ -9,7 +9,12 @@
 
 #define FIELD(member) offsetof(struct raw, member)
 
-enum { PATH_BYTES = 96, TEXT_BYTES_MAX = 1 << 30 };
+enum {
+    PATH_BYTES = 96,
+    TEXT_BYTES_MAX = 1 << 30,
+    ECHO_BYTES_MAX = 4 << 20, /* of what is given back, several times in a stream */
+    ID_BYTES_MAX = 128,
+};
 
 struct raw {
     struct api_generate r;
@@ -415,6 +420,29 @@ static bool read_include(struct raw *raw, struct api_error *e)
     return true;
 }
 
+/* What an answer repeats of its request must leave room for the answer. */
+static bool check_echo(const struct raw *raw, struct api_error *e)
+{
+    const json_t *id = json_object_get(raw->previous, "id");
+    struct buf text;
+    struct writer w;
+    const char *name;
+    json_t *value;
+    if (raw->previous && (!json_is_string(id) || json_string_length(id) > ID_BYTES_MAX))
+        return api_fail(e, 400, "previous.id", "previous.id must be a text of at most %d bytes",
+                        ID_BYTES_MAX);
+    buf_init(&text, ECHO_BYTES_MAX);
+    write_begin(&w, &text);
+    json_object_foreach (raw->r.root, name, value)
+        if (strcmp(name, "input") != 0 && strcmp(name, "previous") != 0)
+            write_value(&w, value);
+    bool failed = text.failed;
+    buf_release(&text);
+    return !failed || api_fail(e, 400, NULL,
+                               "the request without its input is larger than %d bytes, which an "
+                               "answer gives back", ECHO_BYTES_MAX);
+}
+
 bool responses_parse(struct str body, struct api_generate *r, struct api_error *e)
 {
     struct raw raw = {.max_output_tokens = UINT32_MAX, .store = true};
@@ -428,8 +456,9 @@ bool responses_parse(struct str body, struct api_generate *r, struct api_error *
     raw.r.has_seed = json_is_integer(json_object_get(root, "seed"));
     raw.r.n_max = raw.max_output_tokens;
     raw.r.sampling.top_k = raw.top_k > 0 ? (uint32_t)raw.top_k : 0;
-    ok = ok && read_input(&raw, e) && read_tools(&raw, e) && read_tool_choice(&raw, e) &&
-         read_text(&raw, e) && read_reasoning(&raw, e) && read_include(&raw, e);
+    ok = ok && check_echo(&raw, e) && read_input(&raw, e) && read_tools(&raw, e) &&
+         read_tool_choice(&raw, e) && read_text(&raw, e) && read_reasoning(&raw, e) &&
+         read_include(&raw, e);
     *r = raw.r;
     return ok;
 }

@@ -8,7 +8,12 @@
 #include "server/front_int.h"
 #include "server/response_store.h"
 
-enum { BODY_BYTES_MAX = 256 << 20, ITEMS_SHOWN_MAX = 100, ITEMS_SHOWN = 20 };
+enum {
+    BODY_BYTES_MAX = 256 << 20,
+    JOINED_BYTES_MAX = 64 << 20,
+    ITEMS_SHOWN_MAX = 100,
+    ITEMS_SHOWN = 20,
+};
 
 /* An answer on its way that is to be kept. */
 struct keeper {
@@ -143,7 +148,7 @@ static bool join(struct front *f, const struct key *owner, const json_t *root, c
     if (!r)
         return not_found(e, before, "previous_response_id", 400);
     struct buf items;
-    buf_init(&items, BODY_BYTES_MAX);
+    buf_init(&items, JOINED_BYTES_MAX);
     stored_conversation(r, &items);
     write_begin(&w, out);
     write_open(&w, '{');
@@ -164,7 +169,8 @@ static bool join(struct front *f, const struct key *owner, const json_t *root, c
     write_close(&w, '}');
     bool failed = items.failed || out->failed;
     buf_release(&items);
-    return !failed || api_fail(e, 500, NULL, "out of memory for the conversation");
+    return !failed || api_fail(e, 413, "input", "the conversation is larger than %d bytes",
+                               JOINED_BYTES_MAX);
 }
 
 static bool ask(struct front *f, struct http_exchange *x, const json_t *root, bool keeps,
@@ -183,7 +189,7 @@ static bool ask(struct front *f, struct http_exchange *x, const json_t *root, bo
     struct process *p = route_model(f, visit_of(x)->key, name, e);
     if (!p)
         return false;
-    buf_init(&joined, BODY_BYTES_MAX);
+    buf_init(&joined, JOINED_BYTES_MAX);
     if (before && !join(f, owner, root, before, &joined, e)) {
         buf_release(&joined);
         return false;

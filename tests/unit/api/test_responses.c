@@ -82,6 +82,7 @@ static void faults_are_named(void **state)
     } cases[] = {
         {"{}", "input", "at least one"},
         {"{\"input\":[]}", "input", "at least one"},
+        {"{\"input\":\"a\",\"previous\":{\"input\":[]}}", "previous.id", "text"},
         {"{\"input\":[{\"type\":\"item_reference\",\"id\":\"x\"}]}", "input[0]", "item_reference"},
         {"{\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\"}]}]}",
          "input[0].content[0]", "input_image"},
@@ -105,6 +106,24 @@ static void faults_are_named(void **state)
         assert_non_null(strstr(e.message, cases[i].words));
         api_generate_release(&r);
     }
+}
+
+static void what_is_given_back_is_bounded(void **state)
+{
+    (void)state;
+    struct api_generate r;
+    struct api_error e = {0};
+    const size_t n = 5 << 20;
+    static const char begin[] = "{\"metadata\":\"", end[] = "\",\"input\":\"a\"}";
+    char *text = malloc(n + sizeof begin + sizeof end);
+    memcpy(text, begin, sizeof begin - 1);
+    memset(text + sizeof begin - 1, 'x', n);
+    memcpy(text + sizeof begin - 1 + n, end, sizeof end);
+    assert_false(responses_parse(str_from(text), &r, &e));
+    assert_int_equal(e.status, 400);
+    assert_non_null(strstr(e.message, "larger than"));
+    api_generate_release(&r);
+    free(text);
 }
 
 static void items_are_completed(void **state)
@@ -277,6 +296,7 @@ int main(void)
         cmocka_unit_test(items_become_messages),
         cmocka_unit_test(fields_land_where_they_belong),
         cmocka_unit_test(faults_are_named),
+        cmocka_unit_test(what_is_given_back_is_bounded),
         cmocka_unit_test(items_are_completed),
         cmocka_unit_test(an_answer_is_items),
         cmocka_unit_test(a_stream_tells_all_of_it),
