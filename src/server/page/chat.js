@@ -161,7 +161,7 @@ function redrawer(i) {
   return () => {
     if (asked) return;
     asked = true;
-    requestAnimationFrame(() => { asked = false; if (messages[i]) draw(i); });
+    requestAnimationFrame(() => { asked = false; if (messages[i] && running) draw(i); });
   };
 }
 
