@@ -19,6 +19,7 @@ FLOORS = {
     "comm": ["base", "device"],
     "model": ["base", "numeric", "tensor", "format", "device", "comm"],
     "engine": ["base", "numeric", "tensor", "format", "device", "comm", "model"],
+    "poc": ["base", "tensor"],
     "net": ["base"],
     "store": ["base"],
     "api": ["base", "text"],
