@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "api/ollama.h"
 #include "api/tables.h"
 #include "api/write.h"
 #include "base/check.h"
@@ -13,7 +14,7 @@ enum { UNKNOWN_BYTES_MAX = 1 << 16, VECTOR_BYTES_MAX = 1 << 22 };
 /* What the tables fill beside the request itself. */
 struct raw {
     struct api_embed r;
-    const json_t *input, *query, *documents, *texts, *text_1, *text_2, *queries;
+    const json_t *input, *prompt, *query, *documents, *texts, *text_1, *text_2, *queries;
     struct str encoding;
 };
 
@@ -34,6 +35,26 @@ static const struct api_field vector_fields[] = {
     {"encoding_format", API_TEXT, FIELD(encoding), 0, 0, "float (the default) or base64"},
     {"dimensions", API_U32, FIELD(r.n_dims), 1, 1 << 20,
      "only the first so many, made of length 1 again"},
+};
+
+#define OF_OLLAMA                                                                                  \
+    {"model", API_TEXT, FIELD(r.model), 0, 0, "which model; absent: the first one"},               \
+        {"truncate", API_NO_EFFECT, 0, 0, 0, "a text that is too long is an error, never cut"},    \
+        {"options", API_NO_EFFECT, 0, 0, 0, "how a model is loaded"},                              \
+    {                                                                                              \
+        "keep_alive", API_NO_EFFECT, 0, 0, 0, "the server decides how long models stay"            \
+    }
+
+static const struct api_field ollama_fields[] = {
+    OF_OLLAMA,
+    {"input", API_VALUE, FIELD(input), 0, 0, "a text, or up to 2048 texts"},
+    {"dimensions", API_U32, FIELD(r.n_dims), 1, 1 << 20,
+     "only the first so many, made of length 1 again"},
+};
+
+static const struct api_field ollama_one_fields[] = {
+    OF_OLLAMA,
+    {"prompt", API_VALUE, FIELD(prompt), 0, 0, "a text"},
 };
 
 static const struct api_field rerank_fields[] = {
@@ -59,6 +80,10 @@ const struct api_table api_vectors_table = {"EmbeddingsRequest", vector_fields,
                                             COUNT_OF(vector_fields), "input"},
                        api_rerank_table = {"RerankRequest", rerank_fields, COUNT_OF(rerank_fields),
                                            "query"},
+                       api_ollama_embed_table = {"OllamaEmbedRequest", ollama_fields,
+                                                 COUNT_OF(ollama_fields), "input"},
+                       api_ollama_embed_one_table = {"OllamaEmbeddingsRequest", ollama_one_fields,
+                                                     COUNT_OF(ollama_one_fields), "prompt"},
                        api_score_table = {"ScoreRequest", score_fields, COUNT_OF(score_fields),
                                           NULL};
 
@@ -67,6 +92,7 @@ static const struct {
     enum embed_kind kind;
 } paths[] = {
     {"/v1/embeddings", EMBED_VECTORS}, {"/rerank", EMBED_RERANK}, {"/v1/rerank", EMBED_RERANK},
+    {"/api/embed", EMBED_OLLAMA},      {"/api/embeddings", EMBED_OLLAMA_ONE},
     {"/v2/rerank", EMBED_RERANK},      {"/score", EMBED_SCORE},   {"/v1/score", EMBED_SCORE},
 };
 
@@ -131,6 +157,13 @@ static bool take_vectors(struct raw *raw, struct api_error *e)
     return add_inputs(&raw->r, raw->input, "input", e);
 }
 
+static bool take_ollama_one(struct raw *raw, struct api_error *e)
+{
+    if (!json_is_string(raw->prompt))
+        return api_fail(e, 400, "prompt", "prompt must be a text");
+    return add_inputs(&raw->r, raw->prompt, "prompt", e);
+}
+
 static bool take_rerank(struct raw *raw, struct api_error *e)
 {
     const char *name = raw->documents || !raw->texts ? "documents" : "texts";
@@ -179,8 +212,13 @@ bool api_embed_parse(enum embed_kind kind, struct str body, struct api_embed *r,
         [EMBED_VECTORS] = {vector_fields, COUNT_OF(vector_fields), take_vectors},
         [EMBED_RERANK] = {rerank_fields, COUNT_OF(rerank_fields), take_rerank},
         [EMBED_SCORE] = {score_fields, COUNT_OF(score_fields), take_score},
+        [EMBED_OLLAMA] = {ollama_fields, COUNT_OF(ollama_fields), take_vectors},
+        [EMBED_OLLAMA_ONE] = {ollama_one_fields, COUNT_OF(ollama_one_fields), take_ollama_one},
     };
-    struct raw raw = {.r = {.kind = kind, .return_documents = true}};
+    bool is_ollama = kind == EMBED_OLLAMA || kind == EMBED_OLLAMA_ONE;
+    struct raw raw = {.r = {.kind = is_ollama ? EMBED_VECTORS : kind,
+                            .shape = kind,
+                            .return_documents = true}};
     buf_init(&raw.r.unknown, UNKNOWN_BYTES_MAX);
     raw.r.root = api_parse(body, e);
     bool ok = raw.r.root && api_read(raw.r.root, "", kinds[kind].fields, kinds[kind].n_fields, &raw,
@@ -235,10 +273,43 @@ static void write_base64(struct writer *w, const float *x, uint32_t n)
     buf_release(&text);
 }
 
+static void write_vector(struct writer *w, const float *x, uint32_t n_dims)
+{
+    write_open(w, '[');
+    for (uint32_t k = 0; k < n_dims; k++)
+        write_float(w, x[k]);
+    write_close(w, ']');
+}
+
+static void reply_ollama(struct buf *out, const struct embed_head *h, const struct api_embed *r,
+                         const float *vectors, uint32_t n_dims)
+{
+    struct writer w;
+    write_begin(&w, out);
+    write_open(&w, '{');
+    if (r->shape == EMBED_OLLAMA_ONE) {
+        write_key(&w, "embedding");
+        write_vector(&w, vectors, n_dims);
+    } else {
+        ollama_write_name(&w, "model", h->model);
+        write_key(&w, "embeddings");
+        write_open(&w, '[');
+        for (size_t i = 0; i < r->n_inputs; i++)
+            write_vector(&w, vectors + i * n_dims, n_dims);
+        write_close(&w, ']');
+        write_key_int(&w, "prompt_eval_count", (int64_t)h->n_tokens);
+    }
+    write_close(&w, '}');
+}
+
 void reply_vectors(struct buf *out, const struct embed_head *h, const struct api_embed *r,
                    const float *vectors, uint32_t n_dims)
 {
     struct writer w;
+    if (r->shape == EMBED_OLLAMA || r->shape == EMBED_OLLAMA_ONE) {
+        reply_ollama(out, h, r, vectors, n_dims);
+        return;
+    }
     write_begin(&w, out);
     write_open(&w, '{');
     write_key_text(&w, "object", STR("list"));
@@ -253,10 +324,7 @@ void reply_vectors(struct buf *out, const struct embed_head *h, const struct api
         if (r->base64) {
             write_base64(&w, x, n_dims);
         } else {
-            write_open(&w, '[');
-            for (uint32_t k = 0; k < n_dims; k++)
-                write_float(&w, x[k]);
-            write_close(&w, ']');
+            write_vector(&w, x, n_dims);
         }
         write_close(&w, '}');
     }

@@ -7,14 +7,22 @@
 
 enum { API_TEXTS_MAX = 2048 };
 
-enum embed_kind { EMBED_VECTORS, EMBED_RERANK, EMBED_SCORE };
+/* Ollama's two are read as VECTORS. */
+enum embed_kind {
+    EMBED_VECTORS,
+    EMBED_RERANK,
+    EMBED_SCORE,
+    EMBED_OLLAMA,     /* /api/embed */
+    EMBED_OLLAMA_ONE, /* /api/embeddings, the older one */
+};
 
 /* A request: n_inputs texts (VECTORS), or n_pairs pairs of them. Pair i is of texts left[i] and
  * right[i] of all n_inputs, which are named once each. */
 struct api_embed {
     json_t *root;      /* the rest points into it */
     struct buf unknown; /* names of unknown fields */
-    enum embed_kind kind;
+    enum embed_kind kind; /* VECTORS, RERANK, SCORE */
+    enum embed_kind shape; /* of the answer: as asked */
     struct str model;
     size_t n_inputs;
     struct embed_input {

@@ -24,6 +24,8 @@ static const struct {
     {"/v2/rerank", &api_rerank_table},
     {"/score", &api_score_table},
     {"/v1/score", &api_score_table},
+    {"/api/embed", &api_ollama_embed_table},
+    {"/api/embeddings", &api_ollama_embed_one_table},
     {"/batch", &api_prompts_table},
     {"/v1/responses", &api_responses_table},
     {"/v1/responses/input_tokens", &api_responses_table},

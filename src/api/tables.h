@@ -18,6 +18,7 @@ extern const struct api_table api_messages_table, api_count_table; /* anthropic.
 extern const struct api_table api_batch_table; /* batch.c */
 extern const struct api_table api_responses_table; /* responses.c */
 extern const struct api_table api_tokenize_table, api_detokenize_table; /* tokens.c */
+extern const struct api_table api_ollama_embed_table, api_ollama_embed_one_table; /* embed.c */
 extern const struct api_table api_prompts_table; /* prompts.c */
 extern const struct api_table api_llama_table; /* llama.c */
 extern const struct api_table api_ollama_generate_table, api_ollama_chat_table; /* ollama.c */

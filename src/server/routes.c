@@ -293,6 +293,8 @@ static const struct endpoint endpoints[] = {
     {"POST", "/api/pull", post_pull, FOR_ADMIN},
     {"POST", "/api/generate", pass_on},
     {"POST", "/api/chat", pass_on},
+    {"POST", "/api/embed", pass_on},
+    {"POST", "/api/embeddings", pass_on},
     {"POST", "/v1/files", post_file},
     {"GET", "/v1/files", get_files},
     {"GET", "/v1/files/{id}/content", get_file_content},

@@ -49,6 +49,10 @@ likely = client.generate(model, "Hello", raw=True, options=ask, logprobs=True, t
 assert len(likely.logprobs) == likely.eval_count or likely.done_reason == "stop"
 assert len(likely.logprobs[0].top_logprobs) == 2
 
+vectors = client.embed(model, ["a", "b"])
+assert len(vectors.embeddings) == 2 and vectors.prompt_eval_count > 0
+assert client.embeddings(model, "b").embedding == vectors.embeddings[1]
+
 for call, status in ((lambda: client.chat("nothing", messages=hello), 404),
                      (lambda: client.chat(model, messages=[{"role": "user", "content": "x" * 200000}]), 400),
                      (lambda: client.chat(model, messages=[{"role": "user", "content": "x", "images": [b"1"]}]), 400)):

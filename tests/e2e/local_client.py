@@ -135,6 +135,10 @@ def ollama():
     shown = call("/api/show", {"name": "talker"})[1]
     assert shown["model_info"]["general.architecture"] == "llama" and "completion" in shown["capabilities"]
     assert call("/api/version")[1]["version"]
+    vectors = call("/api/embed", {"model": "talker", "input": ["a", "b"]})[1]["embeddings"]
+    assert len(vectors) == 2 and vectors[0] != vectors[1]
+    assert call("/api/embeddings", {"model": "talker", "prompt": "b"})[1]["embedding"] == vectors[1]
+    assert call("/v1/embeddings", {"input": "b"})[1]["data"][0]["embedding"] == vectors[1]
     refused(404, "talker", "/api/chat", dict(hello, model="other"))
     refused(400, "images", "/api/chat", dict(hello, messages=[dict(hello["messages"][0], images=["x"])]))
     refused(400, "template", "/api/generate", dict(ask, template="x"))
