@@ -22,6 +22,7 @@ FLOORS = {
     "poc": ["base", "tensor"],
     "net": ["base"],
     "store": ["base"],
+    "proof": ["base"],
     "api": ["base", "text"],
     "hub": ["base"],
     "server": ["base", "format", "text", "grammar", "engine", "net", "store", "api", "hub"],
