@@ -5,8 +5,8 @@ usage: bench/serve.py ISOBIT LLAMA_SERVER MODEL [--streams 1,4,8,16] [--rounds N
 
 Both serve the same file with two threads and 8 places, one after the other, never at once: each round starts one, sends it
 its requests from so many streams at a time, and stops it. Requests are the same for both: /completion with token ids (so that
-no tokenizer counts), temperature 0, no end before N tokens, nothing remembered. The generator is one thread on sockets
-(a select loop), on the last processor. Figures: generated tokens per second over the whole round, and the time from a
+no tokenizer counts), temperature 1 (text of a random model does not repeat then: nothing is guessed ahead), no end before
+N tokens, nothing remembered. The generator is one thread on sockets (a select loop), on the last processor. Figures: generated tokens per second over the whole round, and the time from a
 request to its first token. The model's own pace without a server is isobit bench's.
 """
 import argparse
@@ -48,8 +48,8 @@ class Stream:
     """One connection with one request; counts the tokens as they come."""
 
     def __init__(self, port, ids, n_answer):
-        body = json.dumps({"prompt": ids, "n_predict": n_answer, "temperature": 0, "ignore_eos": True, "stream": True,
-                           "cache_prompt": False}).encode()
+        body = json.dumps({"prompt": ids, "n_predict": n_answer, "temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0, "seed": 1,
+                           "ignore_eos": True, "stream": True, "cache_prompt": False}).encode()
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.begun, self.first, self.last, self.n_tokens, self.rest = time.perf_counter(), 0.0, 0.0, 0, b""
@@ -152,4 +152,5 @@ def main():
             json.dump(rows, f, indent=1)
 
 
-main()
+if __name__ == "__main__":
+    main()
