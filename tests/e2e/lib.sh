@@ -4,7 +4,8 @@ set -euo pipefail
 isobit=$1
 tmp=$(mktemp -d)
 export XDG_CACHE_HOME="$tmp/cache" XDG_CONFIG_HOME="$tmp/config" XDG_DATA_HOME="$tmp/data"
-trap 'rm -rf "$tmp"' EXIT
+server=
+trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$tmp"' EXIT
 
 fail() {
     echo "FAILED: $*" >&2
@@ -45,4 +46,26 @@ refuses() {
     [ ! -s "$tmp/out" ] || fail "output beside an error: ${command[*]}"
     [ "$(grep -c '^isobit: ' "$tmp/err")" = 1 ] || fail "not one line of error: ${command[*]}"
     says err "$@"
+}
+
+# start_server ARGUMENTS... : isobit serve on a free port, once its models are ready; $port, $server, its log in $tmp/log.
+start_server() {
+    : >"$tmp/log"
+    "$isobit" serve --port 0 "$@" >"$tmp/out" 2>"$tmp/log" &
+    server=$!
+    for _ in $(seq 300); do
+        port=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
+        [ -n "$port" ] && python3 tests/e2e/http_client.py "$port" ready 2>/dev/null && return
+        kill -0 $server 2>/dev/null || break
+        sleep 0.1
+    done
+    cat "$tmp/log" >&2
+    fail "the server did not start"
+}
+
+# stop_server - it ends well.
+stop_server() {
+    kill $server
+    wait $server || fail "exit status after SIGTERM"
+    server=
 }

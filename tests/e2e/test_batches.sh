@@ -2,22 +2,8 @@
 # test_batches.sh - files and batches: answers, errors, cancelling, a kill in the midst.
 source "$(dirname "$0")/lib.sh"
 m=tests/golden/engine/talker.gguf
-server=
-trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$tmp"' EXIT
 
-start() {
-    : >"$tmp/log"
-    "$isobit" serve --port 0 -m talker=$m --parallel 4 -c 4096 --data "$tmp/kept" >"$tmp/out" 2>"$tmp/log" &
-    server=$!
-    for _ in $(seq 300); do
-        port=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
-        [ -n "$port" ] && python3 tests/e2e/http_client.py "$port" ready 2>/dev/null && return
-        kill -0 $server 2>/dev/null || break
-        sleep 0.1
-    done
-    cat "$tmp/log" >&2
-    fail "the server did not start"
-}
+start() { start_server -m talker=$m --parallel 4 -c 4096 --data "$tmp/kept"; }
 client() { python3 tests/e2e/batch_client.py "$port" "$@"; }
 
 start

@@ -3,8 +3,6 @@
 source "$(dirname "$0")/lib.sh"
 
 m=tests/golden/encoder/bert.gguf
-server=
-trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$tmp"' EXIT
 
 printf 'hello, you\na\nthe quick brown fox jumps over the lazy dog\n\nhello, you\n' >"$tmp/lines"
 expect 0 "$isobit" embed -m $m -f "$tmp/lines" --hash
@@ -19,15 +17,7 @@ refuses 1 "$isobit" embed -m $m -p "$(yes a | head -120 | tr '\n' ' ')" -- "122 
 refuses 1 "$isobit" run -m $m -p a -- "is an encoder"
 refuses 2 "$isobit" embed -m $m -p a --pooling max -- "--pooling max"
 
-"$isobit" serve --port 0 -m bert=$m -m rank=tests/golden/encoder/bert-rank.gguf \
-    -m talker=tests/golden/engine/talker.gguf >"$tmp/out" 2>"$tmp/log" &
-server=$!
-for _ in $(seq 300); do
-    port=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
-    [ -n "$port" ] && python3 tests/e2e/http_client.py "$port" ready 2>/dev/null && break
-    kill -0 $server 2>/dev/null || { cat "$tmp/log" >&2; fail "the server did not start"; }
-    sleep 0.1
-done
+start_server -m bert=$m -m rank=tests/golden/encoder/bert-rank.gguf -m talker=tests/golden/engine/talker.gguf
 for what in vectors scores refusals company; do
     python3 tests/e2e/embed_client.py "$port" $what "$isobit" $m || fail "$what"
 done

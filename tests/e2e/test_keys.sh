@@ -3,8 +3,6 @@
 source "$(dirname "$0")/lib.sh"
 
 m=tests/golden/engine/talker.gguf
-server=
-trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$tmp"' EXIT
 keys=$tmp/keys.json
 
 # client WHAT KEY... : as keys_client.py has it.
@@ -59,27 +57,7 @@ chmod 600 "$keys"
 refuses 2 "$isobit" serve --keys "$keys" --no-auth -- "exclude each other"
 refuses 2 "$isobit" serve --host 0.0.0.0 -- "--keys FILE"
 
-# start OPTIONS... : a server with the keys; $port, $server.
-start() {
-    : >"$tmp/log"
-    "$isobit" serve --port 0 --keys "$keys" -c 1024 --parallel 4 "$@" 2>"$tmp/log" &
-    server=$!
-    for _ in $(seq 300); do
-        port=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
-        [ -n "$port" ] && python3 tests/e2e/keys_client.py "$port" ready 2>/dev/null && return
-        kill -0 $server 2>/dev/null || break
-        sleep 0.1
-    done
-    cat "$tmp/log" >&2
-    fail "the server did not start"
-}
-
-# stop : and how it ends.
-stop() {
-    kill $server
-    wait $server || fail "exit status after SIGTERM"
-    server=
-}
+start() { start_server --keys "$keys" -c 1024 --parallel 4 "$@"; }
 
 start -m talker=$m -m other=$m
 client admits "$alice" "$bob"
@@ -99,7 +77,7 @@ echo '{"version": 1, "keys": [{}]}' >"$keys"
 kill -HUP $server
 says_within "keys not reloaded: $keys: keys[0]: id must be"
 client valid "$alice" "$carol"
-stop
+stop_server
 
 # Pages from elsewhere, large requests, many connections.
 refuses 2 "$isobit" serve --cors '*' -- '--cors is "*"'
@@ -108,4 +86,4 @@ rm "$keys"
 alice=$(new alice)
 start -m talker=$m --cors http://localhost:3000 --cors https://app.example --body-max 1 --connections 8
 client pages "$alice"
-stop
+stop_server

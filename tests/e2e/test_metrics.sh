@@ -3,24 +3,10 @@
 source "$(dirname "$0")/lib.sh"
 
 m=tests/golden/engine/talker.gguf
-server=
-trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$tmp"' EXIT
 
-# start ARGUMENTS... : a server on a free port whose model is ready; $port, $server.
-start() {
-    "$isobit" serve --port 0 "$@" >"$tmp/out" 2>"$tmp/log" &
-    server=$!
-    for _ in $(seq 300); do
-        kill -0 $server 2>/dev/null || break
-        grep -q "talker is ready" "$tmp/log" && break
-        sleep 0.1
-    done
-    port=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
-    [ -n "$port" ] || fail "the server did not start"
-}
 client() { python3 tests/e2e/metrics_client.py "$port" "$@" || fail "$1"; }
 
-start -m talker=$m --parallel 4 --chunk 128 -c 65536 --log-requests
+start_server -m talker=$m --parallel 4 --chunk 128 -c 65536 --log-requests
 
 client counts
 client health
@@ -44,26 +30,20 @@ grep -Eq 'POST /v1/chat/completions 499 ms=[0-9.]+ id=whole model=talker' "$tmp/
 grep -Eq 'GET /nothing 404 ms=' "$tmp/log" || fail "no line for what is not there"
 grep -q "Hello" "$tmp/log" && fail "what was said is in the log"
 
-kill $server
-wait $server || fail "exit status after SIGTERM"
-server=
+stop_server
 
 # With --log-prompts the bodies too.
-start -m talker=$m --log-prompts
+start_server -m talker=$m --log-prompts
 client counts
 grep -Eq ' body id=req-[0-9a-f]+ ".*\\"Hello there\\"' "$tmp/log" || fail "the body is not in the log"
-kill $server
-wait $server || fail "exit status after SIGTERM"
-server=
+stop_server
 
 # With keys, each has its own view.
 new() { "$isobit" key create "$@" --keys "$tmp/keys.json" 2>/dev/null; }
 admin=$(new boss --scope admin) user=$(new user) other=$(new other)
-start -m talker=$m -c 65536 --keys "$tmp/keys.json"
+start_server -m talker=$m -c 65536 --keys "$tmp/keys.json"
 client keys "$admin" "$user" "$other"
 refuses 2 "$isobit" top --once --url "http://127.0.0.1:$port" -- "wants a key"
 ISOBIT_KEY=$user expect 0 "$isobit" top --once --url "http://127.0.0.1:$port"
 says out "talker" "nothing runs"
-kill $server
-wait $server || fail "exit status after SIGTERM"
-server=
+stop_server

@@ -3,29 +3,9 @@
 source "$(dirname "$0")/lib.sh"
 
 m=tests/golden/engine/talker.gguf
-server=
-trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$tmp"' EXIT
 
-# start ARGUMENTS... : a server on a free port; $port, $server.
-start() {
-    : >"$tmp/log"
-    "$isobit" serve --port 0 -c 4096 --parallel 4 "$@" >"$tmp/out" 2>"$tmp/log" &
-    server=$!
-    for _ in $(seq 300); do
-        port=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
-        [ -n "$port" ] && python3 tests/e2e/http_client.py "$port" ready 2>/dev/null && return
-        kill -0 $server 2>/dev/null || break
-        sleep 0.1
-    done
-    cat "$tmp/log" >&2
-    fail "the server did not start"
-}
+start() { start_server -c 4096 --parallel 4 "$@"; }
 client() { python3 tests/e2e/models_client.py "$port" "$@" || { cat "$tmp/log" >&2; fail "$1"; }; }
-stop() {
-    kill $server
-    wait $server || fail "exit status after SIGTERM"
-    server=
-}
 
 mkdir -p "$tmp/models/deep"
 cp $m "$tmp/models/a.gguf"
@@ -38,28 +18,28 @@ start --models-dir "$tmp/models"
 client demand "$tmp/models"
 client by_hand
 client waiting $server
-stop
+stop_server
 rm "$tmp/models/bad.gguf" "$tmp/models/late.gguf"
 
 start --models-dir "$tmp/models" --idle-unload 1
 client idle
 grep -q "nobody used it" "$tmp/log" || fail "leaving was not said"
-stop
+stop_server
 
 # What one needs, as the server itself says it; then a budget of two and a half.
 start --models-dir "$tmp/models" --memory 1K
 client too_small
-stop
+stop_server
 needs=$(sed -n 's/.*model a does not fit: it needs \([0-9.]*\) GB.*/\1/p' "$tmp/log" | head -1)
 start --models-dir "$tmp/models" --memory "$(python3 -c "print(int($needs * 2.5e9))")"
 client budget
 grep -q "model a leaves: sub needs its memory" "$tmp/log" || fail "who leaves was not said"
-stop
+stop_server
 
 start -m one=$m -m two=$m
 client crash $server
 grep -q "model one: its process ended" "$tmp/log" || fail "the crash was not said"
-stop
+stop_server
 
 refuses 1 "$isobit" serve --models-dir "$tmp/none" -- "no such folder"
 refuses 2 "$isobit" serve --memory 120% -- "--memory"

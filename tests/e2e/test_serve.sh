@@ -3,25 +3,8 @@
 source "$(dirname "$0")/lib.sh"
 
 m=tests/golden/engine/talker.gguf
-server=
-trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$tmp"' EXIT
 
-# start ARGUMENTS... : a server on a free port; $port, $server.
-start() {
-    : >"$tmp/log"
-    "$isobit" serve --port 0 "$@" >"$tmp/out" 2>"$tmp/log" &
-    server=$!
-    for _ in $(seq 300); do
-        port=$(sed -n 's|^listening on http://127.0.0.1:||p' "$tmp/log")
-        [ -n "$port" ] && python3 tests/e2e/http_client.py "$port" ready 2>/dev/null && return
-        kill -0 $server 2>/dev/null || break
-        sleep 0.1
-    done
-    cat "$tmp/log" >&2
-    fail "the server did not start"
-}
-
-start -m talker=$m --parallel 4 -c 4096
+start_server -m talker=$m --parallel 4 -c 4096
 python3 tests/e2e/http_client.py "$port" answers "$isobit" $m || fail "answers"
 python3 tests/e2e/http_client.py "$port" errors || fail "errors"
 python3 tests/e2e/http_client.py "$port" leaving || fail "leaving"

@@ -3,8 +3,6 @@
 source "$(dirname "$0")/lib.sh"
 
 m=tests/golden/engine/talker.gguf
-server=
-trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$tmp"' EXIT
 
 # start ARGUMENTS... : a server on free ports; $port, $http, $server.
 start() {
