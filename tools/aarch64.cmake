@@ -1,5 +1,5 @@
 # aarch64.cmake - cross-compile with gcc, run the tests under qemu-user. Needs Debian's arm64 packages:
-# dpkg --add-architecture arm64, then lib{cmocka,jansson,pcre2,utf8proc,edit}-dev:arm64.
+# dpkg --add-architecture arm64, then lib{cmocka,jansson,pcre2,utf8proc,edit,sodium}-dev:arm64.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)

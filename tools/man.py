@@ -59,7 +59,7 @@ def section(program, command):
 
 def main():
     program = sys.argv[1]
-    commands = re.findall(r"^  ([a-z]+)  +\S", help_of(program), re.M)
+    commands = re.findall(r"^  ([a-z-]+)  +\S", help_of(program), re.M)
     page = PAGE.read_text()
     head, rest = page.split(BEGIN)
     tail = rest.split(END)[1]

@@ -17,6 +17,7 @@ need_module jansson libjansson-dev
 need_module libpcre2-8 libpcre2-dev
 need_module libutf8proc libutf8proc-dev
 need_module libedit libedit-dev
+need_module libsodium libsodium-dev
 need_module libevent_openssl libevent-dev
 need_module openssl libssl-dev
 need_module libcurl libcurl4-openssl-dev

@@ -28,7 +28,7 @@ FLOORS = {
     "server": ["base", "format", "text", "grammar", "engine", "net", "store", "api", "hub"],
     "bench": ["base", "numeric", "tensor", "device", "model", "engine"],
     "cli": ["base", "numeric", "tensor", "format", "text", "grammar", "device", "model", "engine", "bench",
-            "server", "hub"],
+            "server", "hub", "proof"],
 }
 FILE_LINES_MAX = 1000
 FUNCTION_LINES_MAX = 70

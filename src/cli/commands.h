@@ -38,6 +38,7 @@ command_fn cmd_worker; /* not for people: serve starts it */
     H("Measure")                                                                                   \
     X(cmd_bench, "bench", "measure speed beside what the machine could do")                        \
     H("Check")                                                                                     \
+    X(cmd_node_key, "node-key", "make, renew and revoke the keys that sign receipts")              \
     X(cmd_logits, "logits", "print a hash of the logits after each token")                         \
     X(cmd_perplexity, "perplexity", "measure how well a model predicts a text")                    \
     X(cmd_selftest, "selftest", "check this machine's arithmetic against the definition")          \

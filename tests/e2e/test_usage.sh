@@ -4,7 +4,7 @@ source "$(dirname "$0")/lib.sh"
 
 expect 0 "$isobit" --help
 says out "Usage: isobit COMMAND"
-commands=$(sed -n 's/^  \([a-z]*\)  .*/\1/p' "$tmp/out" | grep -v isobit)
+commands=$(sed -n 's/^  \([a-z-]*\)  .*/\1/p' "$tmp/out" | grep -v isobit)
 [ "$(wc -w <<<"$commands")" -ge 6 ] || fail "too few commands in --help"
 for c in $commands; do
     expect 0 "$isobit" "$c" --help
