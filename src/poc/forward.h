@@ -2,8 +2,8 @@
  *
  * Weights and activations are binary16; every product is summed in binary32 and rounded to
  * binary16, as is every step between: these are the places where the reference's PyTorch rounds.
- * The order of a sum is free there (no two GPUs agree on it), so distances agree to some 1e-6,
- * never in bits. */
+ * The order of a sum is free there (no two GPUs agree on it), so distances agree nearly, never
+ * in bits. */
 #ifndef POC_FORWARD_H
 #define POC_FORWARD_H
 
