@@ -1,0 +1,87 @@
+/* commitment.c - salts and hashes over libsodium's HMAC. */
+#include "proof/commitment.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/check.h"
+
+void salt_make(struct salt *out)
+{
+    CHECK(sodium_init() >= 0);
+    randombytes_buf(out->bytes, SALT_BYTES);
+}
+
+static void put_le(uint8_t *out, uint64_t value, int n_bytes)
+{
+    for (int i = 0; i < n_bytes; i++)
+        out[i] = (uint8_t)(value >> 8 * i);
+}
+
+struct salt salt_derive(const struct salt *of, enum salt_label label, uint64_t index)
+{
+    static const char *const names[] = {
+#define SALT_NAME(name, text) text,
+        SALT_LABEL_LIST(SALT_NAME)
+#undef SALT_NAME
+    };
+    char info[64];
+    struct salt out;
+    CHECK((size_t)label < COUNT_OF(names));
+    int n = snprintf(info, sizeof info, "isobit/salt/1/%s", names[label]);
+    CHECK(n > 0 && n + 10 <= (int)sizeof info);
+    put_le((uint8_t *)info + n + 1, index, 8); /* after the text's zero byte */
+    info[n + 9] = 1;                           /* HKDF counts its blocks; there is one */
+    crypto_auth_hmacsha256(out.bytes, (const uint8_t *)info, (size_t)n + 10, of->bytes);
+    return out;
+}
+
+struct merkle_hash commitment_of(const struct salt *of, enum salt_label label, uint64_t index,
+                                 const void *bytes, size_t n_bytes)
+{
+    struct salt salt = salt_derive(of, label, index);
+    struct merkle_hash out;
+    struct sha256 h;
+    sha256_init(&h);
+    sha256_add(&h, salt.bytes, SALT_BYTES);
+    sha256_add(&h, bytes, n_bytes);
+    sha256_end(&h, out.bytes);
+    return out;
+}
+
+struct merkle_hash commitment_of_ids(const struct salt *of, enum salt_label label,
+                                     const uint32_t *ids, size_t n_ids)
+{
+    struct salt salt = salt_derive(of, label, 0);
+    struct merkle_hash out;
+    struct sha256 h;
+    sha256_init(&h);
+    sha256_add(&h, salt.bytes, SALT_BYTES);
+    for (size_t i = 0; i < n_ids; i++) {
+        uint8_t id[4];
+        put_le(id, ids[i], 4);
+        sha256_add(&h, id, sizeof id);
+    }
+    sha256_end(&h, out.bytes);
+    return out;
+}
+
+struct merkle_hash commitment_position(const struct salt *of, uint64_t index,
+                                       const struct position_record *record)
+{
+    uint8_t bytes[SALT_BYTES + 4 + 8 + 4 + COMMITMENT_BEST_MAX * 8], *at = bytes + SALT_BYTES;
+    struct salt salt = salt_derive(of, SALT_POSITION, index);
+    CHECK(record->n_best <= COMMITMENT_BEST_MAX);
+    memcpy(bytes, salt.bytes, SALT_BYTES);
+    put_le(at, record->id, 4);
+    put_le(at + 4, record->sum, 8);
+    put_le(at + 12, record->n_best, 4);
+    at += 16;
+    for (uint32_t i = 0; i < record->n_best; i++, at += 8) {
+        put_le(at, record->best[i].id, 4);
+        put_le(at + 4, record->best[i].logit_bits, 4);
+    }
+    return merkle_leaf(bytes, (size_t)(at - bytes));
+}

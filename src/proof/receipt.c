@@ -1,0 +1,240 @@
+/* receipt.c - the fields of a receipt, out and in. */
+#include "proof/receipt.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+/* ---- out ---------------------------------------------------------------------------------- */
+
+static void write_hash(struct canon_writer *w, const char *key, const struct merkle_hash *h)
+{
+    canon_key(w, key);
+    canon_hex(w, h->bytes, SHA256_BYTES);
+}
+
+static void write_text(struct canon_writer *w, const char *key, struct str text)
+{
+    canon_key(w, key);
+    canon_text(w, text);
+}
+
+static void write_int(struct canon_writer *w, const char *key, uint64_t value)
+{
+    canon_key(w, key);
+    canon_int(w, value);
+}
+
+static void write_object(struct canon_writer *w, const char *key)
+{
+    canon_key(w, key);
+    canon_object(w);
+}
+
+static void write_model(struct canon_writer *w, const struct receipt *r)
+{
+    write_object(w, "model");
+    write_hash(w, "metadata", &r->model.metadata);
+    write_hash(w, "template", &r->model.template);
+    write_hash(w, "tokenizer", &r->model.tokenizer);
+    write_hash(w, "weights", &r->model.weights);
+    canon_end(w);
+}
+
+static void write_output(struct canon_writer *w, const struct receipt *r)
+{
+    write_object(w, "output");
+    write_int(w, "count", r->n_output);
+    write_hash(w, "ids", &r->output_ids);
+    canon_key(w, "pages");
+    canon_array(w);
+    for (size_t i = 0; i < r->n_pages; i++)
+        canon_hex(w, r->pages[i].bytes, SHA256_BYTES);
+    canon_end(w);
+    write_hash(w, "root", &r->root);
+    canon_end(w);
+}
+
+void receipt_write(const struct receipt *r, struct buf *out)
+{
+    char seed[24];
+    struct canon_writer w;
+    snprintf(seed, sizeof seed, "%" PRIu64, r->seed);
+    canon_begin(&w, out);
+    canon_object(&w);
+    write_text(&w, "arithmetic", r->arithmetic);
+    write_text(&w, "device", r->device);
+    write_text(&w, "finish_reason", r->finish_reason);
+    write_model(&w, r);
+    write_output(&w, r);
+    canon_key(&w, "parameters");
+    canon_raw(&w, r->parameters);
+    write_object(&w, "prompt");
+    write_int(&w, "count", r->n_prompt);
+    write_hash(&w, "ids", &r->prompt_ids);
+    write_hash(&w, "text", &r->prompt);
+    canon_end(&w);
+    write_hash(&w, "request", &r->request);
+    write_object(&w, "seed");
+    write_text(&w, "by", r->seed_by_node ? STR("node") : STR("requester"));
+    write_text(&w, "value", str_from(seed));
+    canon_end(&w);
+    write_object(&w, "time");
+    write_int(&w, "ended_ms", r->ended_ms);
+    write_int(&w, "started_ms", r->started_ms);
+    canon_end(&w);
+    canon_end(&w);
+}
+
+/* ---- in ----------------------------------------------------------------------------------- */
+
+static enum err read_hash(const struct canon_node *node, struct merkle_hash *out,
+                          struct err_note *note)
+{
+    if (canon_bytes(node, out->bytes, SHA256_BYTES))
+        return ERR_OK;
+    return err_set(note, ERR_FORMAT, "receipt: \"%.*s\" must be 64 hex digits", STR_ARG(node->key));
+}
+
+static enum err read_model(const struct canon_doc *doc, const struct canon_node *in,
+                           struct receipt *r, struct err_note *note)
+{
+    static const struct canon_field fields[] = {{"metadata", CANON_TEXT, false},
+                                                {"template", CANON_TEXT, false},
+                                                {"tokenizer", CANON_TEXT, false},
+                                                {"weights", CANON_TEXT, false}};
+    const struct canon_node *found[COUNT_OF(fields)];
+    enum err rc = canon_fields(doc, in, fields, COUNT_OF(fields), found, "receipt: model", note);
+    rc = rc ? rc : read_hash(found[0], &r->model.metadata, note);
+    rc = rc ? rc : read_hash(found[1], &r->model.template, note);
+    rc = rc ? rc : read_hash(found[2], &r->model.tokenizer, note);
+    return rc ? rc : read_hash(found[3], &r->model.weights, note);
+}
+
+static enum err read_pages(const struct canon_doc *doc, const struct canon_node *in,
+                           struct receipt *r, struct err_note *note)
+{
+    struct merkle_hash *pages = mem_array(in->n_items ? in->n_items : 1, sizeof *pages);
+    size_t i = 0;
+    if (!pages)
+        return err_set(note, ERR_MEMORY, "no memory for a receipt of %u pages", in->n_items);
+    r->pages = pages;
+    r->n_pages = in->n_items;
+    for (const struct canon_node *n = canon_first(in); n; n = canon_next(doc, in, n))
+        if (!canon_bytes(n, pages[i++].bytes, SHA256_BYTES))
+            return err_set(note, ERR_FORMAT, "receipt: pages must be of 64 hex digits each");
+    return ERR_OK;
+}
+
+static enum err read_output(const struct canon_doc *doc, const struct canon_node *in,
+                            struct receipt *r, struct err_note *note)
+{
+    static const struct canon_field fields[] = {{"count", CANON_INT, false},
+                                                {"ids", CANON_TEXT, false},
+                                                {"pages", CANON_ARRAY, false},
+                                                {"root", CANON_TEXT, false}};
+    const struct canon_node *found[COUNT_OF(fields)];
+    enum err rc = canon_fields(doc, in, fields, COUNT_OF(fields), found, "receipt: output", note);
+    rc = rc ? rc : read_hash(found[1], &r->output_ids, note);
+    rc = rc ? rc : read_hash(found[3], &r->root, note);
+    if (rc)
+        return rc;
+    r->n_output = found[0]->number;
+    return read_pages(doc, found[2], r, note);
+}
+
+static enum err read_prompt(const struct canon_doc *doc, const struct canon_node *in,
+                            struct receipt *r, struct err_note *note)
+{
+    static const struct canon_field fields[] = {
+        {"count", CANON_INT, false}, {"ids", CANON_TEXT, false}, {"text", CANON_TEXT, false}};
+    const struct canon_node *found[COUNT_OF(fields)];
+    enum err rc = canon_fields(doc, in, fields, COUNT_OF(fields), found, "receipt: prompt", note);
+    if (rc)
+        return rc;
+    r->n_prompt = found[0]->number;
+    rc = read_hash(found[1], &r->prompt_ids, note);
+    return rc ? rc : read_hash(found[2], &r->prompt, note);
+}
+
+static enum err read_seed(const struct canon_doc *doc, const struct canon_node *in,
+                          struct receipt *r, struct err_note *note)
+{
+    static const struct canon_field fields[] = {{"by", CANON_TEXT, false},
+                                                {"value", CANON_TEXT, false}};
+    const struct canon_node *found[COUNT_OF(fields)];
+    enum err rc = canon_fields(doc, in, fields, COUNT_OF(fields), found, "receipt: seed", note);
+    if (rc)
+        return rc;
+    struct str value = found[1]->text;
+    r->seed_by_node = str_is(found[0]->text, "node");
+    if (!r->seed_by_node && !str_is(found[0]->text, "requester"))
+        return err_set(note, ERR_FORMAT, "receipt: the seed is by \"node\" or by \"requester\"");
+    if (!str_to_u64(value, &r->seed) || (value.len > 1 && value.ptr[0] == '0'))
+        return err_set(note, ERR_FORMAT, "receipt: the seed must be a whole number of 64 bits");
+    return ERR_OK;
+}
+
+static enum err read_time(const struct canon_doc *doc, const struct canon_node *in,
+                          struct receipt *r, struct err_note *note)
+{
+    static const struct canon_field fields[] = {{"ended_ms", CANON_INT, false},
+                                                {"started_ms", CANON_INT, false}};
+    const struct canon_node *found[COUNT_OF(fields)];
+    enum err rc = canon_fields(doc, in, fields, COUNT_OF(fields), found, "receipt: time", note);
+    if (rc)
+        return rc;
+    r->ended_ms = found[0]->number;
+    r->started_ms = found[1]->number;
+    return ERR_OK;
+}
+
+static enum err read_body(const struct canon_doc *doc, const struct canon_node *body,
+                          struct receipt *r, struct err_note *note)
+{
+    enum { ARITHMETIC, DEVICE, FINISH, MODEL, OUTPUT, PARAMETERS, PROMPT, REQUEST, SEED, TIME, N };
+    static const struct canon_field fields[N] = {
+        [ARITHMETIC] = {"arithmetic", CANON_TEXT, false},
+        [DEVICE] = {"device", CANON_TEXT, false},
+        [FINISH] = {"finish_reason", CANON_TEXT, false},
+        [MODEL] = {"model", CANON_OBJECT, false},
+        [OUTPUT] = {"output", CANON_OBJECT, false},
+        [PARAMETERS] = {"parameters", CANON_OBJECT, false},
+        [PROMPT] = {"prompt", CANON_OBJECT, false},
+        [REQUEST] = {"request", CANON_TEXT, false},
+        [SEED] = {"seed", CANON_OBJECT, false},
+        [TIME] = {"time", CANON_OBJECT, false},
+    };
+    const struct canon_node *found[N];
+    enum err rc = canon_fields(doc, body, fields, N, found, "receipt", note);
+    if (rc)
+        return rc;
+    r->arithmetic = found[ARITHMETIC]->text;
+    r->device = found[DEVICE]->text;
+    r->finish_reason = found[FINISH]->text;
+    r->parameters = found[PARAMETERS]->raw;
+    rc = read_model(doc, found[MODEL], r, note);
+    rc = rc ? rc : read_output(doc, found[OUTPUT], r, note);
+    rc = rc ? rc : read_prompt(doc, found[PROMPT], r, note);
+    rc = rc ? rc : read_hash(found[REQUEST], &r->request, note);
+    rc = rc ? rc : read_seed(doc, found[SEED], r, note);
+    return rc ? rc : read_time(doc, found[TIME], r, note);
+}
+
+enum err receipt_read(const struct canon_doc *doc, const struct canon_node *body,
+                      struct receipt *out, struct err_note *note)
+{
+    *out = (struct receipt){0};
+    enum err rc = read_body(doc, body, out, note);
+    if (rc)
+        receipt_release(out);
+    return rc;
+}
+
+void receipt_release(struct receipt *r)
+{
+    mem_free((void *)r->pages);
+    *r = (struct receipt){0};
+}

@@ -1,0 +1,40 @@
+/* receipt.h - the body of a receipt: a struct to canonical JSON and back. */
+#ifndef PROOF_RECEIPT_H
+#define PROOF_RECEIPT_H
+
+#include "proof/canon.h"
+#include "proof/merkle.h"
+
+/* What an answer was computed from, by which rules, and hashes of what came out. Texts and pages
+ * are the caller's. Written as one object, signed as SIGN_RECEIPT. */
+struct receipt {
+    struct {
+        struct merkle_hash weights, metadata, tokenizer, template; /* plain hashes: public files */
+    } model;
+    struct str arithmetic; /* "exact-1" */
+    struct str device;     /* as the node has it: asserted */
+    /* Everything that the sampler read, as a canonical object. */
+    struct str parameters;
+    uint64_t seed;
+    bool seed_by_node; /* nobody asked for it: the node might have tried several */
+    struct merkle_hash request, prompt; /* commitments, as all hashes below */
+    struct merkle_hash prompt_ids, output_ids;
+    uint64_t n_prompt, n_output;     /* tokens */
+    struct merkle_hash root;         /* of the tree of n_output positions */
+    const struct merkle_hash *pages; /* [n_pages], of those that the answer filled */
+    size_t n_pages;
+    struct str finish_reason;
+    uint64_t started_ms, ended_ms; /* since 1970, by the node's clock: asserted */
+};
+
+/* receipt_write - the body, added to out; failed where a text is no UTF-8 or a number too large. */
+void receipt_write(const struct receipt *r, struct buf *out);
+
+/* receipt_read - an object of doc: the body of a signed text. ERR_FORMAT: a field that is missing,
+ * malformed or unknown. Texts borrow from doc; what is taken is written as the same bytes, but for
+ * members that begin with "x_". */
+enum err receipt_read(const struct canon_doc *doc, const struct canon_node *body,
+                      struct receipt *out, struct err_note *note);
+void receipt_release(struct receipt *r);
+
+#endif

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""receipt_vectors.py - writes tests/golden/proof/receipt.txt: salts, commitments and a receipt's body.
+
+usage: tools/receipt_vectors.py >tests/golden/proof/receipt.txt
+
+From docs/formats/receipt.md with Python's standard library alone. The salt is the bytes 0 to 31.
+Lines: "salt LABEL INDEX HEX", "commitment LABEL INDEX HEX", "position INDEX HEX", "root HEX",
+"body JSON", "digest HEX".
+"""
+import hashlib
+import hmac
+import json
+import struct
+
+SALT = bytes(range(32))
+
+
+def sha(data):
+    return hashlib.sha256(data).digest()
+
+
+def derive(label, index):
+    info = b"isobit/salt/1/" + label.encode() + b"\0" + struct.pack("<Q", index) + b"\1"
+    return hmac.new(SALT, info, "sha256").digest()
+
+
+def commitment(label, index, data):
+    return sha(derive(label, index) + data)
+
+
+def position(index, token, total, best):
+    data = struct.pack("<IQI", token, total, len(best))
+    data += b"".join(struct.pack("<II", *pair) for pair in best)
+    return sha(b"\0" + derive("position", index) + data)
+
+
+def ids(values):
+    return b"".join(struct.pack("<I", v) for v in values)
+
+
+def main():
+    for label in ("request", "prompt", "prompt_ids", "output_ids", "position", "page"):
+        for index in (0, 1, 2 ** 40 + 3):
+            print("salt", label, index, derive(label, index).hex())
+    request = commitment("request", 0, b'{"prompt":"Hi"}').hex()
+    prompt = commitment("prompt", 0, b"Hi").hex()
+    prompt_ids = commitment("prompt_ids", 0, ids([1, 72, 105])).hex()
+    output_ids = commitment("output_ids", 0, ids([7, 70000])).hex()
+    page = commitment("page", 0, bytes(32)).hex()
+    for label, value in (("request", request), ("prompt", prompt), ("prompt_ids", prompt_ids),
+                         ("output_ids", output_ids), ("page", page)):
+        print("commitment", label, 0, value)
+    leaves = [position(0, 7, 0, [(7, 0x3f800000), (9, 0)]),
+              position(1, 70000, 2 ** 40 + 5, [(i, 0xbf800000 + i) for i in range(16)])]
+    for i, leaf in enumerate(leaves):
+        print("position", i, leaf.hex())
+    root = sha(b"\1" + leaves[0] + leaves[1]).hex()
+    print("root", root)
+    model = {name: sha(name.encode()).hex() for name in ("weights", "metadata", "tokenizer", "template")}
+    body = json.dumps({
+        "model": model, "arithmetic": "exact-1", "device": "8 \u00d7 \"AVX-512\"", "finish_reason": "stop",
+        "parameters": {"stop": ["\n"], "temperature": "0.5"}, "request": request,
+        "prompt": {"count": 3, "ids": prompt_ids, "text": prompt},
+        "output": {"count": 2, "ids": output_ids, "pages": [page], "root": root},
+        "seed": {"by": "requester", "value": str(2 ** 64 - 1)},
+        "time": {"started_ms": 1700000000000, "ended_ms": 1700000000123},
+    }, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    print("body", body)
+    print("digest", sha(b"isobit/receipt/1\0" + body.encode()).hex())
+
+
+if __name__ == "__main__":
+    main()
