@@ -63,6 +63,32 @@ static uint64_t last_serial(const struct node_files *f)
     return serial - 1;
 }
 
+static enum err read_certificate(const struct node_files *f, uint64_t serial,
+                                 struct certificate *c, struct err_note *note)
+{
+    char path[PATH_MAX], *text;
+    size_t n_bytes;
+    public_path(f, "certificate", serial, path);
+    enum err rc = file_read(path, FILE_BYTES_MAX, &text, &n_bytes, note);
+    if (rc)
+        return rc;
+    rc = certificate_read((struct str){text, n_bytes}, c, note);
+    mem_free(text);
+    return rc ? err_wrap(note, rc, "%s", path) : ERR_OK;
+}
+
+/* A folder is of one identity: no other may add to it, or revoke what it did not sign. */
+static enum err check_identity(const struct node_files *f, const struct sign_pair *identity,
+                               struct err_note *note)
+{
+    struct certificate first;
+    enum err rc = last_serial(f) ? read_certificate(f, 1, &first, note) : ERR_OK;
+    if (!rc && last_serial(f) && !sign_key_equal(&first.identity, &identity->key))
+        rc = err_set(note, ERR_USAGE, "%s is another identity than that of %s", f->identity,
+                     f->folder);
+    return rc;
+}
+
 static enum err write_public(const struct node_files *f, const char *what, uint64_t serial,
                              const struct buf *text, struct err_note *note)
 {
@@ -165,17 +191,11 @@ static const char *date_text(uint64_t time_s, char out[DATE_TEXT])
 static enum err show_certificate(const struct node_files *f, uint64_t serial,
                                  struct err_note *note)
 {
-    char path[PATH_MAX], from[DATE_TEXT], to[DATE_TEXT], key[2 * SIGN_KEY_BYTES + 1], *text;
+    char path[PATH_MAX], from[DATE_TEXT], to[DATE_TEXT], key[2 * SIGN_KEY_BYTES + 1];
     struct certificate c;
-    size_t n_bytes;
-    public_path(f, "certificate", serial, path);
-    enum err rc = file_read(path, FILE_BYTES_MAX, &text, &n_bytes, note);
+    enum err rc = read_certificate(f, serial, &c, note);
     if (rc)
         return rc;
-    rc = certificate_read((struct str){text, n_bytes}, &c, note);
-    mem_free(text);
-    if (rc)
-        return err_wrap(note, rc, "%s", path);
     uint64_t now_s = (uint64_t)time(NULL);
     public_path(f, "revocation", serial, path);
     hex_of(c.key.bytes, SIGN_KEY_BYTES, key);
@@ -234,6 +254,7 @@ static enum err run(const struct node_words *o, const struct args *args, struct 
                        action, nearest ? nearest : "show");
     }
     rc = identity_read(f.identity, &identity, note);
+    rc = rc ? rc : check_identity(&f, &identity, note);
     if (!rc)
         rc = revokes ? revoke_certificate(&f, &identity, serial, note)
                      : make_signing(o, &f, &identity, note);

@@ -29,6 +29,11 @@ expect 0 "$isobit" node-key show --dir "$d"
 says out "identity $id" "revoked" "valid"
 [ "$(wc -l <"$tmp/out")" = 4 ] || fail "not two certificates"
 
+expect 0 "$isobit" node-key create --dir "$tmp/other"
+for action in rotate "revoke 2"; do
+    refuses 2 "$isobit" node-key $action --dir "$d" --identity "$tmp/other/identity.key" -- "another identity"
+done
+
 chmod 644 "$tmp/offline.key"
 refuses 2 "$isobit" node-key rotate --dir "$d" --identity "$tmp/offline.key" -- "chmod 600"
 sed -i 's/"serial":2/"serial":3/' "$d/certificate-2.json"
