@@ -1,4 +1,4 @@
-/* socket_call.h - the fifth seed's protocol over a WebSocket: calls, replies, and the good-days.
+/* socket_call.h - Realm's protocol over a WebSocket: calls, replies, and the good-days.
  *
  * A call is {id, function, params, tenant_id?}; each message about it is {id, status, data?,
  * error?: {code, message, details?}}. What a worker generates for a call comes as lines of JSON, of

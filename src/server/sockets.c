@@ -1,4 +1,4 @@
-/* sockets.c - calls over WebSockets (the fifth seed's protocol): who calls, what is under way.
+/* sockets.c - calls over WebSockets (Realm's protocol): who calls, what is under way.
  *
  * A CLIENT is a connection, a RUN one generate of it that a worker answers. A client's runs end
  * with it: the workers are told in the same turn of the loop. */
