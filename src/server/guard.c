@@ -114,6 +114,8 @@ bool guard_admits(const struct front *f, const struct http_exchange *x, struct a
     if (!guard_admits_page(f, http_header(x, "Host"), http_header(x, "Origin"), e))
         return false;
     if (strcmp(http_method(x), "POST") == 0 && !is_body_type(x))
-        return api_fail(e, 415, NULL, "Content-Type must be application/json");
+        return api_fail(e, 415, NULL,
+                        "Content-Type must be application/json; curl -d says so when told: "
+                        "-H 'Content-Type: application/json'");
     return true;
 }
