@@ -42,8 +42,9 @@ struct websocket {
     struct websocket *next, **link;
     struct bufferevent *bev;
     enum state state;
-    bool told, doomed, pinged; /* opened was said and closed not yet; ...; since last heard */
+    bool told, doomed;           /* opened was said and closed not yet */
     uint64_t since_ns, heard_ns; /* in this state; of the client */
+    uint64_t pinged_ns;          /* since it was last heard; 0: not yet */
     struct websocket_reader reader;
     void *owner;
 };
@@ -270,7 +271,7 @@ static void on_read(struct bufferevent *bev, void *context)
     struct websocket *ws = context;
     struct evbuffer *in = bufferevent_get_input(bev);
     ws->heard_ns = clock_ns();
-    ws->pinged = false;
+    ws->pinged_ns = 0;
     if (ws->state == STATE_HANDSHAKE)
         take_handshake(ws, in);
     if (ws->state == STATE_OPEN || ws->state == STATE_CLOSING)
@@ -343,10 +344,11 @@ static void look_at_clock(struct websocket *ws, uint64_t now_ns)
         (ws->state == STATE_CLOSING && in_state_s >= CLOSING_S_MAX) ||
         (ws->state == STATE_ENDING && in_state_s >= ENDING_S_MAX)) {
         ws->doomed = true;
-    } else if (ws->state == STATE_OPEN && silent_s >= 2 * (uint64_t)o->ping_s) {
-        ws->doomed = true;
-    } else if (ws->state == STATE_OPEN && !ws->pinged && silent_s >= o->ping_s) {
-        ws->pinged = true;
+    } else if (ws->state == STATE_OPEN && ws->pinged_ns) {
+        /* From the ping, not from when it fell silent: this clock may have stood still itself. */
+        ws->doomed = (now_ns - ws->pinged_ns) / 1000000000 >= o->ping_s;
+    } else if (ws->state == STATE_OPEN && silent_s >= o->ping_s) {
+        ws->pinged_ns = now_ns;
         send_frame(ws, WEBSOCKET_PING, STR(""));
     }
 }
