@@ -44,38 +44,55 @@ static uint64_t larger(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-enum err poc_forward_open(struct poc_forward *f, const struct poc_weights *weights,
-                          struct err_note *note)
+enum { N_PARTS = 11 };
+
+/* Sizes of the parts of scratch, in the order of struct poc_forward; then of scratch_wide. */
+struct sizes {
+    uint64_t parts[N_PARTS], all, wide, row;
+};
+
+static struct sizes sizes_of(const struct poc_params *p)
 {
-    const struct poc_params *p = &weights->params;
     uint64_t n_seq = p->seq_len, n_dim = n_seq * p->dim, n_ffn = n_seq * poc_ffn_dim(p);
     uint64_t n_kv = n_seq * p->n_kv_heads * poc_head_dim(p), n_turn = n_seq * poc_head_dim(p) / 2;
     uint64_t n_row = larger(larger(p->dim, poc_ffn_dim(p)), n_seq);
-    uint64_t n_wide = larger(larger(n_dim, n_ffn), 2 * (uint64_t)p->dim);
+    struct sizes s = {
+        .parts = {n_dim, n_dim, n_dim, n_kv, n_kv, n_dim, n_ffn, n_ffn, n_row, n_turn, n_turn},
+        .wide = larger(larger(n_dim, n_ffn), 2 * (uint64_t)p->dim),
+        .row = n_row,
+    };
+    for (size_t i = 0; i < N_PARTS; i++)
+        s.all += s.parts[i];
+    return s;
+}
+
+uint64_t poc_forward_bytes(const struct poc_params *p)
+{
+    struct sizes s = sizes_of(p);
+    return s.all * sizeof(uint16_t) + (s.wide + s.row) * sizeof(float);
+}
+
+enum err poc_forward_open(struct poc_forward *f, const struct poc_weights *weights,
+                          struct err_note *note)
+{
+    struct sizes s = sizes_of(&weights->params);
     *f = (struct poc_forward){.weights = weights};
-    struct {
-        uint16_t **part;
-        uint64_t n;
-    } parts[] = {{&f->x, n_dim},    {&f->normed, n_dim},   {&f->q, n_dim},     {&f->k, n_kv},
-                 {&f->v, n_kv},     {&f->mixed, n_dim},    {&f->gate, n_ffn},  {&f->up, n_ffn},
-                 {&f->row, n_row},  {&f->cosines, n_turn}, {&f->sines, n_turn}};
-    uint64_t n_scratch = 0;
-    for (size_t i = 0; i < COUNT_OF(parts); i++)
-        n_scratch += parts[i].n;
-    f->scratch = mem_array(n_scratch, sizeof *f->scratch);
-    f->scratch_wide = mem_array(n_wide + n_row, sizeof *f->scratch_wide);
+    f->scratch = mem_array(s.all, sizeof *f->scratch);
+    f->scratch_wide = mem_array(s.wide + s.row, sizeof *f->scratch_wide);
     if (!f->scratch || !f->scratch_wide) {
         poc_forward_close(f);
         return err_set(note, ERR_MEMORY, "no memory for the activations of a nonce (%.0f MiB)",
-                       (double)(2 * n_scratch + 4 * (n_wide + n_row)) * 0x1p-20);
+                       (double)poc_forward_bytes(&weights->params) * 0x1p-20);
     }
+    uint16_t **parts[N_PARTS] = {&f->x,    &f->normed, &f->q,   &f->k,       &f->v,    &f->mixed,
+                                 &f->gate, &f->up,     &f->row, &f->cosines, &f->sines};
     uint16_t *at = f->scratch;
-    for (size_t i = 0; i < COUNT_OF(parts); i++) {
-        *parts[i].part = at;
-        at += parts[i].n;
+    for (size_t i = 0; i < N_PARTS; i++) {
+        *parts[i] = at;
+        at += s.parts[i];
     }
     f->wide = f->scratch_wide;
-    f->wide_row = f->scratch_wide + n_wide;
+    f->wide_row = f->scratch_wide + s.wide;
     rotations(f);
     return ERR_OK;
 }

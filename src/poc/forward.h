@@ -22,6 +22,8 @@ struct poc_forward {
     float *scratch_wide;
 };
 
+uint64_t poc_forward_bytes(const struct poc_params *p); /* what opening takes */
+
 /* Weights are borrowed. ERR_MEMORY. */
 enum err poc_forward_open(struct poc_forward *f, const struct poc_weights *weights,
                           struct err_note *note);

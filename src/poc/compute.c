@@ -1,0 +1,208 @@
+/* compute.c - settings checked, memory counted; batches of nonces shared among threads. */
+#include "poc/compute.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/room.h"
+#include "base/threads.h"
+#include "poc/chain.h"
+#include "poc/forward.h"
+#include "poc/nonce.h"
+#include "poc/weights.h"
+
+/* What one nonce of a batch puts in and gives out. */
+struct desk {
+    uint16_t *input;
+    uint32_t *order;
+    float *logits;
+};
+
+struct poc_compute {
+    char block_hash[CHAIN_KEY_MAX + 1];
+    const char *isa;
+    struct threads *threads;
+    struct poc_weights weights;
+    double *target;
+    struct desk *desks; /* [n_batch] */
+    uint32_t n_batch, n_forwards;
+    struct poc_forward *forwards; /* [n_forwards], one a thread */
+};
+
+/* The set's name in static storage; NULL: this machine has no such set. */
+static const char *isa_named(const char *name)
+{
+    return !name || strcmp(name, "scalar") == 0 ? "scalar" : NULL;
+}
+
+static uint64_t input_size(const struct poc_params *p)
+{
+    return (uint64_t)p->seq_len * p->dim;
+}
+
+static enum err check(const struct poc_settings *s, struct err_note *note)
+{
+    enum err rc = poc_params_check(&s->params, note);
+    if (rc != ERR_OK)
+        return rc;
+    if (!(s->pool_fraction >= 0 && s->pool_fraction <= 1))
+        return err_set(note, ERR_LIMIT, "pool_fraction is %g; it must be 0 (in sequence) to 1",
+                       s->pool_fraction);
+    if (strlen(s->block_hash) > CHAIN_KEY_MAX)
+        return err_set(note, ERR_LIMIT, "block_hash is longer than %d bytes", CHAIN_KEY_MAX);
+    if (s->n_threads < 1 || s->n_batch < 1)
+        return err_set(note, ERR_LIMIT, "threads (%d) and batch (%u) must be 1 and up",
+                       s->n_threads, s->n_batch);
+    if (!isa_named(s->isa))
+        return err_set(note, ERR_UNSUPPORTED, "proof of compute has no instruction set '%s' here",
+                       s->isa);
+    return ERR_OK;
+}
+
+enum err poc_compute_need(const struct poc_settings *s, struct poc_need *need,
+                          struct err_note *note)
+{
+    enum err rc = check(s, note);
+    if (rc != ERR_OK)
+        return rc;
+    uint64_t n_vocab = s->params.vocab_size;
+    *need = (struct poc_need){
+        .n_fixed = poc_weights_held(&s->params, s->pool_fraction) * sizeof(uint16_t) +
+                   n_vocab * sizeof(double) +
+                   (uint64_t)s->n_threads * poc_forward_bytes(&s->params),
+        .n_nonce = sizeof(struct desk) + input_size(&s->params) * sizeof(uint16_t) +
+                   n_vocab * (sizeof(uint32_t) + sizeof(float)),
+    };
+    return ERR_OK;
+}
+
+static enum err check_room(const struct poc_settings *s, struct err_note *note)
+{
+    struct poc_need need;
+    enum err rc = poc_compute_need(s, &need, note);
+    if (rc != ERR_OK)
+        return rc;
+    struct mem_room room = mem_room_find();
+    if (need.n_fixed > room.n_bytes || (room.n_bytes - need.n_fixed) / need.n_nonce < s->n_batch)
+        return err_set(note, ERR_MEMORY, "the random model needs %.2f GiB, with %.2f MiB for each "
+                       "of %u nonces at once, and %.2f GiB are free (%s)",
+                       (double)need.n_fixed * 0x1p-30, (double)need.n_nonce * 0x1p-20, s->n_batch,
+                       (double)room.n_bytes * 0x1p-30, room.from);
+    return ERR_OK;
+}
+
+static bool desk_open(struct desk *d, const struct poc_params *p)
+{
+    d->input = mem_array(input_size(p), sizeof *d->input);
+    d->order = mem_array(p->vocab_size, sizeof *d->order);
+    d->logits = mem_array(p->vocab_size, sizeof *d->logits);
+    return d->input && d->order && d->logits;
+}
+
+/* The memory of the batch, and its threads. */
+static enum err take(struct poc_compute *c, const struct poc_settings *s, struct err_note *note)
+{
+    c->threads = threads_new(s->n_threads);
+    c->target = mem_array(s->params.vocab_size, sizeof *c->target);
+    c->desks = mem_array(s->n_batch, sizeof *c->desks);
+    c->forwards = mem_array((size_t)s->n_threads, sizeof *c->forwards);
+    bool taken = c->threads && c->target && c->desks && c->forwards;
+    for (uint32_t i = 0; taken && i < s->n_batch; i++, c->n_batch++)
+        taken = desk_open(&c->desks[i], &s->params);
+    if (!taken)
+        return err_set(note, ERR_MEMORY, "no memory for %u nonces at once on %d threads",
+                       s->n_batch, s->n_threads);
+    return ERR_OK;
+}
+
+enum err poc_compute_open(struct poc_compute **out, const struct poc_settings *s,
+                          struct err_note *note)
+{
+    *out = NULL;
+    enum err rc = check_room(s, note);
+    if (rc != ERR_OK)
+        return rc;
+    struct poc_compute *c = mem_zalloc(sizeof *c);
+    if (!c)
+        return err_set(note, ERR_MEMORY, "no memory for proof of compute");
+    memcpy(c->block_hash, s->block_hash, strlen(s->block_hash));
+    c->isa = isa_named(s->isa);
+    rc = take(c, s, note);
+    if (rc == ERR_OK)
+        rc = poc_weights_open(&c->weights, &s->params, s->block_hash, s->pool_fraction, c->threads,
+                              note);
+    for (int i = 0; rc == ERR_OK && i < s->n_threads; i++) {
+        rc = poc_forward_open(&c->forwards[i], &c->weights, note);
+        c->n_forwards += rc == ERR_OK;
+    }
+    if (rc != ERR_OK) {
+        poc_compute_close(c);
+        return rc;
+    }
+    poc_target(s->params.vocab_size, c->block_hash, c->target);
+    *out = c;
+    return ERR_OK;
+}
+
+void poc_compute_close(struct poc_compute *c)
+{
+    if (!c)
+        return;
+    for (uint32_t i = 0; i < c->n_forwards; i++)
+        poc_forward_close(&c->forwards[i]);
+    for (uint32_t i = 0; c->desks && i < c->n_batch; i++) {
+        mem_free(c->desks[i].input);
+        mem_free(c->desks[i].order);
+        mem_free(c->desks[i].logits);
+    }
+    mem_free(c->forwards);
+    mem_free(c->desks);
+    mem_free(c->target);
+    poc_weights_close(&c->weights);
+    if (c->threads)
+        threads_free(c->threads);
+    mem_free(c);
+}
+
+const char *poc_compute_isa(const struct poc_compute *c)
+{
+    return c->isa;
+}
+
+/* One batch. */
+struct job {
+    struct poc_compute *c;
+    const char *public_key;
+    const uint64_t *nonces;
+    double *dist;
+};
+
+static void compute_nonce(void *context, size_t i, int worker)
+{
+    struct job *job = context;
+    struct poc_compute *c = job->c;
+    const struct poc_params *p = &c->weights.params;
+    struct desk *d = &c->desks[i];
+    poc_input(p, c->block_hash, job->public_key, job->nonces[i], d->input);
+    poc_forward_run(&c->forwards[worker], d->input, d->logits);
+    poc_order(p->vocab_size, c->block_hash, job->public_key, job->nonces[i], d->order);
+    job->dist[i] = poc_distance(p->vocab_size, d->logits, d->order, c->target);
+}
+
+enum err poc_compute_run(struct poc_compute *c, const char *public_key, const uint64_t *nonces,
+                         size_t n, double *dist, poc_watch_fn *watch, void *context,
+                         struct err_note *note)
+{
+    if (strlen(public_key) > CHAIN_KEY_MAX)
+        return err_set(note, ERR_LIMIT, "public_key is longer than %d bytes", CHAIN_KEY_MAX);
+    for (size_t at = 0; at < n;) {
+        size_t n_now = n - at < c->n_batch ? n - at : c->n_batch;
+        struct job job = {c, public_key, nonces + at, dist + at};
+        threads_run(c->threads, n_now, compute_nonce, &job);
+        at += n_now;
+        if (watch && !watch(context, at))
+            return err_set(note, ERR_CANCELLED, "stopped after %zu of %zu nonces", at, n);
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,62 @@
+/* compute.h - distances of nonces: the one door to the random model.
+ *
+ * A compute belongs to one block hash; public keys come with the nonces, since a verifier asks
+ * about those of others. All memory is taken when it opens. Nonces are computed n_batch at a time;
+ * a distance does not depend on its neighbours by more than the profile's noise (compatible), or
+ * at all (exact).
+ * Owner thread: the one that opened it. */
+#ifndef POC_COMPUTE_H
+#define POC_COMPUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "poc/params.h"
+
+/* Largest distance between what two implementations of the compatible profile give for a nonce:
+ * none of those measured was further off (docs/poc.md). */
+#define POC_NOISE 2e-5
+
+struct poc_settings {
+    struct poc_params params;
+    const char *block_hash; /* at most CHAIN_KEY_MAX bytes; copied */
+    double pool_fraction;   /* of the pool, over 0, at most 1; 0: weights in sequence */
+    int n_threads;          /* 1 and up */
+    const char *isa;        /* "scalar", "avx2", "avx512", ...; NULL: the best of this machine */
+    uint32_t n_batch;       /* nonces computed together at most, 1 and up */
+};
+
+/* Bytes that a compute takes: n_fixed + n_batch * n_nonce. */
+struct poc_need {
+    uint64_t n_fixed, n_nonce;
+};
+
+/* Without taking any memory. Settings that are refused: ERR_LIMIT, ERR_FORMAT, and ERR_UNSUPPORTED
+ * for an instruction set that this machine has not, naming those that it has. */
+enum err poc_compute_need(const struct poc_settings *s, struct poc_need *need,
+                          struct err_note *note);
+
+struct poc_compute;
+
+/* Draws the weights: seconds for the chain's sets. ERR_MEMORY, before any is taken, where the need
+ * is more than is free; what poc_compute_need says. */
+enum err poc_compute_open(struct poc_compute **c, const struct poc_settings *s,
+                          struct err_note *note);
+void poc_compute_close(struct poc_compute *c); /* may be NULL */
+
+const char *poc_compute_isa(const struct poc_compute *c);
+
+/* Called by the owner thread after every batch. n_done: so many of dist are there. False ends the
+ * run: ERR_CANCELLED. */
+typedef bool poc_watch_fn(void *context, size_t n_done);
+
+/* dist[i] of nonces[i], 0 to 2; any n, any order, duplicates are computed anew. watch may be NULL.
+ * A distance that is not finite is given as it is: no nonce under any target. public_key: at most
+ * CHAIN_KEY_MAX bytes, else ERR_LIMIT. */
+enum err poc_compute_run(struct poc_compute *c, const char *public_key, const uint64_t *nonces,
+                         size_t n, double *dist, poc_watch_fn *watch, void *context,
+                         struct err_note *note);
+
+#endif
