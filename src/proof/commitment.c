@@ -68,20 +68,58 @@ struct merkle_hash commitment_of_ids(const struct salt *of, enum salt_label labe
     return out;
 }
 
-struct merkle_hash commitment_position(const struct salt *of, uint64_t index,
-                                       const struct position_record *record)
+size_t position_write(const struct position_record *record, uint8_t out[POSITION_BYTES_MAX])
 {
-    uint8_t bytes[SALT_BYTES + 4 + 8 + 4 + COMMITMENT_BEST_MAX * 8], *at = bytes + SALT_BYTES;
-    struct salt salt = salt_derive(of, SALT_POSITION, index);
+    uint8_t *at = out + 16;
     CHECK(record->n_best <= COMMITMENT_BEST_MAX);
-    memcpy(bytes, salt.bytes, SALT_BYTES);
-    put_le(at, record->id, 4);
-    put_le(at + 4, record->sum, 8);
-    put_le(at + 12, record->n_best, 4);
-    at += 16;
+    put_le(out, record->id, 4);
+    put_le(out + 4, record->sum, 8);
+    put_le(out + 12, record->n_best, 4);
     for (uint32_t i = 0; i < record->n_best; i++, at += 8) {
         put_le(at, record->best[i].id, 4);
         put_le(at + 4, record->best[i].logit_bits, 4);
     }
-    return merkle_leaf(bytes, (size_t)(at - bytes));
+    return (size_t)(at - out);
+}
+
+static uint64_t get_le(const uint8_t *bytes, int n_bytes)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < n_bytes; i++)
+        value |= (uint64_t)bytes[i] << 8 * i;
+    return value;
+}
+
+bool position_read(const uint8_t *bytes, size_t n_bytes, struct position_record *out)
+{
+    *out = (struct position_record){0};
+    if (n_bytes < 16)
+        return false;
+    uint64_t n_best = get_le(bytes + 12, 4);
+    if (n_best > COMMITMENT_BEST_MAX || n_bytes != 16 + n_best * 8)
+        return false;
+    out->id = (uint32_t)get_le(bytes, 4);
+    out->sum = get_le(bytes + 4, 8);
+    out->n_best = (uint32_t)n_best;
+    for (uint32_t i = 0; i < out->n_best; i++) {
+        out->best[i].id = (uint32_t)get_le(bytes + 16 + 8 * i, 4);
+        out->best[i].logit_bits = (uint32_t)get_le(bytes + 20 + 8 * i, 4);
+    }
+    return true;
+}
+
+bool position_equal(const struct position_record *a, const struct position_record *b)
+{
+    uint8_t x[POSITION_BYTES_MAX], y[POSITION_BYTES_MAX];
+    size_t n = position_write(a, x);
+    return n == position_write(b, y) && memcmp(x, y, n) == 0;
+}
+
+struct merkle_hash commitment_position(const struct salt *of, uint64_t index,
+                                       const struct position_record *record)
+{
+    uint8_t bytes[SALT_BYTES + POSITION_BYTES_MAX];
+    struct salt salt = salt_derive(of, SALT_POSITION, index);
+    memcpy(bytes, salt.bytes, SALT_BYTES);
+    return merkle_leaf(bytes, SALT_BYTES + position_write(record, bytes + SALT_BYTES));
 }

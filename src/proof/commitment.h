@@ -48,6 +48,11 @@ struct position_record {
     } best[COMMITMENT_BEST_MAX];  /* the largest logits, falling; of equals the lower id first */
     uint64_t sum; /* of the sampler's integer probabilities; 0 where it took the largest logit */
 };
+/* A record's bytes, and back: false where they are none. The leaf is the salt and these. */
+enum { POSITION_BYTES_MAX = 4 + 8 + 4 + COMMITMENT_BEST_MAX * 8 };
+size_t position_write(const struct position_record *record, uint8_t out[POSITION_BYTES_MAX]);
+bool position_read(const uint8_t *bytes, size_t n_bytes, struct position_record *out);
+bool position_equal(const struct position_record *a, const struct position_record *b);
 /* commitment_position - the leaf of the answer's tree. */
 struct merkle_hash commitment_position(const struct salt *of, uint64_t index,
                                        const struct position_record *record);

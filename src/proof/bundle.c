@@ -1,0 +1,257 @@
+/* bundle.c - the parts of a bundle, out and in. */
+#include "proof/bundle.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+const char *bundle_part_text(enum bundle_part part)
+{
+    static const char *const texts[] = {
+#define BUNDLE_TEXT(name, key, type, what) what,
+        BUNDLE_PART_LIST(BUNDLE_TEXT)
+#undef BUNDLE_TEXT
+    };
+    CHECK((size_t)part < BUNDLE_N_PARTS);
+    return texts[part];
+}
+
+/* ---- out ---------------------------------------------------------------------------------- */
+
+static void write_ids(struct canon_writer *w, const uint32_t *ids, size_t n_ids)
+{
+    canon_array(w);
+    for (size_t i = 0; i < n_ids; i++)
+        canon_int(w, ids[i]);
+    canon_end(w);
+}
+
+static void write_hashes(struct canon_writer *w, const struct merkle_hash *hashes, size_t n_hashes)
+{
+    canon_array(w);
+    for (size_t i = 0; i < n_hashes; i++)
+        canon_hex(w, hashes[i].bytes, SHA256_BYTES);
+    canon_end(w);
+}
+
+static void write_log(struct canon_writer *w, const struct bundle *b)
+{
+    canon_object(w);
+    canon_key(w, "head");
+    canon_raw(w, b->log.head);
+    canon_key(w, "index");
+    canon_int(w, b->log.index);
+    canon_key(w, "proof");
+    write_hashes(w, b->log.proof.hashes, b->log.proof.n_hashes);
+    canon_end(w);
+}
+
+static void write_positions(struct canon_writer *w, const struct bundle *b)
+{
+    uint8_t bytes[POSITION_BYTES_MAX];
+    canon_array(w);
+    for (size_t i = 0; i < b->n_positions; i++)
+        canon_hex(w, bytes, position_write(&b->positions[i], bytes));
+    canon_end(w);
+}
+
+static void write_part(struct canon_writer *w, const struct bundle *b, enum bundle_part part)
+{
+    switch (part) {
+    case BUNDLE_CERTIFICATE:
+        canon_raw(w, b->certificate);
+        break;
+    case BUNDLE_LOG:
+        write_log(w, b);
+        break;
+    case BUNDLE_OUTPUT_IDS:
+        write_ids(w, b->output_ids, b->n_output_ids);
+        break;
+    case BUNDLE_PAGES:
+        write_hashes(w, b->pages, b->n_pages);
+        break;
+    case BUNDLE_POSITIONS:
+        write_positions(w, b);
+        break;
+    case BUNDLE_PROMPT:
+        canon_text(w, b->prompt);
+        break;
+    case BUNDLE_PROMPT_IDS:
+        write_ids(w, b->prompt_ids, b->n_prompt_ids);
+        break;
+    case BUNDLE_REQUEST:
+        canon_text(w, b->request);
+        break;
+    case BUNDLE_SALT:
+        canon_hex(w, b->salt.bytes, SALT_BYTES);
+        break;
+    case BUNDLE_N_PARTS:
+        break;
+    }
+}
+
+/* All parts are optional. */
+static const struct canon_field fields[BUNDLE_N_PARTS] = {
+#define BUNDLE_FIELD(name, key, type, what) {key, type, true},
+    BUNDLE_PART_LIST(BUNDLE_FIELD)
+#undef BUNDLE_FIELD
+};
+
+void bundle_write(const struct bundle *b, struct buf *out)
+{
+    struct canon_writer w;
+    canon_begin(&w, out);
+    canon_object(&w);
+    for (int part = 0; part < BUNDLE_N_PARTS; part++)
+        if (b->has[part]) {
+            canon_key(&w, fields[part].key);
+            write_part(&w, b, (enum bundle_part)part);
+        }
+    canon_end(&w);
+}
+
+/* ---- in ----------------------------------------------------------------------------------- */
+
+/* Room for an array's items; one at least, as there is no array of none. */
+static enum err items_make(const struct canon_node *in, size_t n_bytes, void *items,
+                           struct err_note *note)
+{
+    void *made = mem_array(in->n_items ? in->n_items : 1, n_bytes);
+    memcpy(items, &made, sizeof made);
+    return made ? ERR_OK
+                : err_set(note, ERR_MEMORY, "no memory for a bundle of %u items", in->n_items);
+}
+
+static enum err read_ids(const struct canon_doc *doc, const struct canon_node *in,
+                         const uint32_t **out, size_t *n_ids, struct err_note *note)
+{
+    uint32_t *ids;
+    enum err rc = items_make(in, sizeof *ids, &ids, note);
+    *out = ids;
+    if (rc)
+        return rc;
+    for (const struct canon_node *n = canon_first(in); n; n = canon_next(doc, in, n)) {
+        if (n->type != CANON_INT || n->number > UINT32_MAX)
+            return err_set(note, ERR_FORMAT, "bundle: \"%.*s\"[%zu] is no token's number",
+                           STR_ARG(in->key), *n_ids);
+        ids[(*n_ids)++] = (uint32_t)n->number;
+    }
+    return ERR_OK;
+}
+
+static enum err read_hash(const struct canon_node *n, const char *of, struct merkle_hash *out,
+                          struct err_note *note)
+{
+    return canon_bytes(n, out->bytes, SHA256_BYTES)
+               ? ERR_OK
+               : err_set(note, ERR_FORMAT, "bundle: \"%s\" must be of 64 hex digits each", of);
+}
+
+static enum err read_pages(const struct canon_doc *doc, const struct canon_node *in,
+                           struct bundle *b, struct err_note *note)
+{
+    struct merkle_hash *pages;
+    enum err rc = items_make(in, sizeof *pages, &pages, note);
+    b->pages = pages;
+    for (const struct canon_node *n = canon_first(in); n && !rc; n = canon_next(doc, in, n))
+        rc = read_hash(n, "pages", &pages[b->n_pages++], note);
+    return rc;
+}
+
+static enum err read_positions(const struct canon_doc *doc, const struct canon_node *in,
+                               struct bundle *b, struct err_note *note)
+{
+    struct position_record *positions;
+    uint8_t bytes[POSITION_BYTES_MAX];
+    enum err rc = items_make(in, sizeof *positions, &positions, note);
+    b->positions = positions;
+    if (rc)
+        return rc;
+    for (const struct canon_node *n = canon_first(in); n; n = canon_next(doc, in, n)) {
+        size_t n_bytes = n->type == CANON_TEXT ? n->text.len / 2 : 0;
+        if (n_bytes > sizeof bytes || !canon_bytes(n, bytes, n_bytes) ||
+            !position_read(bytes, n_bytes, &positions[b->n_positions]))
+            return err_set(note, ERR_FORMAT, "bundle: \"positions\"[%zu] is no position's record",
+                           b->n_positions);
+        b->n_positions++;
+    }
+    return ERR_OK;
+}
+
+static enum err read_log(const struct canon_doc *doc, const struct canon_node *in,
+                         struct bundle *b, struct err_note *note)
+{
+    static const struct canon_field parts[] = {
+        {"head", CANON_OBJECT, false}, {"index", CANON_INT, false}, {"proof", CANON_ARRAY, false}};
+    const struct canon_node *found[COUNT_OF(parts)];
+    enum err rc = canon_fields(doc, in, parts, COUNT_OF(parts), found, "bundle: log", note);
+    if (rc)
+        return rc;
+    struct merkle_proof *proof = &b->log.proof;
+    b->log.head = found[0]->raw;
+    b->log.index = found[1]->number;
+    if (found[2]->n_items > COUNT_OF(proof->hashes))
+        return err_set(note, ERR_FORMAT, "bundle: a proof of %u hashes", found[2]->n_items);
+    for (const struct canon_node *n = canon_first(found[2]); n && !rc;
+         n = canon_next(doc, found[2], n))
+        rc = read_hash(n, "proof", &proof->hashes[proof->n_hashes++], note);
+    return rc;
+}
+
+static enum err read_part(const struct canon_doc *doc, const struct canon_node *n,
+                          enum bundle_part part, struct bundle *b, struct err_note *note)
+{
+    switch (part) {
+    case BUNDLE_CERTIFICATE:
+        b->certificate = n->raw;
+        return ERR_OK;
+    case BUNDLE_LOG:
+        return read_log(doc, n, b, note);
+    case BUNDLE_OUTPUT_IDS:
+        return read_ids(doc, n, &b->output_ids, &b->n_output_ids, note);
+    case BUNDLE_PAGES:
+        return read_pages(doc, n, b, note);
+    case BUNDLE_POSITIONS:
+        return read_positions(doc, n, b, note);
+    case BUNDLE_PROMPT:
+        b->prompt = n->text;
+        return ERR_OK;
+    case BUNDLE_PROMPT_IDS:
+        return read_ids(doc, n, &b->prompt_ids, &b->n_prompt_ids, note);
+    case BUNDLE_REQUEST:
+        b->request = n->text;
+        return ERR_OK;
+    case BUNDLE_SALT:
+        return canon_bytes(n, b->salt.bytes, SALT_BYTES)
+                   ? ERR_OK
+                   : err_set(note, ERR_FORMAT, "bundle: \"salt\" must be 64 hex digits");
+    case BUNDLE_N_PARTS:
+        break;
+    }
+    CHECK(!"no part");
+    return ERR_OK;
+}
+
+enum err bundle_read(const struct canon_doc *doc, const struct canon_node *object,
+                     struct bundle *out, struct err_note *note)
+{
+    const struct canon_node *found[BUNDLE_N_PARTS];
+    *out = (struct bundle){0};
+    enum err rc = canon_fields(doc, object, fields, BUNDLE_N_PARTS, found, "bundle", note);
+    for (int part = 0; part < BUNDLE_N_PARTS && !rc; part++) {
+        out->has[part] = found[part] != NULL;
+        if (found[part])
+            rc = read_part(doc, found[part], (enum bundle_part)part, out, note);
+    }
+    if (rc)
+        bundle_release(out);
+    return rc;
+}
+
+void bundle_release(struct bundle *b)
+{
+    mem_free((void *)b->prompt_ids);
+    mem_free((void *)b->output_ids);
+    mem_free((void *)b->positions);
+    mem_free((void *)b->pages);
+    *b = (struct bundle){0};
+}
