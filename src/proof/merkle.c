@@ -32,15 +32,23 @@ bool merkle_equal(const struct merkle_hash *a, const struct merkle_hash *b)
     return memcmp(a->bytes, b->bytes, SHA256_BYTES) == 0;
 }
 
+uint32_t merkle_grow(struct merkle *m, const struct merkle_hash *leaf,
+                     struct merkle_hash made[MERKLE_DEPTH_MAX + 1])
+{
+    uint32_t k = 0;
+    CHECK(m->n_leaves < UINT64_MAX);
+    made[0] = *leaf;
+    for (; m->n_leaves >> k & 1; k++)
+        made[k + 1] = node_of(&m->full[k], &made[k]);
+    m->full[k] = made[k];
+    m->n_leaves++;
+    return k + 1;
+}
+
 void merkle_add(struct merkle *m, const struct merkle_hash *leaf)
 {
-    struct merkle_hash h = *leaf;
-    int k = 0;
-    CHECK(m->n_leaves < UINT64_MAX);
-    for (; m->n_leaves >> k & 1; k++)
-        h = node_of(&m->full[k], &h);
-    m->full[k] = h;
-    m->n_leaves++;
+    struct merkle_hash made[MERKLE_DEPTH_MAX + 1];
+    merkle_grow(m, leaf, made);
 }
 
 struct merkle_hash merkle_root(const struct merkle *m)
@@ -59,24 +67,37 @@ struct merkle_hash merkle_root(const struct merkle *m)
 
 /* ---- proofs ------------------------------------------------------------------------------- */
 
-static struct merkle_hash root_of(const struct merkle_hash *leaves, uint64_t n_leaves)
-{
-    struct merkle m = {0};
-    for (uint64_t i = 0; i < n_leaves; i++)
-        merkle_add(&m, &leaves[i]);
-    return merkle_root(&m);
-}
-
 /* The largest power of two below n >= 2. */
 static uint64_t split_of(uint64_t n)
 {
     return (uint64_t)1 << (63 - __builtin_clzll(n - 1));
 }
 
-static void proof_add(struct merkle_proof *p, struct merkle_hash h)
+/* The root of leaves [from, from + n): full subtrees from the left, ever smaller ones. from is a
+ * multiple of the largest power of two that n holds. */
+static bool range_root(const struct merkle_nodes *t, uint64_t from, uint64_t n,
+                       struct merkle_hash *out)
+{
+    struct merkle_hash parts[MERKLE_DEPTH_MAX];
+    uint32_t n_parts = 0;
+    for (uint32_t k = MERKLE_DEPTH_MAX; k-- > 0;) {
+        if (!(n >> k & 1))
+            continue;
+        if (!t->node(t->context, k, from >> k, &parts[n_parts++]))
+            return false;
+        from += (uint64_t)1 << k;
+    }
+    *out = parts[--n_parts];
+    while (n_parts-- > 0)
+        *out = node_of(&parts[n_parts], out);
+    return true;
+}
+
+static bool proof_add(struct merkle_proof *p, const struct merkle_nodes *t, uint64_t from,
+                      uint64_t n)
 {
     CHECK(p->n_hashes < COUNT_OF(p->hashes));
-    p->hashes[p->n_hashes++] = h;
+    return range_root(t, from, n, &p->hashes[p->n_hashes++]);
 }
 
 /* Both proofs are found from the root down, and said from the leaf up. */
@@ -89,50 +110,76 @@ static void proof_reverse(struct merkle_proof *p)
     }
 }
 
-void merkle_prove_leaf(const struct merkle_hash *leaves, uint64_t n_leaves, uint64_t index,
-                       struct merkle_proof *out)
+bool merkle_nodes_prove_leaf(const struct merkle_nodes *t, uint64_t n_leaves, uint64_t index,
+                             struct merkle_proof *out)
 {
-    uint64_t n = n_leaves;
+    uint64_t from = 0, n = n_leaves;
+    bool ok = true;
     CHECK(index < n_leaves);
     out->n_hashes = 0;
-    while (n > 1) {
+    while (ok && n > 1) {
         uint64_t split = split_of(n);
-        if (index < split) {
-            proof_add(out, root_of(leaves + split, n - split));
+        if (index - from < split) {
+            ok = proof_add(out, t, from + split, n - split);
             n = split;
         } else {
-            proof_add(out, root_of(leaves, split));
-            leaves += split;
-            index -= split;
+            ok = proof_add(out, t, from, split);
+            from += split;
             n -= split;
         }
     }
     proof_reverse(out);
+    return ok;
+}
+
+bool merkle_nodes_prove_prefix(const struct merkle_nodes *t, uint64_t n_leaves, uint64_t n_old,
+                               struct merkle_proof *out)
+{
+    uint64_t from = 0, n = n_leaves;
+    bool ok = true;
+    CHECK(n_old > 0 && n_old <= n_leaves);
+    out->n_hashes = 0;
+    while (ok && n_old != from + n) {
+        uint64_t split = split_of(n);
+        if (n_old - from <= split) {
+            ok = proof_add(out, t, from + split, n - split);
+            n = split;
+        } else {
+            ok = proof_add(out, t, from, split);
+            from += split;
+            n -= split;
+        }
+    }
+    if (ok && from > 0) /* else the old tree's root is what the checker has */
+        ok = proof_add(out, t, from, n);
+    proof_reverse(out);
+    return ok;
+}
+
+/* Of leaves that are all there. */
+static bool node_of_leaves(void *context, uint32_t level, uint64_t i, struct merkle_hash *out)
+{
+    const struct merkle_hash *leaves = context;
+    struct merkle m = {0};
+    uint64_t n = (uint64_t)1 << level;
+    for (uint64_t k = 0; k < n; k++)
+        merkle_add(&m, &leaves[i * n + k]);
+    *out = merkle_root(&m);
+    return true;
+}
+
+void merkle_prove_leaf(const struct merkle_hash *leaves, uint64_t n_leaves, uint64_t index,
+                       struct merkle_proof *out)
+{
+    const struct merkle_nodes t = {node_of_leaves, (void *)leaves};
+    CHECK(merkle_nodes_prove_leaf(&t, n_leaves, index, out));
 }
 
 void merkle_prove_prefix(const struct merkle_hash *leaves, uint64_t n_leaves, uint64_t n_old,
                          struct merkle_proof *out)
 {
-    uint64_t n = n_leaves;
-    bool whole = true; /* the old tree's root is what the checker has */
-    CHECK(n_old > 0 && n_old <= n_leaves);
-    out->n_hashes = 0;
-    while (n_old != n) {
-        uint64_t split = split_of(n);
-        if (n_old <= split) {
-            proof_add(out, root_of(leaves + split, n - split));
-            n = split;
-        } else {
-            proof_add(out, root_of(leaves, split));
-            leaves += split;
-            n_old -= split;
-            n -= split;
-            whole = false;
-        }
-    }
-    if (!whole)
-        proof_add(out, root_of(leaves, n));
-    proof_reverse(out);
+    const struct merkle_nodes t = {node_of_leaves, (void *)leaves};
+    CHECK(merkle_nodes_prove_prefix(&t, n_leaves, n_old, out));
 }
 
 /* ---- checks ------------------------------------------------------------------------------- */

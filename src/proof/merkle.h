@@ -28,6 +28,10 @@ struct merkle {
     struct merkle_hash full[MERKLE_DEPTH_MAX]; /* [k] holds 2^k leaves where bit k of n_leaves is */
 };
 void merkle_add(struct merkle *m, const struct merkle_hash *leaf);
+/* merkle_grow - the same; made[k] is the root of the last 2^k leaves, for each k below what is
+ * returned: the full subtrees that this leaf completes. */
+uint32_t merkle_grow(struct merkle *m, const struct merkle_hash *leaf,
+                     struct merkle_hash made[MERKLE_DEPTH_MAX + 1]);
 struct merkle_hash merkle_root(const struct merkle *m);
 
 /* Hashes from the leaf's side to the root's, as RFC 6962 orders them. */
@@ -43,6 +47,18 @@ void merkle_prove_leaf(const struct merkle_hash *leaves, uint64_t n_leaves, uint
                        struct merkle_proof *out);
 void merkle_prove_prefix(const struct merkle_hash *leaves, uint64_t n_leaves, uint64_t n_old,
                          struct merkle_proof *out);
+
+/* A tree whose full subtrees lie somewhere: node gives the root of leaves [i 2^level, (i + 1)
+ * 2^level); false: it cannot. */
+struct merkle_nodes {
+    bool (*node)(void *context, uint32_t level, uint64_t i, struct merkle_hash *out);
+    void *context;
+};
+/* The same proofs of it; false: a node was not to be had. Cost: log2(n_leaves)^2 / 2 nodes. */
+bool merkle_nodes_prove_leaf(const struct merkle_nodes *t, uint64_t n_leaves, uint64_t index,
+                             struct merkle_proof *out);
+bool merkle_nodes_prove_prefix(const struct merkle_nodes *t, uint64_t n_leaves, uint64_t n_old,
+                               struct merkle_proof *out);
 
 /* The checks believe nothing: any numbers, any n_hashes up to the array's size. Every proof has
  * exactly one form, so a hash too many or too few is refused. */

@@ -212,9 +212,58 @@ static void huge_trees_are_refused_quietly(void **state)
     assert_false(merkle_check_prefix(UINT64_MAX - 1, &roots[1], UINT64_MAX, &roots[2], &p));
 }
 
+/* ---- trees whose nodes lie elsewhere ------------------------------------------------------ */
+
+static struct merkle_hash nodes[8][N_MAX]; /* [level][i] */
+static int n_failing = -1;                 /* calls before one fails; -1: none does */
+
+static bool node(void *context, uint32_t level, uint64_t i, struct merkle_hash *out)
+{
+    (void)context;
+    if (n_failing-- == 0)
+        return false;
+    assert_true(level < 8 && i < (uint64_t)(N_MAX >> level));
+    *out = nodes[level][i];
+    return true;
+}
+
+static void proofs_of_nodes_are_the_same(void **state)
+{
+    (void)state;
+    const struct merkle_nodes t = {node, NULL};
+    struct merkle m = {0};
+    struct merkle_hash made[MERKLE_DEPTH_MAX + 1];
+    for (uint64_t n = 1; n <= N_MAX; n++) {
+        uint32_t n_made = merkle_grow(&m, &leaves[n - 1], made);
+        for (uint32_t k = 0; k < n_made; k++)
+            nodes[k][(n - 1) >> k] = made[k];
+        struct merkle_hash root = merkle_root(&m);
+        assert_true(merkle_equal(&root, &roots[n]));
+        for (uint64_t i = 0; i < n; i++) {
+            struct merkle_proof p, q;
+            assert_true(merkle_nodes_prove_leaf(&t, n, i, &p));
+            assert_true(leaf_ok(&p, i, n));
+            merkle_prove_leaf(leaves, n, i, &q);
+            assert_int_equal(p.n_hashes, q.n_hashes);
+            assert_memory_equal(p.hashes, q.hashes, p.n_hashes * sizeof p.hashes[0]);
+            assert_true(merkle_nodes_prove_prefix(&t, n, i + 1, &p));
+            assert_true(prefix_ok(&p, i + 1, n));
+        }
+    }
+    struct merkle_proof p;
+    for (n_failing = 0;; n_failing++) {
+        int n_before = n_failing;
+        if (merkle_nodes_prove_leaf(&t, 61, 3, &p))
+            break;
+        n_failing = n_before;
+    }
+    assert_true(leaf_ok(&p, 3, 61));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(proofs_of_nodes_are_the_same),
         cmocka_unit_test(vectors_hold),
         cmocka_unit_test(leaves_are_proved),
         cmocka_unit_test(prefixes_are_proved),
