@@ -24,11 +24,12 @@ FLOORS = {
     "store": ["base"],
     "proof": ["base"],
     "api": ["base", "text"],
+    "node": ["base", "poc", "net", "store"],
     "hub": ["base"],
     "server": ["base", "format", "text", "grammar", "engine", "net", "store", "api", "hub"],
     "bench": ["base", "numeric", "tensor", "device", "model", "engine"],
     "cli": ["base", "numeric", "tensor", "format", "text", "grammar", "device", "model", "engine", "bench",
-            "server", "hub", "proof"],
+            "server", "hub", "proof", "poc", "node"],
 }
 FILE_LINES_MAX = 1000
 FUNCTION_LINES_MAX = 70

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/host.h"
 #include "server/front_int.h"
 #include "server/response_store.h"
 #include "server/sockets.h"
@@ -83,7 +84,7 @@ static enum err check_options(const struct front_options *o, struct err_note *no
     CHECK((o->n_models >= 1 || o->models_dir) && o->n_models <= FRONT_MODELS_MAX);
     if (o->no_auth && o->keys)
         return err_set(note, ERR_USAGE, "--no-auth and --keys exclude each other");
-    if (!o->no_auth && !o->keys && !guard_is_loopback(o->host))
+    if (!o->no_auth && !o->keys && !host_is_loopback(str_from(o->host)))
         return err_set(note, ERR_USAGE,
                        "--host %s lets others in; add --keys FILE (isobit key create makes one), "
                        "or --no-auth if everybody who reaches it may use it",

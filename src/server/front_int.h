@@ -187,7 +187,6 @@ bool guard_admits(const struct front *f, const struct http_exchange *x, struct a
 /* guard_admits_page - whether it may come from where its headers say; origin.ptr NULL: no page. */
 bool guard_admits_page(const struct front *f, struct str host, struct str origin,
                        struct api_error *e);
-bool guard_is_loopback(const char *host);
 
 /* repeat.c: Idempotency-Key. */
 /* repeat_answers - whether it did: the request was made before. */

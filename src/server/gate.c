@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "net/host.h"
 #include "server/front_int.h"
 
 #define SECOND_NS 1000000000u
@@ -155,7 +156,7 @@ static void add_rates(struct http_exchange *x, const struct key *k, uint64_t now
 
 struct key *gate_anybody(struct front *f)
 {
-    return guard_is_loopback(f->options.host) ? NULL : &f->stranger;
+    return host_is_loopback(str_from(f->options.host)) ? NULL : &f->stranger;
 }
 
 static bool find_key(struct front *f, struct http_exchange *x, struct visit *v,
