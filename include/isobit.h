@@ -48,6 +48,7 @@ enum {
     ISO_PAGE_POSITIONS = 64,
     ISO_DIGEST_BYTES = 32,
     ISO_LOGPROBS_MAX = 20,
+    ISO_BEST_MAX = 16,
     ISO_STOPS_MAX = 64,
     ISO_ORDER_MAX = 16,
 };
@@ -258,6 +259,10 @@ struct iso_request {
     bool want_logits_prompt; /* an ISO_EVENT_LOGITS for each token that is read */
     bool want_hidden;        /* in ISO_EVENT_BORDER: the prompt's last row, for its embedding */
     bool want_digests;       /* SHA-256 of each row of logits */
+    bool want_records;       /* with each row of logits an iso_record */
+    /* An ISO_EVENT_PAGE for each page of which the answer fills the last position; with
+     * want_logits_prompt, for each of which a token that is read does, too. */
+    bool want_pages;
     /* Rows of a pass and places in the batch are shared equally among tenants.
      * Tokens that a session of the same tenant has read before are not computed again (but with
      * want_logits_prompt). Another tenant's are never looked at: how fast an answer begins would
@@ -326,12 +331,25 @@ enum iso_event_kind {
     ISO_EVENT_LOGITS, /* the logits after a token that was read (want_logits_prompt) */
     ISO_EVENT_BORDER, /* the prompt ends here: position is that of the first chosen token */
     ISO_EVENT_TOKEN,  /* a token was chosen and appended */
+    ISO_EVENT_PAGE,   /* positions position to position + 63 have their keys and values */
     ISO_EVENT_FINISH, /* the request is over; the session is idle */
 };
 
 struct iso_logprob {
     int32_t token;
     float logprob; /* natural logarithm of the model's own probability, before any stage */
+};
+
+/* What a token was chosen from, as receipts commit to it. */
+struct iso_record {
+    /* Of the integer weights that the sampler drew from; 0 where it took the largest logit, where
+     * the token was forced, and in LOGITS events. */
+    uint64_t sum;
+    uint32_t n_best; /* ISO_BEST_MAX, or the vocabulary where it is smaller */
+    struct {
+        int32_t token;
+        float logit; /* of the model, before any stage; never -0 */
+    } best[ISO_BEST_MAX]; /* the largest logits, falling; of equals the lower token first */
 };
 
 struct iso_event {
@@ -348,7 +366,10 @@ struct iso_event {
     uint32_t n_logprobs;
     const float *hidden;    /* BORDER, with want_hidden: n_embd values, after the last norm */
     const float *logits;    /* LOGITS, TOKEN: the n_vocab values the event comes from */
-    const uint8_t *digest;  /* LOGITS, TOKEN: SHA-256 of the logits as little-endian f32, or NULL */
+    /* LOGITS, TOKEN: SHA-256 of the logits as little-endian f32, or NULL. PAGE: the page's hash,
+     * the same on every machine (docs/formats/kv-page.md). */
+    const uint8_t *digest;
+    const struct iso_record *record; /* LOGITS, TOKEN: with want_records */
     enum iso_finish finish; /* FINISH */
     enum iso_err err;
     const char *note;

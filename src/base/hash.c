@@ -66,6 +66,7 @@ blocks_shani(uint32_t state[8], const uint8_t *p, size_t n_blocks)
         __m128i m[4], abef_in = abef, cdgh_in = cdgh;
         for (int i = 0; i < 4; i++)
             m[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)p + i), swap);
+#pragma GCC unroll 16 /* so that m[] is registers */
         for (int i = 0; i < 16; i++) {
             __m128i wk = _mm_add_epi32(m[i & 3], _mm_loadu_si128((const __m128i *)(K + 4 * i)));
             cdgh = _mm_sha256rnds2_epu32(cdgh, abef, wk);

@@ -118,6 +118,7 @@ static void take_event(struct talk *k, const struct iso_event *e, struct err_not
         break;
     case ISO_EVENT_LOGITS:
     case ISO_EVENT_BORDER:
+    case ISO_EVENT_PAGE:
         break;
     }
 }

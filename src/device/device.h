@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "tensor/dtype.h"
 
 /* What a matrix type multiplies with (docs/arithmetic.md, "Activations"). */
@@ -142,6 +143,10 @@ struct device_ops {
     void (*rope)(struct device *d, const struct rope_args *a);
     void (*kv_write)(struct device *d, const struct kv_write_args *a);
     void (*attention)(struct device *d, const struct attention_args *a);
+    /* digests[i] = SHA-256 of kv_export of all KV_PAGE positions of layer i, whose parts lie one
+     * after another in the page. */
+    void (*kv_digest)(struct device *d, const void *page, struct kv_shape s, uint32_t n_layers,
+                      uint8_t (*digests)[SHA256_BYTES]);
     /* y = fn(gate) * up, elementwise. y may be gate or up; stride_up may be 0. */
     void (*glu)(struct device *d, enum act_fn fn, const float *gate, size_t stride_gate,
                 const float *up, size_t stride_up, uint32_t n_rows, uint32_t n, float *y,

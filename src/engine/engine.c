@@ -87,7 +87,9 @@ static enum err open_sessions(struct iso_engine *e, uint32_t n_kv_pages, struct 
 static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct err_note *note)
 {
     size_t n_vocab = model_info(e->model)->n_vocab, n_floats;
-    e->n_events_max = (size_t)e->n_logits + 4 * (size_t)e->n_sessions;
+    /* A row fills one page at most; where a session waited, so may a position that it recalls. */
+    e->n_page_digests_max = e->n_chunk / KV_PAGE + 2 * n_running;
+    e->n_events_max = (size_t)e->n_logits + 4 * (size_t)e->n_sessions + e->n_page_digests_max;
     e->turn = mem_array(n_running, sizeof e->turn[0]);
     e->token = mem_array(e->n_chunk, sizeof e->token[0]);
     e->rows = mem_array(e->n_chunk, sizeof e->rows[0]);
@@ -97,6 +99,8 @@ static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct er
     e->logit_rows = mem_array(e->n_logits, sizeof e->logit_rows[0]);
     e->digests = mem_array(e->n_logits, sizeof e->digests[0]);
     e->logprobs = mem_array(e->n_logits, sizeof e->logprobs[0]);
+    e->records = mem_array(e->n_logits, sizeof e->records[0]);
+    e->page_digests = mem_array(e->n_page_digests_max, sizeof e->page_digests[0]);
     e->need = mem_array(n_running, sizeof e->need[0]);
     e->n_rows = mem_array(n_running, sizeof e->n_rows[0]);
     e->events = mem_array(e->n_events_max, sizeof e->events[0]);
@@ -104,8 +108,8 @@ static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct er
         mul_ok(n_floats, sizeof e->logits[0], &e->n_bytes_logits))
         e->logits = mem_pages(e->n_bytes_logits);
     if (!e->token || !e->rows || !e->bad || !e->rope_far || !e->hidden || !e->logit_rows ||
-        !e->digests || !e->logprobs || !e->turn || !e->need || !e->n_rows || !e->events ||
-        !e->logits)
+        !e->digests || !e->logprobs || !e->records || !e->page_digests || !e->turn || !e->need ||
+        !e->n_rows || !e->events || !e->logits)
         return out_of_memory(note, "a forward pass");
     return sampler_init(&e->sampler, (uint32_t)n_vocab, e->n_ctx, note);
 }
@@ -236,6 +240,8 @@ void iso_engine_close(struct iso_engine *e)
     mem_free(e->logit_rows);
     mem_free(e->digests);
     mem_free(e->logprobs);
+    mem_free(e->records);
+    mem_free(e->page_digests);
     mem_free(e->turn);
     mem_free(e->need);
     mem_free(e->n_rows);

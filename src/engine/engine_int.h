@@ -43,6 +43,7 @@ struct iso_session {
     float mu;           /* mirostat's state after the tokens chosen so far */
     uint32_t read_from; /* what the request reads begins here */
     uint32_t n_told;    /* LOGITS events went out for the positions before it */
+    uint32_t n_pages_told; /* pages before it are full, and told or none of the request's */
     enum iso_finish cancel;
     uint64_t ticket;      /* the order of arrival */
     uint64_t deadline_ns; /* UINT64_MAX: none */
@@ -83,6 +84,9 @@ struct iso_engine {
     size_t n_bytes_logits;
     uint8_t (*digests)[ISO_DIGEST_BYTES];             /* [n_logits] */
     struct iso_logprob (*logprobs)[ISO_LOGPROBS_MAX]; /* [n_logits] */
+    struct iso_record *records;                       /* [n_logits] */
+    uint8_t (*page_digests)[ISO_DIGEST_BYTES]; /* [n_page_digests_max], n_page_digests made */
+    uint32_t n_page_digests, n_page_digests_max;
     struct iso_session **turn;  /* [n_turns <= n_running] those that run, in line */
     struct schedule_need *need; /* [n_turns] theirs */
     uint32_t *n_rows;           /* [n_turns] theirs */

@@ -116,6 +116,7 @@ static int32_t draw(struct sampler *s, const struct sampler_row *row)
     while ((sum += s->weight[i]) <= target)
         i++;
     CHECK(i < s->n);
+    s->total = total;
     if (p->mirostat)
         mirostat_learn(s, row, i, total);
     return s->token[i];
@@ -125,6 +126,7 @@ int32_t sampler_choose(struct sampler *s, const struct sampler_row *row)
 {
     const struct iso_sampling *p = row->sampling;
     bool is_greedy = p->temperature == 0;
+    s->total = 0;
     load(s, row);
     if (s->n == 0)
         return -1;

@@ -56,6 +56,7 @@ struct sampler {
     uint32_t *count;   /* of tokens; all 0 between calls */
     uint32_t *allowed; /* [(n_vocab + 31) / 32] for a constraint to fill */
     uint32_t *repeat;  /* [n_ctx] of DRY */
+    uint64_t total;    /* of the weights that the last choice was drawn from; 0: it was not drawn */
 };
 
 /* What a token is chosen from and for. */
@@ -86,6 +87,10 @@ void sampler_logprobs(struct sampler *s, const float *logits, uint32_t n, struct
 /* sampler_left - after sampler_choose: the logarithm of the token's share of what the stages left,
  * and the n most likely of those; what they dropped has -9999, filled up by ascending id. */
 float sampler_left(struct sampler *s, int32_t token, uint32_t n, struct iso_logprob *out);
+
+/* sampler_best - the ISO_BEST_MAX largest of a row of logits, or all of fewer; of equals the lower
+ * token first. Returns how many. Cost: one pass, vectorised but for blocks that hold one. */
+uint32_t sampler_best(const float *logits, uint32_t n_vocab, struct iso_record *out);
 
 /* The 64 random bits for a position. */
 uint64_t sampler_random(uint64_t seed, uint32_t choice, uint32_t position,

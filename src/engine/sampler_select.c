@@ -182,3 +182,25 @@ void find_first(struct sampler *s, uint32_t k)
         s->index[j] = i;
     }
 }
+
+uint32_t sampler_best(const float *logits, uint32_t n_vocab, struct iso_record *out)
+{
+    uint32_t n = 0;
+    float least = 0; /* once there are ISO_BEST_MAX */
+    for (uint32_t at = 0; at < n_vocab; at += BLOCK) {
+        uint32_t n_block = n_vocab - at < BLOCK ? n_vocab - at : BLOCK;
+        if (n == ISO_BEST_MAX && max_logit(logits + at, n_block) <= least)
+            continue;
+        for (uint32_t i = at; i < at + n_block; i++) {
+            if (n == ISO_BEST_MAX && logits[i] <= least)
+                continue;
+            uint32_t j = n < ISO_BEST_MAX ? n++ : n - 1;
+            for (; j > 0 && out->best[j - 1].logit < logits[i]; j--)
+                out->best[j] = out->best[j - 1];
+            out->best[j].token = (int32_t)i;
+            out->best[j].logit = logits[i];
+            least = out->best[n - 1].logit;
+        }
+    }
+    return out->n_best = n;
+}

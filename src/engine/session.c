@@ -207,6 +207,7 @@ enum iso_err iso_session_submit(struct iso_session *s, const struct iso_request 
     if (s->n_kv == s->n_tokens) /* the last position is computed again, for its logits */
         s->n_kv--;
     s->read_from = s->n_told = s->n_kv;
+    s->n_pages_told = (r->want_logits_prompt ? s->n_kv : s->border) / KV_PAGE;
     session_enter(s);
     s->deadline_ns = deadline_of(s->engine, r);
     return ISO_OK;

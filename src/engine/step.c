@@ -121,6 +121,12 @@ static struct iso_event *logits_event(struct iso_session *s, enum iso_event_kind
     event->logits = e->logits + (size_t)logits_i * n_vocab;
     if (s->request.want_digests)
         event->digest = digest_of(e, logits_i, n_vocab);
+    if (s->request.want_records) {
+        struct iso_record *record = &e->records[logits_i];
+        record->sum = 0;
+        sampler_best(event->logits, n_vocab, record);
+        event->record = record;
+    }
     return event;
 }
 
@@ -231,6 +237,8 @@ static void choose(struct iso_session *s, uint32_t logits_i)
     }
     struct iso_event *event = logits_event(s, ISO_EVENT_TOKEN, logits_i);
     event->token = forced ? r->forced[i_answer] : token;
+    if (r->want_records && !forced)
+        e->records[logits_i].sum = e->sampler.total;
     if (r->constraint)
         r->constraint->accept(r->constraint->context, event->token);
     event->position = s->n_tokens;
@@ -266,6 +274,21 @@ static bool rows_are_finite(struct iso_session *s, const struct batch *b, uint32
     return true;
 }
 
+/* The next n tokens have their keys and values. */
+static void advance(struct iso_session *s, uint32_t n)
+{
+    struct iso_engine *e = s->engine;
+    s->n_kv += n;
+    for (; s->request.want_pages && (s->n_pages_told + 1) * KV_PAGE <= s->n_kv; s->n_pages_told++) {
+        CHECK(e->n_page_digests < e->n_page_digests_max);
+        uint8_t *digest = e->page_digests[e->n_page_digests++];
+        struct iso_event *event = engine_event(s, ISO_EVENT_PAGE);
+        event->position = s->n_pages_told * KV_PAGE;
+        event->digest = digest;
+        model_kv_digest(e->model, s->bases[s->n_pages_told], digest);
+    }
+}
+
 /* The token after the last row that was read; then, as long as the guess for it was the same, the
  * one after the guess's row. row and logits_i are those of the last row that was read. */
 static void choose_along(struct iso_session *s, const struct batch *b, uint32_t row,
@@ -283,7 +306,7 @@ static void choose_along(struct iso_session *s, const struct batch *b, uint32_t 
             finish(s, ISO_FINISH_ERROR, ERR_NUMERIC);
             break;
         }
-        s->n_kv++;
+        advance(s, 1);
     }
     e->stats.n_guesses += n_guesses;
     while (n_guesses > 0 && s->n_pages > session_pages(s->n_kv))
@@ -310,7 +333,7 @@ static void take_results(struct iso_session *s, struct schedule_need need, const
                      position + 1 < s->border ? s->tokens[position + 1] : -1);
         s->n_told = position + 1;
     }
-    s->n_kv += n_rows;
+    advance(s, n_rows);
     if (reads) {
         struct iso_event *event = engine_event(s, ISO_EVENT_PROMPT);
         event->position = s->n_kv;
@@ -357,6 +380,7 @@ size_t iso_engine_step(struct iso_engine *e, const struct iso_event **events)
 {
     uint64_t begin_ns = e->clock_ns(e->clock_context);
     e->n_events = 0;
+    e->n_page_digests = 0;
     e->speculate.ns_aside = 0;
     *events = e->events;
     mem_guard_begin("a step of the engine");

@@ -301,3 +301,12 @@ void model_kv_import(const struct model *m, void *page, const uint8_t *in)
     for (uint32_t i = 0; i < m->h.n_layers; i++)
         in += kv_import((uint8_t *)page + i * m->kv_layer_bytes, shape, KV_PAGE, in);
 }
+
+void model_kv_digest(const struct model *m, const void *page, uint8_t digest[SHA256_BYTES])
+{
+    struct kv_shape shape = {m->h.n_kv_heads, m->h.head_size};
+    uint8_t layers[LAYERS_MAX][SHA256_BYTES];
+    m->device->ops->kv_digest(m->device, page, shape, m->h.n_layers, layers);
+    m->device->ops->wait(m->device);
+    sha256_of(layers, m->h.n_layers * sizeof layers[0], digest);
+}

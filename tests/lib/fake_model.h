@@ -120,6 +120,10 @@ void model_kv_import(const struct model *m, void *page, const uint8_t *in)
 {
     memcpy(page, in, m->info.kv_file_bytes);
 }
+void model_kv_digest(const struct model *m, const void *page, uint8_t digest[SHA256_BYTES])
+{
+    sha256_of(page, m->info.kv_file_bytes, digest);
+}
 enum err identity_find(const struct table *t, struct threads *threads,
                        void (*progress)(void *, uint64_t, uint64_t), void *context,
                        struct identity *out, struct err_note *note)

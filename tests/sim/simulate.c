@@ -39,7 +39,7 @@ struct talk {
     struct iso_request request;
     bool busy, must_finish;
     uint64_t deadline_low, deadline_high; /* the engine's is between */
-    uint32_t n_prompt, n_chosen, n_told;
+    uint32_t n_prompt, n_chosen, n_told, n_pages; /* all pages before n_pages were told */
 };
 
 static struct world {
@@ -57,7 +57,7 @@ static struct world {
 
 static struct totals {
     uint64_t n_worlds, n_steps, n_tokens, n_rows, n_requests, n_preempted, n_hits;
-    uint64_t n_restored, n_guarded;
+    uint64_t n_restored, n_guarded, n_pages;
     double worst_gap[2]; /* in calm worlds; in others */
 } totals;
 
@@ -173,10 +173,43 @@ static void check_logits(struct talk *t, const struct iso_event *v, uint32_t n)
     DEMAND(memcmp(v->logits, wanted, sizeof wanted) == 0, "logits after %u tokens", n);
 }
 
+/* Eight tokens are fewer than a record holds: all of them, the largest first. */
+static void check_record(const struct talk *t, const struct iso_event *v)
+{
+    const struct iso_record *r = v->record;
+    DEMAND((r != NULL) == t->request.want_records, "a record that nobody wanted, or none");
+    if (!r)
+        return;
+    DEMAND(r->n_best == VOCAB && r->sum == 0, "%u of %d tokens", r->n_best, VOCAB);
+    for (uint32_t i = 0; i < VOCAB; i++) {
+        DEMAND(r->best[i].logit == v->logits[r->best[i].token], "another token's logit");
+        if (i > 0)
+            DEMAND(r->best[i].logit < r->best[i - 1].logit ||
+                       (r->best[i].logit == r->best[i - 1].logit &&
+                        r->best[i].token > r->best[i - 1].token),
+                   "place %u of a record", i);
+    }
+}
+
+static void take_page(struct talk *t, const struct iso_event *v)
+{
+    uint32_t last = v->position + KV_PAGE - 1;
+    uint8_t wanted[SHA256_BYTES];
+    DEMAND(v->position == t->n_pages * KV_PAGE && last < t->n, "a page at %u after %u of them",
+           v->position, t->n_pages);
+    extend_hashes(t);
+    bool is_far = fake_options.rope_border && last >= fake_options.rope_border;
+    sha256_of((is_far ? t->far : t->near) + v->position, KV_PAGE * sizeof t->near[0], wanted);
+    DEMAND(memcmp(v->digest, wanted, sizeof wanted) == 0, "the page at %u", v->position);
+    t->n_pages++;
+    totals.n_pages++;
+}
+
 static void take_token(struct talk *t, const struct iso_event *v)
 {
     DEMAND(v->position == t->n, "a token at %u after %u", v->position, t->n);
     check_logits(t, v, t->n);
+    check_record(t, v);
     DEMAND(v->token == most_likely(v->logits), "token %d", v->token);
     t->line[t->n++] = v->token;
     t->n_chosen++;
@@ -199,6 +232,9 @@ static void take_finish(struct talk *t, const struct iso_event *v)
         DEMAND(v->finish == ISO_FINISH_CANCELLED && t->must_finish, "finish %d", v->finish);
     if (v->finish == ISO_FINISH_LENGTH && r->want_logits_prompt)
         DEMAND(t->n_told == t->n_prompt, "logits of %u of %u", t->n_told, t->n_prompt);
+    if (v->finish != ISO_FINISH_CANCELLED && v->finish != ISO_FINISH_DEADLINE && r->want_pages &&
+        r->n_answer_max > 0)
+        DEMAND(t->n_pages >= (t->n - 1) / KV_PAGE, "pages before %u of %u", t->n_pages, t->n);
     DEMAND(iso_session_idle(t->session), "still busy");
     uint32_t n_tokens;
     const int32_t *tokens = iso_session_tokens(t->session, &n_tokens);
@@ -220,6 +256,9 @@ static void take_events(const struct iso_event *events, size_t n)
                    v->position, t->n_told);
             t->n_told = v->position + 1;
             check_logits(t, v, t->n_told);
+            check_record(t, v);
+        } else if (v->kind == ISO_EVENT_PAGE) {
+            take_page(t, v);
         } else if (v->kind == ISO_EVENT_BORDER) {
             DEMAND(v->position == t->n_prompt && t->n_chosen == 0, "border at %u", v->position);
         } else if (v->kind == ISO_EVENT_PROMPT) {
@@ -392,6 +431,8 @@ static struct iso_request random_request(struct talk *t)
     r.priority = chance(w.p_odd) ? (int32_t)below(3) - 1 : 0;
     r.deadline_ms = chance(w.p_odd) ? 1 + below(3000) : 0;
     r.want_logits_prompt = chance(w.p_odd * 2);
+    r.want_records = chance(200);
+    r.want_pages = chance(300);
     return r;
 }
 
@@ -399,6 +440,7 @@ static void submit(struct talk *t)
 {
     struct iso_request r = random_request(t);
     struct iso_note note;
+    uint32_t n_cached = session_cached(t->session);
     const struct queue *q = &w.engine->queue;
     uint64_t before = sim_clock(NULL);
     enum iso_err rc = iso_session_submit(t->session, &r, &note);
@@ -411,6 +453,9 @@ static void submit(struct talk *t)
     t->n += r.n_tokens;
     t->n_prompt = t->n;
     t->n_chosen = t->n_told = 0;
+    if (n_cached == t->n)
+        n_cached--; /* computed again */
+    t->n_pages = (r.want_logits_prompt ? n_cached : t->n_prompt) / KV_PAGE;
     t->busy = true;
     t->deadline_low = r.deadline_ms ? before + r.deadline_ms * UINT64_C(1000000) : UINT64_MAX;
     t->deadline_high =

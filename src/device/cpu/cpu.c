@@ -437,6 +437,58 @@ static void cpu_logits(struct device *d, float *x, size_t stride, uint32_t n_row
     run_split(cpu_of(d), n_rows, 1, logits_task, &a);
 }
 
+static size_t position_bytes(uint32_t e)
+{
+    return 4 * (size_t)e + 12;
+}
+
+/* The canonical bytes of one position of one kv head. */
+static void export_position(const uint8_t *part, uint32_t e, uint32_t i, uint8_t *out)
+{
+    const uint8_t *keys = part + kv_key_at(e, i, 0), *values = part + kv_value_at(e, i, 0);
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are exported as they lie");
+    for (uint32_t d = 0; d < e; d += 2) /* pairs lie together */
+        memcpy(out + 2 * d, keys + 32 * d, 4);
+    out += 2 * e;
+    for (uint32_t d = 0; d < e; d++)
+        memcpy(out + 2 * d, values + 4 * d, 2);
+    out += 2 * e;
+    for (uint32_t k = 0; k < 3; k++)
+        memcpy(out + 4 * k, kv_scales((uint8_t *)part, e) + k * KV_PAGE + i, 4);
+}
+
+struct kv_digest_args {
+    const uint8_t *page;
+    struct kv_shape shape;
+    uint8_t (*digests)[SHA256_BYTES];
+};
+
+static void kv_digest_task(void *context, size_t layer, int worker)
+{
+    enum { POSITIONS = 8 }; /* hashed at a time, as many as stay in the nearest cache */
+    const struct kv_digest_args *a = context;
+    const uint8_t *part = a->page + layer * kv_layer_bytes(a->shape);
+    uint32_t e = a->shape.head_size;
+    uint8_t bytes[POSITIONS * (4 * HEAD_SIZE_MAX + 12)];
+    struct sha256 h;
+    (void)worker;
+    sha256_init(&h);
+    for (uint32_t g = 0; g < a->shape.n_kv_heads; g++, part += kv_head_bytes(e))
+        for (uint32_t at = 0; at < KV_PAGE; at += POSITIONS) {
+            for (uint32_t i = 0; i < POSITIONS; i++)
+                export_position(part, e, at + i, bytes + i * position_bytes(e));
+            sha256_add(&h, bytes, POSITIONS * position_bytes(e));
+        }
+    sha256_end(&h, a->digests[layer]);
+}
+
+static void cpu_kv_digest(struct device *d, const void *page, struct kv_shape s, uint32_t n_layers,
+                          uint8_t (*digests)[SHA256_BYTES])
+{
+    struct kv_digest_args a = {page, s, digests};
+    threads_run(cpu_of(d)->threads, n_layers, kv_digest_task, &a);
+}
+
 static const struct device_ops cpu_ops = {
     .name = "cpu",
     .close = cpu_close,
@@ -453,6 +505,7 @@ static const struct device_ops cpu_ops = {
     .rope = cpu_rope,
     .kv_write = cpu_kv_write,
     .attention = cpu_attention,
+    .kv_digest = cpu_kv_digest,
     .glu = cpu_glu,
     .add = cpu_add,
     .logits = cpu_logits,
@@ -499,38 +552,14 @@ size_t kv_layer_bytes(struct kv_shape s)
     return s.n_kv_heads * kv_head_bytes(s.head_size);
 }
 
-static uint8_t *put_i16(uint8_t *out, int16_t x)
-{
-    *out++ = (uint8_t)x;
-    *out++ = (uint8_t)((uint16_t)x >> 8);
-    return out;
-}
-
-static uint8_t *put_f32(uint8_t *out, float x)
-{
-    uint32_t bits = num_bits(x);
-    for (int i = 0; i < 4; i++)
-        *out++ = (uint8_t)(bits >> 8 * i);
-    return out;
-}
-
 size_t kv_export(const void *layer_part, struct kv_shape s, uint32_t n, uint8_t *out)
 {
-    uint8_t *start = out;
-    uint32_t e = s.head_size;
-    for (uint32_t g = 0; g < s.n_kv_heads; g++) {
-        const uint8_t *part = (const uint8_t *)layer_part + g * kv_head_bytes(e);
-        const float *scales = (const float *)(part + KV_PAGE * 2 * (e + kv_round16(e)));
-        for (uint32_t i = 0; i < n; i++) {
-            for (uint32_t d = 0; d < e; d++)
-                out = put_i16(out, kv_load(part, kv_key_at(e, i, d)));
-            for (uint32_t d = 0; d < e; d++)
-                out = put_i16(out, kv_load(part, kv_value_at(e, i, d)));
-            for (int k = 0; k < 3; k++)
-                out = put_f32(out, scales[k * KV_PAGE + i]);
-        }
-    }
-    return (size_t)(out - start);
+    size_t n_bytes = position_bytes(s.head_size);
+    for (uint32_t g = 0; g < s.n_kv_heads; g++)
+        for (uint32_t i = 0; i < n; i++)
+            export_position((const uint8_t *)layer_part + g * kv_head_bytes(s.head_size),
+                            s.head_size, i, out + (g * (size_t)n + i) * n_bytes);
+    return s.n_kv_heads * (size_t)n * n_bytes;
 }
 
 static const uint8_t *get_i16(const uint8_t *in, uint8_t *at)

@@ -1,7 +1,8 @@
 /* test_remember.c - what is remembered has the bits of what is computed: tiny models of several
  * architectures (sliding windows, experts, LongRoPE) whose pages come from the tree, from a copy,
  * after eviction, from the disk, and from a damaged disk. Logits and keys and values are compared
- * with those of an engine that remembers nothing. */
+ * with those of an engine that remembers nothing; so are the hashes of pages, on every instruction
+ * set of this machine. */
 #include "lib/test.h"
 
 #include <dirent.h>
@@ -13,7 +14,8 @@
 #include "engine/engine_int.h"
 #include "format/gguf.h"
 
-enum { CTX = 256, PROMPT = 150, ANSWER = 20 };
+/* The answer fills the third page. */
+enum { CTX = 256, PROMPT = 170, ANSWER = 23, PAGE = 2 };
 
 static const char *const models[] = {"llama",   "gemma2",    "gemma3",   "gpt-oss",
                                      "mixtral", "qwen3moe", "phi3-long", "mistral"};
@@ -25,6 +27,8 @@ static char folder[64];
 struct story {
     int32_t token[ANSWER];
     uint8_t digest[ANSWER][ISO_DIGEST_BYTES];
+    struct iso_record record[ANSWER];
+    uint8_t page[ISO_DIGEST_BYTES];
     uint8_t *kv;
     size_t n_kv;
     uint32_t n_computed;
@@ -47,12 +51,21 @@ static void export_pages(const struct iso_session *s, struct story *story)
     const struct model_info *m = model_info(s->engine->model);
     struct kv_shape shape = {m->n_kv_heads, m->head_size};
     size_t n_layer = m->kv_page_bytes / m->n_layers;
+    uint8_t layers[8][SHA256_BYTES], page[SHA256_BYTES];
+    assert_true(m->n_layers <= COUNT_OF(layers));
     story->kv = mem_alloc(s->n_pages * m->kv_file_bytes + 1);
     for (uint32_t i = 0; i * KV_PAGE < s->n_kv; i++) {
         uint32_t n = s->n_kv - i * KV_PAGE < KV_PAGE ? s->n_kv - i * KV_PAGE : KV_PAGE;
-        for (uint32_t l = 0; l < m->n_layers; l++)
-            story->n_kv += kv_export((uint8_t *)s->bases[i] + l * n_layer, shape, n,
-                                     story->kv + story->n_kv);
+        for (uint32_t l = 0; l < m->n_layers; l++) {
+            size_t n_bytes = kv_export((uint8_t *)s->bases[i] + l * n_layer, shape, n,
+                                       story->kv + story->n_kv);
+            sha256_of(story->kv + story->n_kv, n_bytes, layers[l]);
+            story->n_kv += n_bytes;
+        }
+        if (i == PAGE) {
+            sha256_of(layers, m->n_layers * sizeof layers[0], page);
+            assert_memory_equal(page, story->page, sizeof page);
+        }
     }
 }
 
@@ -68,7 +81,7 @@ static void tell(struct iso_engine *e, const int32_t *tokens, struct iso_request
     r.n_tokens = PROMPT;
     r.n_answer_max = ANSWER;
     r.sampling.temperature = 0;
-    r.want_digests = true;
+    r.want_digests = r.want_records = r.want_pages = true;
     r.tenant = more.tenant;
     r.cache_pool = more.cache_pool;
     r.no_cache = more.no_cache;
@@ -81,6 +94,10 @@ static void tell(struct iso_engine *e, const int32_t *tokens, struct iso_request
             if (v->kind == ISO_EVENT_TOKEN) {
                 story->token[v->position - PROMPT] = v->token;
                 memcpy(story->digest[v->position - PROMPT], v->digest, ISO_DIGEST_BYTES);
+                story->record[v->position - PROMPT] = *v->record;
+            } else if (v->kind == ISO_EVENT_PAGE) {
+                assert_int_equal(v->position, PAGE * KV_PAGE);
+                memcpy(story->page, v->digest, ISO_DIGEST_BYTES);
             } else if (v->kind == ISO_EVENT_FINISH) {
                 assert_int_equal(v->err, ISO_OK);
             }
@@ -100,6 +117,8 @@ static void tell_again(struct iso_engine *e, const int32_t *tokens, struct iso_r
     tell(e, tokens, more, &story);
     assert_memory_equal(story.token, wanted->token, sizeof story.token);
     assert_memory_equal(story.digest, wanted->digest, sizeof story.digest);
+    assert_memory_equal(story.record, wanted->record, sizeof story.record);
+    assert_memory_equal(story.page, wanted->page, sizeof story.page);
     assert_int_equal(story.n_kv, wanted->n_kv);
     assert_memory_equal(story.kv, wanted->kv, story.n_kv);
     if (n_computed)
@@ -179,7 +198,7 @@ static void from_the_disk(void)
     uint32_t all = PROMPT + ANSWER - 1;
     struct iso_engine *e = open_engine(o);
     tell_again(e, prompts[0], own, &wanted[0], all);
-    iso_engine_close(e); /* writes two whole pages */
+    iso_engine_close(e); /* writes three whole pages */
     e = open_engine(o);
     tell_again(e, prompts[1], own, &wanted[1], all - KV_PAGE);
     tell_again(e, prompts[0], own, &wanted[0], all - 2 * KV_PAGE);
@@ -205,6 +224,15 @@ static void from_the_disk(void)
     iso_engine_close(e);
 }
 
+static void on_every_isa(void)
+{
+    for (const char *const *name = cpu_isa_names(); *name; name++) {
+        struct iso_engine *e = open_engine((struct iso_engine_options){.isa = *name});
+        tell_again(e, prompts[0], (struct iso_request){0}, &wanted[0], 0);
+        iso_engine_close(e);
+    }
+}
+
 static void empty_folder(void)
 {
     DIR *dir = opendir(folder);
@@ -226,6 +254,7 @@ static void remembered_bits_are_computed_bits(void **state)
         make_stories();
         from_the_tree();
         from_the_disk();
+        on_every_isa();
         empty_folder();
         for (int k = 0; k < 3; k++)
             mem_free(wanted[k].kv);

@@ -462,9 +462,36 @@ static void what_the_stages_left_is_told(void **state)
     sampler_release(&s);
 }
 
+/* The best of rows with many equal logits, in every order that blocks may see them. */
+static void the_best_are_found(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    float logits[N];
+    struct iso_record record;
+    uint64_t seed = 7;
+    for (int round = 0; round < 200; round++) {
+        uint32_t n = round < 20 ? 1 + (uint32_t)round : 1 + (uint32_t)(test_rand(&seed) % N);
+        for (uint32_t i = 0; i < n; i++)
+            logits[i] = round % 4 == 0   ? (float)i
+                        : round % 4 == 1 ? -(float)i
+                        : round % 4 == 2 ? (float)(test_rand(&seed) % 5)
+                                         : test_randn(&seed);
+        assert_int_equal(sampler_best(logits, n, &record), n < ISO_BEST_MAX ? n : ISO_BEST_MAX);
+        for (uint32_t b = 0; b < record.n_best; b++) {
+            uint32_t token = (uint32_t)record.best[b].token, n_before = 0;
+            assert_true(record.best[b].logit == logits[token]);
+            for (uint32_t i = 0; i < n; i++)
+                n_before += logits[i] > logits[token] || (logits[i] == logits[token] && i < token);
+            assert_int_equal(n_before, b);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_best_are_found),
         cmocka_unit_test(what_the_stages_left_is_told),
         cmocka_unit_test(the_answer_alone_may_be_penalised),
         cmocka_unit_test(chooses_the_golden_tokens),

@@ -96,7 +96,7 @@ static void events_tell_the_whole_story(void **state)
     for (size_t n; (n = iso_engine_step(e, &events)) > 0;) {
         for (size_t i = 0; i < n; i++) {
             const struct iso_event *ev = &events[i];
-            story[strlen(story)] = "pLbTf"[ev->kind];
+            story[strlen(story)] = "pLbTPf"[ev->kind];
             if (ev->kind == ISO_EVENT_PROMPT || ev->kind == ISO_EVENT_FINISH)
                 continue;
             assert_int_equal(ev->position, position);
@@ -260,6 +260,151 @@ static void choices_share_a_prompt(void **state)
     iso_engine_close(e);
 }
 
+/* What receipts are made of. */
+struct tap {
+    uint32_t n_records, n_pages;
+    int32_t token[CTX];
+    struct iso_record record[CTX];
+    uint32_t page_at[CTX / KV_PAGE];
+    uint8_t page[CTX / KV_PAGE][ISO_DIGEST_BYTES];
+};
+
+static void take_taps(struct iso_engine *e, struct iso_session *const *s, struct tap *taps,
+                      uint32_t n_sessions)
+{
+    const struct iso_event *events;
+    memset(taps, 0, n_sessions * sizeof *taps);
+    for (size_t n; (n = iso_engine_step(e, &events)) > 0;)
+        for (size_t i = 0; i < n; i++) {
+            const struct iso_event *v = &events[i];
+            struct tap *tap = taps;
+            while (s[tap - taps] != v->session)
+                tap++;
+            if (v->kind == ISO_EVENT_TOKEN) {
+                tap->token[tap->n_records] = v->token;
+                tap->record[tap->n_records++] = *v->record;
+            } else if (v->kind == ISO_EVENT_PAGE) {
+                tap->page_at[tap->n_pages] = v->position;
+                memcpy(tap->page[tap->n_pages++], v->digest, ISO_DIGEST_BYTES);
+            } else if (v->kind == ISO_EVENT_FINISH) {
+                assert_int_equal(v->err, ISO_OK);
+            }
+        }
+}
+
+static uint32_t guess_some(void *context, const struct iso_session *s, int32_t *guesses,
+                           uint32_t n_max)
+{
+    uint32_t n_tokens;
+    const int32_t *line = context;
+    iso_session_tokens(s, &n_tokens);
+    for (uint32_t i = 0; i < n_max; i++) /* some come true */
+        guesses[i] = n_tokens + i < CTX ? (line[n_tokens + i] + (n_tokens % 5 == 0)) % (V - 1) : 0;
+    return n_max;
+}
+
+/* Records and pages do not depend on batches, chunks, guesses, memory that is short, or on what is
+ * remembered; they are those of the rows that the tokens were chosen from. */
+static void receipts_have_the_same_parts_everywhere(void **state)
+{
+    (void)state;
+    enum { N = 16, PROMPT = 50, ANSWER = 140 };
+    static int32_t prompts[N][CTX], lines[N][CTX];
+    static struct tap wanted[N], got[N];
+    struct iso_session *s[N];
+    struct iso_request r[N];
+    struct iso_engine *e = open_fake((struct iso_engine_options){.no_speculation = true});
+    for (uint32_t i = 0; i < N; i++) {
+        make_prompt(i, prompts[i], PROMPT);
+        r[i] = request_of(prompts[i], PROMPT, ANSWER);
+        r[i].sampling.choice = i;
+        r[i].sampling.temperature = i % 4 ? 0.8f : 0;
+        r[i].want_records = r[i].want_pages = true;
+        iso_session_open(e, &s[0], NULL);
+        assert_int_equal(iso_session_submit(s[0], &r[i], NULL), ISO_OK);
+        take_taps(e, s, &wanted[i], 1);
+        memcpy(lines[i], prompts[i], sizeof lines[i]);
+        fake_oracle(lines[i], PROMPT, ANSWER, &r[i].sampling);
+        assert_int_equal(wanted[i].n_records, ANSWER);
+        assert_int_equal(wanted[i].n_pages, 2); /* 0 to 63, 64 to 127; the last is not full */
+        assert_int_equal(wanted[i].page_at[1], 64);
+        for (uint32_t k = 0; k < ANSWER; k++) {
+            const struct iso_record *record = &wanted[i].record[k];
+            float logits[V];
+            fake_oracle_logits(lines[i], PROMPT + k, logits);
+            assert_int_equal(wanted[i].token[k], lines[i][PROMPT + k]);
+            assert_int_equal(record->n_best, ISO_BEST_MAX);
+            assert_true((record->sum > 0) == (i % 4 > 0));
+            for (uint32_t b = 0; b < ISO_BEST_MAX; b++)
+                assert_true(record->best[b].logit == logits[record->best[b].token]);
+        }
+        iso_session_close(s[0]);
+    }
+    iso_engine_close(e);
+    static const struct {
+        uint32_t n_sessions, n_chunk, n_kv_pages;
+        bool guesses;
+    } ways[] = {{1, 7, 0, false},   {2, 512, 0, true}, {1, 64, 0, true},  {3, 5, 0, false},
+                {16, 512, 0, false}, {16, 9, 0, true},  {16, 64, 9, false}, {4, 32, 5, true}};
+    for (size_t w = 0; w < COUNT_OF(ways); w++) {
+        uint32_t n = ways[w].n_sessions;
+        e = open_fake((struct iso_engine_options){.n_sessions = n,
+                                                  .n_chunk = ways[w].n_chunk,
+                                                  .n_kv_pages = ways[w].n_kv_pages,
+                                                  .no_speculation = !ways[w].guesses});
+        for (int again = 0; again < 2; again++) { /* the second time it remembers */
+            if (ways[w].guesses)
+                engine_set_guesser(e, (struct guesser){guess_some, lines[0]});
+            for (uint32_t i = 0; i < n; i++) {
+                iso_session_open(e, &s[i], NULL);
+                assert_int_equal(iso_session_submit(s[i], &r[i], NULL), ISO_OK);
+            }
+            take_taps(e, s, got, n);
+            assert_memory_equal(got, wanted, n * sizeof wanted[0]);
+            for (uint32_t i = 0; i < n; i++)
+                iso_session_close(s[i]);
+        }
+        if (ways[w].n_kv_pages)
+            assert_true(iso_engine_stats(e).n_preempted > 0);
+        else
+            assert_true(iso_engine_info(e).cache.n_hits >= n);
+        if (ways[w].guesses && n == 1)
+            assert_true(iso_engine_stats(e).n_guesses_true > 0);
+        iso_engine_close(e);
+    }
+}
+
+/* A page that the prompt filled is not the answer's; forced tokens are not drawn. */
+static void pages_and_sums_are_the_answers_own(void **state)
+{
+    (void)state;
+    int32_t prompt[CTX], forced[] = {3, 4};
+    struct iso_session *s;
+    struct tap tap;
+    struct iso_engine *e = open_fake((struct iso_engine_options){0});
+    make_prompt(3, prompt, CTX);
+    for (uint32_t n_prompt = 127; n_prompt <= 129; n_prompt++) {
+        struct iso_request r = request_of(prompt, n_prompt, 193 - n_prompt);
+        r.want_records = r.want_pages = true;
+        r.forced = forced;
+        r.n_forced = 2;
+        iso_session_open(e, &s, NULL);
+        assert_int_equal(iso_session_submit(s, &r, NULL), ISO_OK);
+        take_taps(e, &s, &tap, 1);
+        assert_int_equal(tap.n_pages, n_prompt == 127 ? 2 : 1);
+        assert_int_equal(tap.page_at[tap.n_pages - 1], 128);
+        for (uint32_t i = 0; i < tap.n_records; i++)
+            assert_true((tap.record[i].sum == 0) == (i < 2));
+        r.want_logits_prompt = true; /* the prompt's pages too */
+        iso_session_cut(s, 0);
+        assert_int_equal(iso_session_submit(s, &r, NULL), ISO_OK);
+        take_taps(e, &s, &tap, 1);
+        assert_int_equal(tap.n_pages, 3);
+        iso_session_close(s);
+    }
+    iso_engine_close(e);
+}
+
 static void requests_end_for_a_reason(void **state)
 {
     (void)state;
@@ -379,6 +524,8 @@ int main(void)
         cmocka_unit_test(forks_and_cuts_keep_timelines_apart),
         cmocka_unit_test(long_prompts_are_read_twice),
         cmocka_unit_test(choices_share_a_prompt),
+        cmocka_unit_test(receipts_have_the_same_parts_everywhere),
+        cmocka_unit_test(pages_and_sums_are_the_answers_own),
         cmocka_unit_test(requests_end_for_a_reason),
         cmocka_unit_test(wrong_requests_change_nothing),
         cmocka_unit_test(every_failed_allocation_is_an_error),
