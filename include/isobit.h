@@ -245,6 +245,12 @@ struct iso_request {
      * until the request finishes. */
     const int32_t *forced; /* [n_forced] */
     uint32_t n_forced;
+    /* What the answer is thought to be, kept until the request finishes. It is read with the
+     * prompt, in passes as large, instead of a token a step, and each token is chosen as always:
+     * the answer is the same whatever is expected, the sooner the more of its beginning is right.
+     * So an answer that is known is checked. A pass has at most n_logits rows of it. */
+    const int32_t *expected; /* [n_expected] */
+    uint32_t n_expected;
     uint32_t n_answer_min; /* none of the stops is chosen before this many tokens are */
     const int32_t *stops;  /* a chosen token of this set ends the answer; copied */
     uint32_t n_stops;      /* at most ISO_STOPS_MAX */

@@ -5,10 +5,10 @@ enum { TURN = 16 }; /* rows that a tenant gets at a time */
 
 uint32_t schedule_logits(struct schedule_need need, uint32_t n_rows)
 {
+    uint32_t n_known = need.n_pending - need.n_expected;
     if (need.all_logits)
         return n_rows;
-    return need.last_logits && n_rows > 0 && n_rows >= need.n_pending ? n_rows - need.n_pending + 1
-                                                                      : 0;
+    return need.last_logits && n_rows > 0 && n_rows >= n_known ? n_rows - n_known + 1 : 0;
 }
 
 struct plan {

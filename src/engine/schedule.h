@@ -22,6 +22,7 @@ struct schedule_need {
     uint32_t n_pending; /* tokens without cache; 0: idle */
     bool last_logits;   /* the last pending token's logits are wanted */
     bool all_logits;    /* those of every row */
+    uint32_t n_expected; /* of those pending, the last: logits from the row before them on */
     uint32_t n_extra; /* guesses behind the last pending token, with logits; found to be worth it */
     uint32_t position;  /* of the first pending token */
     int32_t priority;

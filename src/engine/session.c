@@ -140,6 +140,11 @@ static enum err check_tokens(const struct iso_session *s, const struct iso_reque
         if (r->forced[i] < 0 || (uint32_t)r->forced[i] >= n_vocab)
             return err_set(note, ERR_USAGE, "forced token %d: this vocabulary has ids 0 to %u",
                            r->forced[i], n_vocab - 1);
+    for (uint32_t i = 0; i < r->n_expected; i++)
+        if (r->expected[i] < 0 || (uint32_t)r->expected[i] >= n_vocab)
+            return err_set(note, ERR_USAGE,
+                           "expected token %d at place %u: this vocabulary has ids 0 to %u",
+                           r->expected[i], i, n_vocab - 1);
     if (r->n_forced > 0 && r->constraint)
         return err_set(note, ERR_USAGE, "tokens are forced, but there is a constraint");
     if (s->n_tokens == 0 && r->n_tokens == 0)
@@ -242,6 +247,26 @@ static bool crosses(const struct iso_session *s)
     return !s->far && is_far(s, s->n_tokens - 1);
 }
 
+/* Writes what is expected of the answer after the timeline, as far as the request and the context
+ * go and LongRoPE's border allows, and returns how much. After a wrong one nothing is. */
+static uint32_t expect(struct iso_session *s)
+{
+    struct iso_request *r = &s->request;
+    uint32_t border = model_info(s->engine->model)->rope_border;
+    uint32_t n_answered = s->n_tokens - s->border;
+    if (n_answered >= r->n_expected ||
+        (n_answered > 0 && s->tokens[s->n_tokens - 1] != r->expected[n_answered - 1]))
+        return r->n_expected = 0;
+    uint32_t n = r->n_expected - n_answered, room = s->engine->n_ctx - s->n_tokens;
+    if (room > r->n_answer_max - n_answered - 1)
+        room = r->n_answer_max - n_answered - 1;
+    if (border && !s->far && room > border - s->n_tokens)
+        room = border - s->n_tokens;
+    n = n < room ? n : room;
+    memcpy(s->tokens + s->n_tokens, r->expected + n_answered, n * sizeof s->tokens[0]);
+    return n;
+}
+
 struct schedule_need session_need(struct iso_session *s)
 {
     uint32_t border = model_info(s->engine->model)->rope_border;
@@ -264,9 +289,12 @@ struct schedule_need session_need(struct iso_session *s)
         all_logits = false;
     }
     bool decodes = s->n_kv + 1 == s->n_tokens && n_end == s->n_tokens;
+    bool expects = s->request.n_expected > 0 && n_end == s->n_tokens && s->request.n_answer_max > 0;
+    uint32_t n_expected = expects ? expect(s) : 0;
     return (struct schedule_need){
-        .n_pending = n_end - s->n_kv,
-        .n_extra = decodes && !all_logits ? speculate_guess(s) : 0,
+        .n_pending = n_end - s->n_kv + n_expected,
+        .n_expected = n_expected,
+        .n_extra = decodes && !all_logits && !n_expected ? speculate_guess(s) : 0,
         .last_logits = (s->request.n_answer_max > 0 || s->request.want_hidden) &&
                        n_end == s->n_tokens,
         .all_logits = all_logits,

@@ -317,7 +317,8 @@ static void choose_along(struct iso_session *s, const struct batch *b, uint32_t 
 static void take_results(struct iso_session *s, struct schedule_need need, const struct batch *b,
                          uint32_t first_row, uint32_t n_rows, uint32_t logits_i)
 {
-    uint32_t n_guesses = n_rows > need.n_pending ? n_rows - need.n_pending : 0;
+    uint32_t n_known = need.n_pending - need.n_expected;
+    uint32_t n_guesses = n_rows > n_known ? n_rows - n_known : 0;
     n_rows -= n_guesses;
     if (!rows_are_finite(s, b, first_row, n_rows)) {
         finish(s, ISO_FINISH_ERROR, ERR_NUMERIC);

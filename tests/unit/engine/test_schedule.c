@@ -153,11 +153,33 @@ static void limits_hold_and_work_ends(void **state)
     }
 }
 
+/* What is expected of an answer is read as a prompt is, as far as there is room for its logits. */
+static void expected_rows_have_logits(void **state)
+{
+    (void)state;
+    struct cost cost = {0};
+    uint64_t served[1] = {0};
+    uint32_t rows[1];
+    struct schedule_need need[] = {{50, true, .n_expected = 30}};
+    struct schedule_limits limits = {64, 64, 2.7};
+    schedule_rows(need, 1, limits, &cost, served, rows);
+    assert_int_equal(rows[0], 50);
+    assert_int_equal(schedule_logits(need[0], 50), 31);
+    assert_int_equal(schedule_logits(need[0], 20), 1);
+    assert_int_equal(schedule_logits(need[0], 19), 0);
+    limits.n_logits = 8;
+    schedule_rows(need, 1, limits, &cost, served, rows);
+    assert_int_equal(rows[0], 27);
+    need[0].all_logits = true;
+    assert_int_equal(schedule_logits(need[0], 27), 27);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(generation_comes_before_prompts),
         cmocka_unit_test(the_last_row_waits_for_logits),
+        cmocka_unit_test(expected_rows_have_logits),
         cmocka_unit_test(prompts_do_not_stretch_steps),
         cmocka_unit_test(tenants_get_equal_shares),
         cmocka_unit_test(guesses_take_what_is_left),

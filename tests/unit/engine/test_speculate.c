@@ -220,6 +220,56 @@ static void tokens_do_not_depend_on_guesses(void **state)
     }
 }
 
+/* The answer, and answers spoilt at each of some places, in passes of several sizes. */
+static void tokens_do_not_depend_on_what_is_expected(void **state)
+{
+    (void)state;
+    static struct answer wanted[N_KINDS], got;
+    static const uint32_t logits[] = {7, 512};
+    static const uint32_t spoilt[] = {ANSWER, 0, 1, 18, ANSWER - 1};
+    for (size_t i = 0; i < TINY_COUNT; i++) {
+        struct tiny m;
+        tiny_open(&m, tiny_names[i]);
+        struct iso_engine *e = open_tiny(&m, true, false);
+        run_kinds(e, &m, NULL, NULL, wanted);
+        int32_t stop = wanted[GREEDY].tokens[wanted[GREEDY].n - 1];
+        iso_engine_close(e);
+        for (size_t k = 0; k < COUNT_OF(logits); k++) {
+            struct iso_session *s;
+            const struct iso_engine_options o = {.n_threads = 1,
+                                                 .n_ctx = 128,
+                                                 .n_chunk = 48,
+                                                 .n_logits = logits[k],
+                                                 .no_speculation = true};
+            assert_ok(engine_open(&m.table, &o, &e, NULL));
+            assert_int_equal(iso_session_open(e, &s, NULL), ISO_OK);
+            for (size_t j = 0; j < N_KINDS * COUNT_OF(spoilt); j++) {
+                int kind = (int)(j % N_KINDS);
+                uint32_t bad = spoilt[j / N_KINDS];
+                struct parity parity = {.n_vocab = m.n_vocab};
+                struct iso_constraint c = {&parity, parity_mask, parity_accept, NULL};
+                struct iso_request r = request_of(kind, &m, &c, &stop);
+                int32_t expected[ANSWER + 1];
+                memcpy(expected, wanted[kind].tokens, sizeof wanted[kind].tokens);
+                expected[ANSWER] = 1; /* more than the answer may have */
+                if (bad < ANSWER)
+                    expected[bad] = (expected[bad] + 1) % (int32_t)m.n_vocab;
+                r.expected = expected;
+                r.n_expected = bad % 2 ? wanted[kind].n : ANSWER + 1;
+                uint64_t n_steps = iso_engine_stats(e).n_steps;
+                run(e, s, &r, &got);
+                n_steps = iso_engine_stats(e).n_steps - n_steps;
+                assert_same(&wanted[kind], &got, tiny_names[i], kind);
+                if (bad == ANSWER && logits[k] == 512 && strcmp(tiny_names[i], "phi3-long") != 0)
+                    assert_in_range(n_steps, 1, (r.n_tokens + got.n) / o.n_chunk + 1);
+                iso_session_cut(s, 0);
+            }
+            iso_engine_close(e);
+        }
+        tiny_close(&m);
+    }
+}
+
 static void tokens_do_not_depend_on_lookup(void **state)
 {
     (void)state;
@@ -371,6 +421,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_do_not_depend_on_guesses),
+        cmocka_unit_test(tokens_do_not_depend_on_what_is_expected),
         cmocka_unit_test(tokens_do_not_depend_on_lookup),
         cmocka_unit_test(tokens_do_not_depend_on_drafts),
         cmocka_unit_test(other_vocabularies_are_refused),
