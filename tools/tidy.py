@@ -19,7 +19,7 @@ FLOORS = {
     "comm": ["base", "device"],
     "model": ["base", "numeric", "tensor", "format", "device", "comm"],
     "engine": ["base", "numeric", "tensor", "format", "device", "comm", "model"],
-    "poc": ["base", "tensor"],
+    "poc": ["base", "tensor", "device"],
     "net": ["base"],
     "store": ["base"],
     "proof": ["base"],

@@ -1,16 +1,19 @@
 /* compute.c - settings checked, memory counted; batches of nonces shared among threads. */
 #include "poc/compute.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/room.h"
 #include "base/threads.h"
+#include "device/device.h"
 #include "poc/chain.h"
 #include "poc/forward.h"
 #include "poc/nonce.h"
 #include "poc/weights.h"
+#include "poc/wide.h"
 
 /* What one nonce of a batch puts in and gives out. */
 struct desk {
@@ -27,13 +30,33 @@ struct poc_compute {
     double *target;
     struct desk *desks; /* [n_batch] */
     uint32_t n_batch, n_forwards;
-    struct poc_forward *forwards; /* [n_forwards], one a thread */
+    struct poc_forward *forwards; /* [n_forwards], one a thread: scalar; else */
+    struct poc_wide *wide;        /* all threads on all nonces of the batch */
+    const uint16_t **inputs;      /* the desks', for it */
+    float **logits;
 };
 
-/* The set's name in static storage; NULL: this machine has no such set. */
-static const char *isa_named(const char *name)
+/* What computes: vectors, or NULL for the plain C. */
+static enum err ops_named(const char *isa, const struct wide_ops **ops, struct err_note *note)
 {
-    return !name || strcmp(name, "scalar") == 0 ? "scalar" : NULL;
+    const char *const *here = cpu_isa_names();
+    *ops = NULL;
+    for (int i = 0; here[i]; i++) /* the best is last */
+        if (!isa && wide_ops_find(here[i]))
+            *ops = wide_ops_find(here[i]);
+    if (!isa || strcmp(isa, "scalar") == 0)
+        return ERR_OK;
+    *ops = wide_ops_find(isa);
+    if (*ops)
+        return ERR_OK;
+    char known[128] = "scalar";
+    for (int i = 0; here[i]; i++)
+        if (wide_ops_find(here[i]))
+            snprintf(known + strlen(known), sizeof known - strlen(known), ", %s", here[i]);
+    return err_set(note, ERR_UNSUPPORTED,
+                   "proof of compute has no instruction set '%s' on this "
+                   "machine; it has: %s",
+                   isa, known);
 }
 
 static uint64_t input_size(const struct poc_params *p)
@@ -54,10 +77,8 @@ static enum err check(const struct poc_settings *s, struct err_note *note)
     if (s->n_threads < 1 || s->n_batch < 1)
         return err_set(note, ERR_LIMIT, "threads (%d) and batch (%u) must be 1 and up",
                        s->n_threads, s->n_batch);
-    if (!isa_named(s->isa))
-        return err_set(note, ERR_UNSUPPORTED, "proof of compute has no instruction set '%s' here",
-                       s->isa);
-    return ERR_OK;
+    const struct wide_ops *ops;
+    return ops_named(s->isa, &ops, note);
 }
 
 enum err poc_compute_need(const struct poc_settings *s, struct poc_need *need,
@@ -66,15 +87,23 @@ enum err poc_compute_need(const struct poc_settings *s, struct poc_need *need,
     enum err rc = check(s, note);
     if (rc != ERR_OK)
         return rc;
-    uint64_t n_vocab = s->params.vocab_size;
-    *need = (struct poc_need){
-        .n_fixed = poc_weights_held(&s->params, s->pool_fraction) * sizeof(uint16_t) +
-                   n_vocab * sizeof(double) +
-                   (uint64_t)s->n_threads * poc_forward_bytes(&s->params),
-        .n_nonce = sizeof(struct desk) + input_size(&s->params) * sizeof(uint16_t) +
-                   n_vocab * (sizeof(uint32_t) + sizeof(float)),
-    };
-    return ERR_OK;
+    const struct poc_params *p = &s->params;
+    const struct wide_ops *ops;
+    rc = ops_named(s->isa, &ops, note);
+    uint64_t n_held = poc_weights_held(p, s->pool_fraction);
+    need->n_fixed = n_held * sizeof(uint16_t) + p->vocab_size * sizeof(double);
+    need->n_nonce = sizeof(struct desk) + 2 * sizeof(void *) + input_size(p) * sizeof(uint16_t) +
+                    p->vocab_size * (sizeof(uint32_t) + sizeof(float));
+    if (!ops) {
+        need->n_fixed += (uint64_t)s->n_threads * poc_forward_bytes(p);
+        return rc;
+    }
+    /* By whole panels of nonces, so that it grows evenly. */
+    uint64_t one = poc_wide_bytes(p, n_held, ops, s->n_threads, ops->panel);
+    uint64_t two = poc_wide_bytes(p, n_held, ops, s->n_threads, 2 * ops->panel);
+    need->n_nonce += (two - one) / ops->panel;
+    need->n_fixed += one;
+    return rc;
 }
 
 static enum err check_room(const struct poc_settings *s, struct err_note *note)
@@ -85,7 +114,8 @@ static enum err check_room(const struct poc_settings *s, struct err_note *note)
         return rc;
     struct mem_room room = mem_room_find();
     if (need.n_fixed > room.n_bytes || (room.n_bytes - need.n_fixed) / need.n_nonce < s->n_batch)
-        return err_set(note, ERR_MEMORY, "the random model needs %.2f GiB, with %.2f MiB for each "
+        return err_set(note, ERR_MEMORY,
+                       "the random model needs %.2f GiB, with %.2f MiB for each "
                        "of %u nonces at once, and %.2f GiB are free (%s)",
                        (double)need.n_fixed * 0x1p-30, (double)need.n_nonce * 0x1p-20, s->n_batch,
                        (double)room.n_bytes * 0x1p-30, room.from);
@@ -107,9 +137,14 @@ static enum err take(struct poc_compute *c, const struct poc_settings *s, struct
     c->target = mem_array(s->params.vocab_size, sizeof *c->target);
     c->desks = mem_array(s->n_batch, sizeof *c->desks);
     c->forwards = mem_array((size_t)s->n_threads, sizeof *c->forwards);
-    bool taken = c->threads && c->target && c->desks && c->forwards;
-    for (uint32_t i = 0; taken && i < s->n_batch; i++, c->n_batch++)
+    c->inputs = mem_array(s->n_batch, sizeof *c->inputs);
+    c->logits = mem_array(s->n_batch, sizeof *c->logits);
+    bool taken = c->threads && c->target && c->desks && c->forwards && c->inputs && c->logits;
+    for (uint32_t i = 0; taken && i < s->n_batch; i++, c->n_batch++) {
         taken = desk_open(&c->desks[i], &s->params);
+        c->inputs[i] = c->desks[i].input;
+        c->logits[i] = c->desks[i].logits;
+    }
     if (!taken)
         return err_set(note, ERR_MEMORY, "no memory for %u nonces at once on %d threads",
                        s->n_batch, s->n_threads);
@@ -127,12 +162,17 @@ enum err poc_compute_open(struct poc_compute **out, const struct poc_settings *s
     if (!c)
         return err_set(note, ERR_MEMORY, "no memory for proof of compute");
     memcpy(c->block_hash, s->block_hash, strlen(s->block_hash));
-    c->isa = isa_named(s->isa);
-    rc = take(c, s, note);
+    const struct wide_ops *ops;
+    rc = ops_named(s->isa, &ops, note);
+    c->isa = ops ? ops->isa : "scalar";
+    if (rc == ERR_OK)
+        rc = take(c, s, note);
     if (rc == ERR_OK)
         rc = poc_weights_open(&c->weights, &s->params, s->block_hash, s->pool_fraction, c->threads,
                               note);
-    for (int i = 0; rc == ERR_OK && i < s->n_threads; i++) {
+    if (rc == ERR_OK && ops)
+        rc = poc_wide_open(&c->wide, &c->weights, ops, c->threads, s->n_batch, note);
+    for (int i = 0; rc == ERR_OK && !ops && i < s->n_threads; i++) {
         rc = poc_forward_open(&c->forwards[i], &c->weights, note);
         c->n_forwards += rc == ERR_OK;
     }
@@ -157,6 +197,9 @@ void poc_compute_close(struct poc_compute *c)
         mem_free(c->desks[i].logits);
     }
     mem_free(c->forwards);
+    poc_wide_close(c->wide);
+    mem_free(c->inputs);
+    mem_free(c->logits);
     mem_free(c->desks);
     mem_free(c->target);
     poc_weights_close(&c->weights);
@@ -178,16 +221,41 @@ struct job {
     double *dist;
 };
 
-static void compute_nonce(void *context, size_t i, int worker)
+static void draw(void *context, size_t i, int worker)
 {
+    (void)worker;
     struct job *job = context;
     struct poc_compute *c = job->c;
     const struct poc_params *p = &c->weights.params;
     struct desk *d = &c->desks[i];
     poc_input(p, c->block_hash, job->public_key, job->nonces[i], d->input);
-    poc_forward_run(&c->forwards[worker], d->input, d->logits);
     poc_order(p->vocab_size, c->block_hash, job->public_key, job->nonces[i], d->order);
-    job->dist[i] = poc_distance(p->vocab_size, d->logits, d->order, c->target);
+}
+
+static void forward_plainly(void *context, size_t i, int worker)
+{
+    struct poc_compute *c = ((struct job *)context)->c;
+    poc_forward_run(&c->forwards[worker], c->desks[i].input, c->desks[i].logits);
+}
+
+static void measure(void *context, size_t i, int worker)
+{
+    (void)worker;
+    struct job *job = context;
+    struct poc_compute *c = job->c;
+    job->dist[i] = poc_distance(c->weights.params.vocab_size, c->desks[i].logits, c->desks[i].order,
+                                c->target);
+}
+
+static void batch_run(struct job *job, uint32_t n)
+{
+    struct poc_compute *c = job->c;
+    threads_run(c->threads, n, draw, job);
+    if (c->wide)
+        poc_wide_run(c->wide, n, c->inputs, c->logits);
+    else
+        threads_run(c->threads, n, forward_plainly, job);
+    threads_run(c->threads, n, measure, job);
 }
 
 enum err poc_compute_run(struct poc_compute *c, const char *public_key, const uint64_t *nonces,
@@ -199,7 +267,7 @@ enum err poc_compute_run(struct poc_compute *c, const char *public_key, const ui
     for (size_t at = 0; at < n;) {
         size_t n_now = n - at < c->n_batch ? n - at : c->n_batch;
         struct job job = {c, public_key, nonces + at, dist + at};
-        threads_run(c->threads, n_now, compute_nonce, &job);
+        batch_run(&job, (uint32_t)n_now);
         at += n_now;
         if (watch && !watch(context, at))
             return err_set(note, ERR_CANCELLED, "stopped after %zu of %zu nonces", at, n);

@@ -6,38 +6,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "poc/rotate.h"
 #include "tensor/half.h"
-
-/* The reference's "scaled" rotation, which Llama 3.1 brought: long waves are stretched. */
-static double stretched(double frequency)
-{
-    const double factor = 8, low = 1, high = 4, old_context = 8192;
-    double wave = 6.283185307179586 / frequency;
-    if (wave < old_context / high)
-        return frequency;
-    if (wave > old_context / low)
-        return frequency / factor;
-    double smooth = (old_context / wave - low) / (high - low);
-    return (1 - smooth) * frequency / factor + smooth * frequency;
-}
-
-/* Angles in binary32, their cosines and sines in binary16. */
-static void rotations(struct poc_forward *f)
-{
-    const struct poc_params *p = &f->weights->params;
-    uint32_t half = poc_head_dim(p) / 2;
-    for (uint32_t i = 0; i < half; i++) {
-        double power = (float)pow(p->rope_theta, (double)((float)(2 * i) / (float)(2 * half)));
-        float frequency = (float)(1 / power);
-        if (p->use_scaled_rope)
-            frequency = (float)stretched(frequency);
-        for (uint32_t t = 0; t < p->seq_len; t++) {
-            float angle = (float)t * frequency;
-            f->cosines[t * half + i] = f16_round((float)cos(angle));
-            f->sines[t * half + i] = f16_round((float)sin(angle));
-        }
-    }
-}
 
 static uint64_t larger(uint64_t a, uint64_t b)
 {
@@ -93,7 +63,7 @@ enum err poc_forward_open(struct poc_forward *f, const struct poc_weights *weigh
     }
     f->wide = f->scratch_wide;
     f->wide_row = f->scratch_wide + s.wide;
-    rotations(f);
+    poc_rotations(&weights->params, f->cosines, f->sines);
     return ERR_OK;
 }
 
