@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "base/check.h"
 
@@ -81,6 +84,13 @@ char *mem_strdup(const char *s)
 void mem_free(void *p)
 {
     free(p);
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__ /* others do it by themselves */
+    malloc_trim(0);
+#endif
 }
 
 enum { HUGE_PAGE_BYTES = 2 << 20 };

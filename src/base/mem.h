@@ -18,6 +18,8 @@ void *mem_resize(void *p, size_t n_bytes);  /* p may be NULL; on failure p stays
 char *mem_strdup(const char *s);
 char *mem_strndup(const char *s, size_t n_bytes); /* copies exactly n_bytes, adds a NUL */
 void mem_free(void *p);
+/* mem_trim - gives the system back the pages that hold nothing any more. Some milliseconds. */
+void mem_trim(void);
 
 /* mem_pages - zeroed, at least 64-byte aligned, huge pages advised from 2 MiB on.
  * For weights, caches and scratch. Give the same size back to mem_pages_free. */

@@ -37,6 +37,8 @@ static void on_tick(int fd, short what, void *context)
 {
     (void)fd, (void)what;
     struct front *f = context;
+    if (n_open(f) > 0)
+        rest_stir(&f->rest);
     relays_keep_alive(f);
     models_tick(f);
     sockets_tick(f->sockets);
@@ -144,7 +146,8 @@ static enum err open_front(struct front *f, struct err_note *note)
     f->on_int = evsignal_new(f->loop, SIGINT, on_stop, f);
     f->on_term = evsignal_new(f->loop, SIGTERM, on_stop, f);
     f->on_hup = evsignal_new(f->loop, SIGHUP, on_reload, f);
-    if (!f->tick || !f->settle || !f->on_int || !f->on_term || !f->on_hup)
+    bool timed = rest_init(&f->rest, f->loop) && f->tick && f->settle;
+    if (!timed || !f->on_int || !f->on_term || !f->on_hup)
         return err_set(note, ERR_MEMORY, "out of memory for the server");
     enum err rc = http_server_open(f->loop, &http, &f->server, note);
     if (!rc && o->has_sockets)
@@ -181,6 +184,7 @@ static void close_front(struct front *f)
     for (size_t i = 0; i < COUNT_OF(events); i++)
         if (events[i])
             event_free(events[i]);
+    rest_release(&f->rest);
     if (f->loop) {
         event_base_loop(f->loop, EVLOOP_NONBLOCK); /* what was freed is closed there */
         event_base_free(f->loop);

@@ -13,6 +13,7 @@
 #include "server/metrics.h"
 #include "server/once.h"
 #include "server/protocol.h"
+#include "server/rest.h"
 #include "server/stats.h"
 
 struct event;
@@ -92,6 +93,7 @@ struct front {
     int64_t started_s; /* since 1970 */
     struct event *tick, *settle, *on_int, *on_term, *on_hup;
     uint64_t scanned_ns; /* the models' folder */
+    struct rest rest;
     bool draining;
     struct keys keys;
     struct key stranger; /* whoever has none and needs none */

@@ -365,6 +365,7 @@ void route(void *context, struct http_exchange *x)
     struct front *f = context;
     struct api_error e;
     struct visit *v = visit_open(x);
+    rest_stir(&f->rest);
     const char *method = strcmp(http_method(x), "HEAD") == 0 ? "GET" : http_method(x);
     if (!v) {
         api_fail(&e, 503, NULL, "out of memory for a request; try again");

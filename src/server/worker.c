@@ -98,6 +98,7 @@ static void on_call(struct worker *w, uint64_t id, struct str bytes)
 static void on_frame(void *context, uint8_t kind, uint64_t id, struct str bytes)
 {
     struct worker *w = context;
+    rest_stir(&w->rest);
     if (kind == FRAME_CALL)
         on_call(w, id, bytes);
     else if (kind == FRAME_CANCEL && !embedding_cancel(w, id))
@@ -125,6 +126,7 @@ static void on_news(int fd, short what, void *context)
     (void)fd, (void)what;
     struct worker *w = context;
     size_t n;
+    rest_stir(&w->rest);
     if (w->vectors) {
         embeddings_done(w);
         say_stats(w);
@@ -290,7 +292,7 @@ static enum err serve(struct worker *w, struct err_note *note)
 enum err worker_run(const struct worker_options *o, struct err_note *note)
 {
     struct worker w = {.options = *o, .loop = event_base_new()};
-    if (w.loop)
+    if (w.loop && rest_init(&w.rest, w.loop))
         w.frames = frames_new(w.loop, o->fd, FRAME_BYTES_MAX, on_frame, on_front_gone, &w);
     enum err rc = w.frames ? serve(&w, note)
                            : err_set(note, ERR_MEMORY, "out of memory for the worker");
@@ -305,6 +307,7 @@ enum err worker_run(const struct worker_options *o, struct err_note *note)
     fingerprint_end(&w);
     speech_close(&w.speech);
     frames_free(w.frames);
+    rest_release(&w.rest);
     if (w.loop) {
         event_base_loop(w.loop, EVLOOP_NONBLOCK); /* what was freed is closed there */
         event_base_free(w.loop);

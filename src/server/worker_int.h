@@ -11,6 +11,7 @@
 #include "net/frames.h"
 #include "server/answers.h"
 #include "server/protocol.h"
+#include "server/rest.h"
 #include "server/sampling.h"
 #include "server/shape.h"
 #include "server/speech.h"
@@ -47,6 +48,7 @@ struct worker {
     char weights_hex[2 * SHA256_BYTES + 1]; /* "": not known yet */
     char fingerprint[48];
     bool is_ready; /* the front has been told */
+    struct rest rest;
 };
 
 /* A token that is to be shown with its probability or its id. */

@@ -2,8 +2,8 @@
 """soak.py ISOBIT [--requests N] [--seconds N] - the server for long: what it uses at the end is what it used at first.
 
 Requests to the demo model, from a seed: 30 % are cancelled at random points, 10 % are malformed, 5 % are over limits,
-the others are checked to be whole. After a tenth of them (at least 200) and at the end, with nothing under way: the resident
-memory of all its processes may differ by 2 %, and descriptors, open requests and pages of the cache must be back.
+the others are checked to be whole. After a tenth of them (at least 200) and at the end, at rest: the resident memory of all
+its processes may differ by 2 %, and descriptors, open requests and pages of the cache must be back.
 """
 import argparse
 import http.client
@@ -44,7 +44,14 @@ def processes():
 
 
 def resident_kb():
-    return sum(int(re.search(r"Pss:\s+(\d+)", open(f"/proc/{i}/smaps_rollup").read())[1]) for i in processes())
+    """What each mapping of each process takes, by its name, or its size where it has none."""
+    kb = {}
+    for i, process in enumerate(processes()):
+        for mapping in re.split(r"\n(?=[0-9a-f]+-[0-9a-f]+ )", open(f"/proc/{process}/smaps").read()):
+            name = mapping.split("\n")[0].split()[5:] or ["of " + re.search(r"Size:\s+(\d+)", mapping)[1] + " KiB"]
+            key = (i, name[0])
+            kb[key] = kb.get(key, 0) + int(re.search(r"Pss:\s+(\d+)", mapping)[1])
+    return kb
 
 
 def descriptors():
@@ -124,7 +131,7 @@ def settle():
         m = get("/metrics")
         model = m["models"][0]
         if not get("/v1/requests")["data"] and model["requests_running"] == 0 and model["requests_waiting"] == 0:
-            time.sleep(0.5)  # the last connections close
+            time.sleep(2.5)  # the last connections close, and memory that is free goes back
             return model
         time.sleep(0.05)
     raise SystemExit("FAILED: requests stay under way")
@@ -155,17 +162,41 @@ def spread(n_from, n_to, counts):
         t.join()
 
 
+def use_all():
+    """Prompts as long as fit, side by side: memory that is reserved for them is resident from now on."""
+    def long(i):
+        rng = random.Random(i)
+        body = {"prompt": [rng.randrange(300, 2000) for _ in range(500)], "max_tokens": 4, "n": 3}
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        c.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json"})
+        r = c.getresponse()
+        text = r.read()
+        assert r.status == 200, text
+        c.close()
+
+    threads = [threading.Thread(target=long, args=(i,)) for i in range(16)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+
 try:
     counts = {}
+    use_all()
     n_first = max(200, a.requests // 10)
     spread(0, n_first, counts)
     before = measure()
     spread(n_first, a.requests, counts)
     after = measure()
-    drift = after["kb"] / before["kb"] - 1
-    print(f"{sum(counts.values())} requests {counts}; resident {before['kb']} -> {after['kb']} KiB ({100 * drift:+.1f} %), "
+    n_before, n_after = sum(before["kb"].values()), sum(after["kb"].values())
+    drift = n_after / n_before - 1
+    print(f"{sum(counts.values())} requests {counts}; resident {n_before} -> {n_after} KiB ({100 * drift:+.1f} %), "
           f"descriptors {before['descriptors']} -> {after['descriptors']}, pages in use {after['used']}")
     assert sum(counts.values()) > n_first, "too few requests to tell"
+    if drift >= 0.02:
+        for key in sorted(after["kb"], key=lambda k: before["kb"].get(k, 0) - after["kb"][k])[:8]:
+            print(f"  {'worker' if key[0] else 'front'} {key[1]}: {before['kb'].get(key, 0)} -> {after['kb'][key]} KiB")
     assert drift < 0.02, "memory grows"
     assert after["descriptors"] == before["descriptors"], "descriptors are lost"
     assert after["used"] == 0, "pages are lost"
