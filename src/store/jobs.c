@@ -1,6 +1,4 @@
-/* jobs.c - the store's schema, its files, and opening it.
- *
- * The journal is a write-ahead log that one connection holds exclusively. */
+/* jobs.c - the store's schema, its files, and opening it. */
 #include "store/jobs_int.h"
 
 #include <inttypes.h>
@@ -12,8 +10,6 @@
 #include "base/mem.h"
 
 static const char schema[] =
-    "PRAGMA locking_mode = EXCLUSIVE;"
-    "PRAGMA journal_mode = WAL;"
     "PRAGMA synchronous = NORMAL;"
     "PRAGMA foreign_keys = ON;"
     "BEGIN IMMEDIATE;"
@@ -41,74 +37,6 @@ static const char schema[] =
     "DELETE FROM lines WHERE batch IN (SELECT id FROM batches WHERE state = 0);"
     "COMMIT;";
 
-enum err jobs_fail(struct jobs *j, struct err_note *note)
-{
-    int rc = sqlite3_errcode(j->db);
-    char text[256];
-    snprintf(text, sizeof text, "%s", sqlite3_errmsg(j->db));
-    if (!sqlite3_get_autocommit(j->db))
-        sqlite3_exec(j->db, "ROLLBACK", NULL, NULL, NULL);
-    if (rc == SQLITE_FULL)
-        return err_set(note, ERR_IO, "%s: the disk is full", j->path);
-    return err_set(note, rc == SQLITE_NOMEM ? ERR_MEMORY : ERR_IO, "%s: %s", j->path, text);
-}
-
-bool jobs_begin(struct jobs *j)
-{
-    return sqlite3_exec(j->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
-}
-
-bool jobs_commit(struct jobs *j)
-{
-    return sqlite3_exec(j->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
-}
-
-sqlite3_stmt *jobs_ask(struct jobs *j, const char *sql, const char *types, ...)
-{
-    sqlite3_stmt *s;
-    va_list arguments;
-    if (sqlite3_prepare_v2(j->db, sql, -1, &s, NULL) != SQLITE_OK)
-        return NULL;
-    va_start(arguments, types);
-    for (int i = 0; types[i]; i++) {
-        if (types[i] == 'i') {
-            sqlite3_bind_int64(s, i + 1, va_arg(arguments, int64_t));
-        } else if (types[i] == 't') {
-            sqlite3_bind_text(s, i + 1, va_arg(arguments, const char *), -1, SQLITE_STATIC);
-        } else {
-            const struct str *text = va_arg(arguments, const struct str *);
-            if (types[i] == 'b')
-                sqlite3_bind_blob64(s, i + 1, text->ptr, text->len, SQLITE_STATIC);
-            else
-                sqlite3_bind_text64(s, i + 1, text->ptr, text->len, SQLITE_STATIC, SQLITE_UTF8);
-        }
-    }
-    va_end(arguments);
-    return s;
-}
-
-bool jobs_do(sqlite3_stmt *s)
-{
-    int rc = s ? sqlite3_step(s) : SQLITE_ERROR;
-    bool ok = rc == SQLITE_DONE || rc == SQLITE_ROW;
-    return sqlite3_finalize(s) == SQLITE_OK && ok;
-}
-
-int64_t jobs_number(sqlite3_stmt *s, bool *ok)
-{
-    int rc = s ? sqlite3_step(s) : SQLITE_ERROR;
-    int64_t n = rc == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
-    *ok = rc == SQLITE_ROW || rc == SQLITE_DONE;
-    sqlite3_finalize(s);
-    return n;
-}
-
-void jobs_text(sqlite3_stmt *s, int column, char *out, size_t n_out)
-{
-    const unsigned char *text = sqlite3_column_text(s, column);
-    snprintf(out, n_out, "%s", text ? (const char *)text : "");
-}
-
 void jobs_new_id(char out[JOBS_ID_BYTES], const char *prefix)
 {
     snprintf(out, JOBS_ID_BYTES, "%s%016" PRIx64 "%08" PRIx32, prefix, entropy_u64(),
@@ -125,20 +53,12 @@ enum err jobs_open(const char *path, const struct jobs_limits *limits, struct jo
     j->limits = *limits;
     snprintf(j->path, sizeof j->path, "%s", path);
     buf_init(&j->input, JOBS_INPUT_BYTES_MAX);
-    int rc = sqlite3_open_v2(path, &j->db,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                             NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_exec(j->db, schema, NULL, NULL, NULL);
-    if (rc == SQLITE_OK) {
+    enum err rc = sql_open(path, schema, &j->db, note);
+    if (rc)
+        jobs_close(j);
+    else
         *out = j;
-        return ERR_OK;
-    }
-    enum err err = rc == SQLITE_BUSY
-                       ? err_set(note, ERR_BUSY, "%s: another isobit serve has it", path)
-                       : jobs_fail(j, note);
-    jobs_close(j);
-    return err;
+    return rc;
 }
 
 void jobs_close(struct jobs *j)
@@ -156,20 +76,20 @@ void jobs_close(struct jobs *j)
 
 static void read_file_row(sqlite3_stmt *s, struct jobs_file *f)
 {
-    jobs_text(s, 0, f->id, sizeof f->id);
-    jobs_text(s, 1, f->name, sizeof f->name);
-    jobs_text(s, 2, f->purpose, sizeof f->purpose);
+    sql_text(s, 0, f->id, sizeof f->id);
+    sql_text(s, 1, f->name, sizeof f->name);
+    sql_text(s, 2, f->purpose, sizeof f->purpose);
     f->created_s = sqlite3_column_int64(s, 3);
     f->n_bytes = (uint64_t)sqlite3_column_int64(s, 4);
 }
 
 bool jobs_put_file(struct jobs *j, const char *owner, const struct jobs_file *f, struct str bytes)
 {
-    return jobs_do(jobs_ask(j,
-                            "INSERT INTO files(owner, id, name, purpose, created_s, n_bytes, bytes)"
-                            " VALUES(?, ?, ?, ?, ?, ?, ?)",
-                            "ttttiib", owner, f->id, f->name, f->purpose, f->created_s,
-                            (int64_t)bytes.len, &bytes));
+    return sql_do(sql_ask(j->db,
+                          "INSERT INTO files(owner, id, name, purpose, created_s, n_bytes, bytes)"
+                          " VALUES(?, ?, ?, ?, ?, ?, ?)",
+                          "ttttiib", owner, f->id, f->name, f->purpose, f->created_s,
+                          (int64_t)bytes.len, &bytes));
 }
 
 enum err jobs_file_add(struct jobs *j, const char *owner, const char *name, const char *purpose,
@@ -177,10 +97,11 @@ enum err jobs_file_add(struct jobs *j, const char *owner, const char *name, cons
                        struct err_note *note)
 {
     bool ok;
-    uint64_t n_there = (uint64_t)jobs_number(
-        jobs_ask(j, "SELECT ifnull(sum(n_bytes), 0) FROM files WHERE owner = ?", "t", owner), &ok);
+    uint64_t n_there = (uint64_t)sql_number(
+        sql_ask(j->db, "SELECT ifnull(sum(n_bytes), 0) FROM files WHERE owner = ?", "t", owner),
+        &ok);
     if (!ok)
-        return jobs_fail(j, note);
+        return sql_fail(j->db, j->path, note);
     if (bytes.len > j->limits.n_file_bytes_max || n_there > j->limits.n_file_bytes_max - bytes.len)
         return err_set(note, ERR_LIMIT,
                        "the file has %zu bytes beside %" PRIu64 " of earlier ones; at most %" PRIu64
@@ -190,7 +111,7 @@ enum err jobs_file_add(struct jobs *j, const char *owner, const char *name, cons
     jobs_new_id(out->id, "file-");
     snprintf(out->name, sizeof out->name, "%s", name);
     snprintf(out->purpose, sizeof out->purpose, "%s", purpose);
-    return jobs_put_file(j, owner, out, bytes) ? ERR_OK : jobs_fail(j, note);
+    return jobs_put_file(j, owner, out, bytes) ? ERR_OK : sql_fail(j->db, j->path, note);
 }
 
 static enum err no_file(const char *id, struct err_note *note)
@@ -201,22 +122,22 @@ static enum err no_file(const char *id, struct err_note *note)
 enum err jobs_file(struct jobs *j, const char *owner, const char *id, struct jobs_file *out,
                    struct err_note *note)
 {
-    sqlite3_stmt *s = jobs_ask(
-        j, "SELECT " FILE_COLUMNS " FROM files WHERE id = ? AND owner = ?", "tt", id, owner);
+    sqlite3_stmt *s = sql_ask(
+        j->db, "SELECT " FILE_COLUMNS " FROM files WHERE id = ? AND owner = ?", "tt", id, owner);
     int rc = s ? sqlite3_step(s) : SQLITE_ERROR;
     if (rc == SQLITE_ROW)
         read_file_row(s, out);
     sqlite3_finalize(s);
     if (rc == SQLITE_DONE)
         return no_file(id, note);
-    return rc == SQLITE_ROW ? ERR_OK : jobs_fail(j, note);
+    return rc == SQLITE_ROW ? ERR_OK : sql_fail(j->db, j->path, note);
 }
 
 enum err jobs_file_read(struct jobs *j, const char *owner, const char *id, struct buf *out,
                         struct err_note *note)
 {
     sqlite3_stmt *s =
-        jobs_ask(j, "SELECT bytes FROM files WHERE id = ? AND owner = ?", "tt", id, owner);
+        sql_ask(j->db, "SELECT bytes FROM files WHERE id = ? AND owner = ?", "tt", id, owner);
     int rc = s ? sqlite3_step(s) : SQLITE_ERROR;
     if (rc == SQLITE_ROW)
         buf_add(out, sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0));
@@ -225,21 +146,21 @@ enum err jobs_file_read(struct jobs *j, const char *owner, const char *id, struc
         return no_file(id, note);
     if (rc == SQLITE_ROW && out->failed)
         return err_set(note, ERR_MEMORY, "out of memory for file %.60s", id);
-    return rc == SQLITE_ROW ? ERR_OK : jobs_fail(j, note);
+    return rc == SQLITE_ROW ? ERR_OK : sql_fail(j->db, j->path, note);
 }
 
 enum err jobs_file_delete(struct jobs *j, const char *owner, const char *id, struct err_note *note)
 {
     bool ok;
-    int64_t n = jobs_number(
-        jobs_ask(j, "SELECT count(*) FROM batches WHERE input_file = ? AND state = 0", "t", id),
+    int64_t n = sql_number(
+        sql_ask(j->db, "SELECT count(*) FROM batches WHERE input_file = ? AND state = 0", "t", id),
         &ok);
     if (!ok)
-        return jobs_fail(j, note);
+        return sql_fail(j->db, j->path, note);
     if (n > 0)
         return err_set(note, ERR_BUSY, "a batch reads file %.60s now; try again soon", id);
-    if (!jobs_do(jobs_ask(j, "DELETE FROM files WHERE id = ? AND owner = ?", "tt", id, owner)))
-        return jobs_fail(j, note);
+    if (!sql_do(sql_ask(j->db, "DELETE FROM files WHERE id = ? AND owner = ?", "tt", id, owner)))
+        return sql_fail(j->db, j->path, note);
     return sqlite3_changes(j->db) == 0 ? no_file(id, note) : ERR_OK;
 }
 
@@ -247,12 +168,12 @@ enum err jobs_files(struct jobs *j, const char *owner, const char *purpose, cons
                     uint32_t n_max, bool *more, jobs_file_fn *fn, void *context,
                     struct err_note *note)
 {
-    sqlite3_stmt *s = jobs_ask(
-        j,
-        "SELECT " FILE_COLUMNS " FROM files WHERE owner = ?1 AND (?2 = '' OR purpose = ?2) AND"
-        " (?3 = '' OR n < (SELECT n FROM files WHERE id = ?3 AND owner = ?1))"
-        " ORDER BY n DESC LIMIT ?4",
-        "ttti", owner, purpose, after, (int64_t)n_max + 1);
+    sqlite3_stmt *s = sql_ask(j->db,
+                              "SELECT " FILE_COLUMNS
+                              " FROM files WHERE owner = ?1 AND (?2 = '' OR purpose = ?2) AND"
+                              " (?3 = '' OR n < (SELECT n FROM files WHERE id = ?3 AND owner = ?1))"
+                              " ORDER BY n DESC LIMIT ?4",
+                              "ttti", owner, purpose, after, (int64_t)n_max + 1);
     struct jobs_file f;
     uint32_t n = 0;
     int rc = SQLITE_ERROR;
@@ -263,5 +184,5 @@ enum err jobs_files(struct jobs *j, const char *owner, const char *purpose, cons
     }
     *more = rc == SQLITE_ROW;
     sqlite3_finalize(s);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? ERR_OK : jobs_fail(j, note);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? ERR_OK : sql_fail(j->db, j->path, note);
 }

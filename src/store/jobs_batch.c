@@ -37,12 +37,12 @@ static char *copy_text(sqlite3_stmt *s, int column)
 static void read_batch_row(sqlite3_stmt *s, struct jobs_batch *b)
 {
     *b = (struct jobs_batch){0};
-    jobs_text(s, 0, b->id, sizeof b->id);
-    jobs_text(s, 1, b->endpoint, sizeof b->endpoint);
+    sql_text(s, 0, b->id, sizeof b->id);
+    sql_text(s, 1, b->endpoint, sizeof b->endpoint);
     b->state = (enum jobs_state)sqlite3_column_int(s, 2);
-    jobs_text(s, 3, b->input_file, sizeof b->input_file);
-    jobs_text(s, 4, b->output_file, sizeof b->output_file);
-    jobs_text(s, 5, b->error_file, sizeof b->error_file);
+    sql_text(s, 3, b->input_file, sizeof b->input_file);
+    sql_text(s, 4, b->output_file, sizeof b->output_file);
+    sql_text(s, 5, b->error_file, sizeof b->error_file);
     b->created_s = sqlite3_column_int64(s, 6);
     b->begun_s = sqlite3_column_int64(s, 7);
     b->cancelling_s = sqlite3_column_int64(s, 8);
@@ -58,20 +58,20 @@ static void read_batch_row(sqlite3_stmt *s, struct jobs_batch *b)
 enum err jobs_batch(struct jobs *j, const char *owner, const char *id, struct jobs_batch *out,
                     struct err_note *note)
 {
-    sqlite3_stmt *s = jobs_ask(
-        j, "SELECT " BATCH_COLUMNS " FROM batches WHERE id = ? AND owner = ?", "tt", id, owner);
+    sqlite3_stmt *s = sql_ask(
+        j->db, "SELECT " BATCH_COLUMNS " FROM batches WHERE id = ? AND owner = ?", "tt", id, owner);
     int rc = s ? sqlite3_step(s) : SQLITE_ERROR;
     if (rc == SQLITE_ROW)
         read_batch_row(s, out);
     sqlite3_finalize(s);
     if (rc == SQLITE_DONE)
         return err_set(note, ERR_NOT_FOUND, "no batch %.60s", id);
-    return rc == SQLITE_ROW ? ERR_OK : jobs_fail(j, note);
+    return rc == SQLITE_ROW ? ERR_OK : sql_fail(j->db, j->path, note);
 }
 
 enum err jobs_batch_add(struct jobs *j, const char *owner, const char *input_file,
-                        const char *endpoint, const char *metadata, int64_t now_s,
-                        int64_t window_s, struct jobs_batch *out, struct err_note *note)
+                        const char *endpoint, const char *metadata, int64_t now_s, int64_t window_s,
+                        struct jobs_batch *out, struct err_note *note)
 {
     struct jobs_file file;
     char id[JOBS_ID_BYTES];
@@ -79,12 +79,12 @@ enum err jobs_batch_add(struct jobs *j, const char *owner, const char *input_fil
     if (rc)
         return rc;
     jobs_new_id(id, "batch_");
-    bool ok = jobs_do(jobs_ask(j,
-                               "INSERT INTO batches(id, owner, endpoint, state, input_file,"
-                               " created_s, expires_s, metadata) VALUES(?, ?, ?, 0, ?, ?, ?, ?)",
-                               "ttttiit", id, owner, endpoint, input_file, now_s, now_s + window_s,
-                               metadata));
-    return ok ? jobs_batch(j, owner, id, out, note) : jobs_fail(j, note);
+    bool ok = sql_do(sql_ask(j->db,
+                             "INSERT INTO batches(id, owner, endpoint, state, input_file,"
+                             " created_s, expires_s, metadata) VALUES(?, ?, ?, 0, ?, ?, ?, ?)",
+                             "ttttiit", id, owner, endpoint, input_file, now_s, now_s + window_s,
+                             metadata));
+    return ok ? jobs_batch(j, owner, id, out, note) : sql_fail(j->db, j->path, note);
 }
 
 enum err jobs_batch_cancel(struct jobs *j, const char *owner, const char *id, int64_t now_s,
@@ -103,20 +103,20 @@ enum err jobs_batch_cancel(struct jobs *j, const char *owner, const char *id, in
     if (strcmp(j->reading, id) == 0)
         j->reading[0] = 0;
     /* One that ran nothing yet, or has nothing under way, ends when things are next cleaned up. */
-    bool ok = jobs_do(jobs_ask(j, "UPDATE batches SET state = 2, cancelling_s = ? WHERE id = ?",
-                               "it", now_s, id));
-    return ok ? ERR_OK : jobs_fail(j, note);
+    bool ok = sql_do(sql_ask(j->db, "UPDATE batches SET state = 2, cancelling_s = ? WHERE id = ?",
+                             "it", now_s, id));
+    return ok ? ERR_OK : sql_fail(j->db, j->path, note);
 }
 
 enum err jobs_batches(struct jobs *j, const char *owner, const char *after, uint32_t n_max,
                       bool *more, jobs_batch_fn *fn, void *context, struct err_note *note)
 {
-    sqlite3_stmt *s = jobs_ask(
-        j,
-        "SELECT " BATCH_COLUMNS " FROM batches WHERE owner = ?1 AND"
-        " (?2 = '' OR n < (SELECT n FROM batches WHERE id = ?2 AND owner = ?1))"
-        " ORDER BY n DESC LIMIT ?3",
-        "tti", owner, after, (int64_t)n_max + 1);
+    sqlite3_stmt *s =
+        sql_ask(j->db,
+                "SELECT " BATCH_COLUMNS " FROM batches WHERE owner = ?1 AND"
+                " (?2 = '' OR n < (SELECT n FROM batches WHERE id = ?2 AND owner = ?1))"
+                " ORDER BY n DESC LIMIT ?3",
+                "tti", owner, after, (int64_t)n_max + 1);
     uint32_t n = 0;
     int rc = SQLITE_ERROR;
     while (s && (rc = sqlite3_step(s)) == SQLITE_ROW && n < n_max) {
@@ -128,5 +128,5 @@ enum err jobs_batches(struct jobs *j, const char *owner, const char *after, uint
     }
     *more = rc == SQLITE_ROW;
     sqlite3_finalize(s);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? ERR_OK : jobs_fail(j, note);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? ERR_OK : sql_fail(j->db, j->path, note);
 }

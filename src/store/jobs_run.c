@@ -15,13 +15,13 @@ enum { ERRORS_SHOWN = 50 };
 static bool begin_reading(struct jobs *j, int64_t now_s, struct err_note *note, enum err *rc)
 {
     char owner[JOBS_ID_BYTES], file[JOBS_ID_BYTES];
-    sqlite3_stmt *s = jobs_ask(
-        j, "SELECT id, owner, input_file FROM batches WHERE state = 0 ORDER BY n LIMIT 1", "");
+    sqlite3_stmt *s = sql_ask(
+        j->db, "SELECT id, owner, input_file FROM batches WHERE state = 0 ORDER BY n LIMIT 1", "");
     bool there = s && sqlite3_step(s) == SQLITE_ROW;
     if (there) {
-        jobs_text(s, 0, j->reading, sizeof j->reading);
-        jobs_text(s, 1, owner, sizeof owner);
-        jobs_text(s, 2, file, sizeof file);
+        sql_text(s, 0, j->reading, sizeof j->reading);
+        sql_text(s, 1, owner, sizeof owner);
+        sql_text(s, 2, file, sizeof file);
     }
     sqlite3_finalize(s);
     if (!there)
@@ -31,13 +31,14 @@ static bool begin_reading(struct jobs *j, int64_t now_s, struct err_note *note, 
     j->i_line = 0;
     *rc = jobs_file_read(j, owner, file, &j->input, note);
     if (*rc == ERR_NOT_FOUND) { /* its file was deleted before it was read */
-        bool ok = jobs_do(jobs_ask(
-            j, "UPDATE batches SET state = 4, ended_s = ?, errors = ? WHERE id = ?", "itt", now_s,
+        bool ok = sql_do(sql_ask(
+            j->db, "UPDATE batches SET state = 4, ended_s = ?, errors = ? WHERE id = ?", "itt",
+            now_s,
             "[{\"code\":\"file_not_found\",\"message\":\"the input file is gone\",\"line\":null,"
             "\"param\":\"input_file_id\"}]",
             j->reading));
         j->reading[0] = 0;
-        *rc = ok ? ERR_OK : jobs_fail(j, note);
+        *rc = ok ? ERR_OK : sql_fail(j->db, j->path, note);
         return false;
     }
     if (*rc)
@@ -67,8 +68,8 @@ static bool next_line(struct jobs *j, struct str *line)
  * have been escaped. */
 static bool add_error(struct jobs *j, int64_t i_line, const char *code, const char *message)
 {
-    return jobs_do(jobs_ask(
-        j,
+    return sql_do(sql_ask(
+        j->db,
         "UPDATE batches SET errors = CASE WHEN json_array_length(ifnull(errors, '[]')) < ?4 THEN"
         " json_insert(ifnull(errors, '[]'), '$[#]',"
         " json_object('code', ?1, 'message', ?2, 'line', ?3, 'param', NULL)) ELSE errors END"
@@ -92,10 +93,10 @@ static bool add_line(struct jobs *j, jobs_read_fn *read, void *context, struct s
     if (!r.code[0]) {
         struct str id = {r.custom_id.bytes, r.custom_id.n_bytes};
         struct str body = {r.body.bytes, r.body.n_bytes};
-        ok = jobs_do(jobs_ask(j,
-                              "INSERT INTO lines(batch, i, custom_id, body) VALUES(?, ?, ?, ?)"
-                              " ON CONFLICT DO NOTHING",
-                              "tiss", j->reading, j->i_line, &id, &body));
+        ok = sql_do(sql_ask(j->db,
+                            "INSERT INTO lines(batch, i, custom_id, body) VALUES(?, ?, ?, ?)"
+                            " ON CONFLICT DO NOTHING",
+                            "tiss", j->reading, j->i_line, &id, &body));
         if (ok && sqlite3_changes(j->db) == 0) {
             snprintf(r.code, sizeof r.code, "duplicate_custom_id");
             snprintf(r.message, sizeof r.message, "an earlier line has this custom_id: %.100s",
@@ -113,15 +114,15 @@ static bool add_line(struct jobs *j, jobs_read_fn *read, void *context, struct s
 static bool end_reading(struct jobs *j, int64_t now_s)
 {
     bool ok;
-    int64_t n_lines = jobs_number(
-        jobs_ask(j, "SELECT count(*) FROM lines WHERE batch = ?", "t", j->reading), &ok);
+    int64_t n_lines = sql_number(
+        sql_ask(j->db, "SELECT count(*) FROM lines WHERE batch = ?", "t", j->reading), &ok);
     int64_t n_open = !ok ? 0
-                         : jobs_number(jobs_ask(j,
-                                                "SELECT ifnull(sum(n_waiting + n_taken), 0) FROM"
-                                                " batches WHERE owner ="
-                                                " (SELECT owner FROM batches WHERE id = ?)",
-                                                "t", j->reading),
-                                       &ok);
+                         : sql_number(sql_ask(j->db,
+                                              "SELECT ifnull(sum(n_waiting + n_taken), 0) FROM"
+                                              " batches WHERE owner ="
+                                              " (SELECT owner FROM batches WHERE id = ?)",
+                                              "t", j->reading),
+                                      &ok);
     char text[160];
     if (ok && n_lines == 0)
         ok = add_error(j, 0, "empty_file", "the input file has no good line");
@@ -130,17 +131,17 @@ static bool end_reading(struct jobs *j, int64_t now_s)
              n_lines, n_open, j->limits.n_lines_max);
     if (ok && (uint64_t)n_lines + (uint64_t)n_open > j->limits.n_lines_max)
         ok = add_error(j, 0, "token_limit_exceeded", text);
-    ok = ok && jobs_do(jobs_ask(j,
-                                "UPDATE batches SET"
-                                " state = CASE WHEN errors IS NULL THEN 1 ELSE 4 END,"
-                                " n_lines = ?1, n_waiting = iif(errors IS NULL, ?1, 0),"
-                                " begun_s = iif(errors IS NULL, ?2, 0),"
-                                " ended_s = iif(errors IS NULL, 0, ?2) WHERE id = ?3",
-                                "iit", n_lines, now_s, j->reading));
-    ok = ok && jobs_do(jobs_ask(j,
-                                "DELETE FROM lines WHERE batch ="
-                                " (SELECT id FROM batches WHERE id = ? AND state = 4)",
-                                "t", j->reading));
+    ok = ok && sql_do(sql_ask(j->db,
+                              "UPDATE batches SET"
+                              " state = CASE WHEN errors IS NULL THEN 1 ELSE 4 END,"
+                              " n_lines = ?1, n_waiting = iif(errors IS NULL, ?1, 0),"
+                              " begun_s = iif(errors IS NULL, ?2, 0),"
+                              " ended_s = iif(errors IS NULL, 0, ?2) WHERE id = ?3",
+                              "iit", n_lines, now_s, j->reading));
+    ok = ok && sql_do(sql_ask(j->db,
+                              "DELETE FROM lines WHERE batch ="
+                              " (SELECT id FROM batches WHERE id = ? AND state = 4)",
+                              "t", j->reading));
     j->reading[0] = 0;
     buf_clear(&j->input);
     return ok;
@@ -156,11 +157,11 @@ enum err jobs_validate(struct jobs *j, size_t n_lines, jobs_read_fn *read, void 
     *more = false;
     if (!j->reading[0] && !begin_reading(j, now_s, note, &rc))
         return rc;
-    ok = jobs_begin(j);
+    ok = sql_begin(j->db);
     sqlite3_stmt *s =
-        ok ? jobs_ask(j, "SELECT endpoint FROM batches WHERE id = ?", "t", j->reading) : NULL;
+        ok ? sql_ask(j->db, "SELECT endpoint FROM batches WHERE id = ?", "t", j->reading) : NULL;
     if (s && sqlite3_step(s) == SQLITE_ROW)
-        jobs_text(s, 0, endpoint, sizeof endpoint);
+        sql_text(s, 0, endpoint, sizeof endpoint);
     sqlite3_finalize(s);
     for (size_t i = 0; ok && i < n_lines && !ended; i++) {
         ended = !next_line(j, &line);
@@ -169,10 +170,10 @@ enum err jobs_validate(struct jobs *j, size_t n_lines, jobs_read_fn *read, void 
     }
     if (ok && ended)
         ok = end_reading(j, now_s);
-    ok = ok && jobs_commit(j);
+    ok = ok && sql_commit(j->db);
     if (!ok) { /* it is read anew, from its beginning */
-        rc = jobs_fail(j, note);
-        jobs_do(jobs_ask(j, "DELETE FROM lines WHERE batch = ?", "t", j->reading));
+        rc = sql_fail(j->db, j->path, note);
+        sql_do(sql_ask(j->db, "DELETE FROM lines WHERE batch = ?", "t", j->reading));
         j->reading[0] = 0;
         return rc;
     }
@@ -190,14 +191,14 @@ static bool next_owner(struct jobs *j, char owner[JOBS_ID_BYTES])
     for (int round = 0; round < 2; round++) {
         /* "" is an owner, too: the second round begins before it. */
         sqlite3_stmt *s =
-            round == 0 ? jobs_ask(j, sql, "t", j->last_owner)
-                       : jobs_ask(j,
-                                  "SELECT owner FROM batches WHERE state = 1 AND n_waiting > 0"
-                                  " ORDER BY owner LIMIT 1",
-                                  "");
+            round == 0 ? sql_ask(j->db, sql, "t", j->last_owner)
+                       : sql_ask(j->db,
+                                 "SELECT owner FROM batches WHERE state = 1 AND n_waiting > 0"
+                                 " ORDER BY owner LIMIT 1",
+                                 "");
         bool there = s && sqlite3_step(s) == SQLITE_ROW;
         if (there)
-            jobs_text(s, 0, owner, JOBS_ID_BYTES);
+            sql_text(s, 0, owner, JOBS_ID_BYTES);
         sqlite3_finalize(s);
         if (there)
             return true;
@@ -207,8 +208,8 @@ static bool next_owner(struct jobs *j, char owner[JOBS_ID_BYTES])
 
 static bool take_line(struct jobs *j, const char *owner, struct jobs_line *out)
 {
-    sqlite3_stmt *s = jobs_ask(
-        j,
+    sqlite3_stmt *s = sql_ask(
+        j->db,
         "UPDATE lines SET taken = 1 WHERE (batch, i) ="
         " (SELECT l.batch, l.i FROM batches b JOIN lines l ON l.batch = b.id"
         "  WHERE b.state = 1 AND b.owner = ? AND b.n_waiting > 0 AND l.taken = 0 AND l.ok IS NULL"
@@ -216,14 +217,14 @@ static bool take_line(struct jobs *j, const char *owner, struct jobs_line *out)
         "t", owner);
     bool there = s && sqlite3_step(s) == SQLITE_ROW;
     if (there) {
-        jobs_text(s, 0, out->batch, sizeof out->batch);
+        sql_text(s, 0, out->batch, sizeof out->batch);
         out->i = sqlite3_column_int64(s, 1);
         out->n_tries = (unsigned)sqlite3_column_int(s, 2);
         out->body = mem_strndup((const char *)sqlite3_column_text(s, 3),
                                 (size_t)sqlite3_column_bytes(s, 3));
         snprintf(out->owner, sizeof out->owner, "%s", owner);
     }
-    return jobs_do(s) && there && out->body;
+    return sql_do(s) && there && out->body;
 }
 
 bool jobs_next(struct jobs *j, struct jobs_line *out, struct err_note *note)
@@ -233,19 +234,19 @@ bool jobs_next(struct jobs *j, struct jobs_line *out, struct err_note *note)
     note->text[0] = 0;
     if (!next_owner(j, owner))
         return false;
-    bool ok = jobs_begin(j) && take_line(j, owner, out) &&
-              jobs_do(jobs_ask(j,
-                               "UPDATE batches SET n_waiting = n_waiting - 1,"
-                               " n_taken = n_taken + 1 WHERE id = ?",
-                               "t", out->batch));
+    bool ok = sql_begin(j->db) && take_line(j, owner, out) &&
+              sql_do(sql_ask(j->db,
+                             "UPDATE batches SET n_waiting = n_waiting - 1,"
+                             " n_taken = n_taken + 1 WHERE id = ?",
+                             "t", out->batch));
     sqlite3_stmt *s =
-        ok ? jobs_ask(j, "SELECT endpoint FROM batches WHERE id = ?", "t", out->batch) : NULL;
+        ok ? sql_ask(j->db, "SELECT endpoint FROM batches WHERE id = ?", "t", out->batch) : NULL;
     ok = ok && s && sqlite3_step(s) == SQLITE_ROW;
     if (ok)
-        jobs_text(s, 0, out->endpoint, sizeof out->endpoint);
-    ok = jobs_do(s) && ok && jobs_commit(j);
+        sql_text(s, 0, out->endpoint, sizeof out->endpoint);
+    ok = sql_do(s) && ok && sql_commit(j->db);
     if (!ok) {
-        jobs_fail(j, note);
+        sql_fail(j->db, j->path, note);
         mem_free(out->body);
         out->body = NULL;
         return false;
@@ -262,15 +263,15 @@ static bool write_answers(struct jobs *j, const char *batch, bool ok, int64_t no
     struct buf text;
     char owner[JOBS_ID_BYTES] = "";
     buf_init(&text, JOBS_INPUT_BYTES_MAX);
-    sqlite3_stmt *s = jobs_ask(
-        j,
-        "SELECT l.answer, b.owner FROM lines l JOIN batches b ON b.id = l.batch"
-        " WHERE l.batch = ? AND l.ok = ? ORDER BY l.i",
-        "ti", batch, (int64_t)ok);
+    sqlite3_stmt *s =
+        sql_ask(j->db,
+                "SELECT l.answer, b.owner FROM lines l JOIN batches b ON b.id = l.batch"
+                " WHERE l.batch = ? AND l.ok = ? ORDER BY l.i",
+                "ti", batch, (int64_t)ok);
     while (s && sqlite3_step(s) == SQLITE_ROW) {
         buf_add(&text, sqlite3_column_text(s, 0), (size_t)sqlite3_column_bytes(s, 0));
         buf_char(&text, '\n');
-        jobs_text(s, 1, owner, sizeof owner);
+        sql_text(s, 1, owner, sizeof owner);
     }
     bool good = sqlite3_finalize(s) == SQLITE_OK && !text.failed;
     if (good && text.n_bytes > 0) {
@@ -278,10 +279,10 @@ static bool write_answers(struct jobs *j, const char *batch, bool ok, int64_t no
         jobs_new_id(f.id, "file-");
         snprintf(f.name, sizeof f.name, "%s_%s.jsonl", batch, ok ? "output" : "error");
         good = jobs_put_file(j, owner, &f, (struct str){text.bytes, text.n_bytes}) &&
-               jobs_do(jobs_ask(j,
-                                ok ? "UPDATE batches SET output_file = ? WHERE id = ?"
-                                   : "UPDATE batches SET error_file = ? WHERE id = ?",
-                                "tt", f.id, batch));
+               sql_do(sql_ask(j->db,
+                              ok ? "UPDATE batches SET output_file = ? WHERE id = ?"
+                                 : "UPDATE batches SET error_file = ? WHERE id = ?",
+                              "tt", f.id, batch));
     }
     buf_release(&text);
     return good;
@@ -291,17 +292,17 @@ static bool write_answers(struct jobs *j, const char *batch, bool ok, int64_t no
 static bool end_batch(struct jobs *j, const char *batch, enum jobs_state state, int64_t now_s)
 {
     return write_answers(j, batch, true, now_s) && write_answers(j, batch, false, now_s) &&
-           jobs_do(jobs_ask(j,
-                            "UPDATE batches SET state = ?, ended_s = ?, n_waiting = 0 WHERE id = ?",
-                            "iit", (int64_t)state, now_s, batch)) &&
-           jobs_do(jobs_ask(j, "DELETE FROM lines WHERE batch = ?", "t", batch));
+           sql_do(sql_ask(j->db,
+                          "UPDATE batches SET state = ?, ended_s = ?, n_waiting = 0 WHERE id = ?",
+                          "iit", (int64_t)state, now_s, batch)) &&
+           sql_do(sql_ask(j->db, "DELETE FROM lines WHERE batch = ?", "t", batch));
 }
 
 /* Ends it if its last line has come back. */
 static bool end_if_done(struct jobs *j, const char *batch, int64_t now_s)
 {
-    sqlite3_stmt *s = jobs_ask(
-        j, "SELECT state, n_waiting, n_taken FROM batches WHERE id = ?", "t", batch);
+    sqlite3_stmt *s =
+        sql_ask(j->db, "SELECT state, n_waiting, n_taken FROM batches WHERE id = ?", "t", batch);
     bool there = s && sqlite3_step(s) == SQLITE_ROW;
     int state = there ? sqlite3_column_int(s, 0) : 0;
     int64_t n_waiting = there ? sqlite3_column_int64(s, 1) : 0;
@@ -312,53 +313,51 @@ static bool end_if_done(struct jobs *j, const char *batch, int64_t now_s)
         return true;
     if (state == JOBS_CANCELLING)
         return end_batch(j, batch, JOBS_CANCELLED, now_s);
-    return state != JOBS_IN_PROGRESS || n_waiting > 0 ||
-           end_batch(j, batch, JOBS_COMPLETED, now_s);
+    return state != JOBS_IN_PROGRESS || n_waiting > 0 || end_batch(j, batch, JOBS_COMPLETED, now_s);
 }
 
 enum err jobs_done(struct jobs *j, const struct jobs_line *line, bool good, struct str answer,
                    int64_t now_s, struct err_note *note)
 {
     /* The line's own names are put in here, where they are known. */
-    bool ok = jobs_begin(j) &&
-              jobs_do(jobs_ask(j,
-                               "UPDATE lines SET taken = 0, ok = ?1, body = NULL,"
-                               " answer = json_insert(?2, '$.custom_id', custom_id)"
-                               " WHERE batch = ?3 AND i = ?4 AND taken = 1",
-                               "isti", (int64_t)good, &answer, line->batch, line->i));
+    bool ok =
+        sql_begin(j->db) && sql_do(sql_ask(j->db,
+                                           "UPDATE lines SET taken = 0, ok = ?1, body = NULL,"
+                                           " answer = json_insert(?2, '$.custom_id', custom_id)"
+                                           " WHERE batch = ?3 AND i = ?4 AND taken = 1",
+                                           "isti", (int64_t)good, &answer, line->batch, line->i));
     bool took = ok && sqlite3_changes(j->db) == 1;
     if (took)
-        ok = jobs_do(jobs_ask(j,
-                              "UPDATE batches SET n_taken = n_taken - 1, n_done = n_done + ?1,"
-                              " n_failed = n_failed + 1 - ?1 WHERE id = ?2",
-                              "it", (int64_t)good, line->batch)) &&
+        ok = sql_do(sql_ask(j->db,
+                            "UPDATE batches SET n_taken = n_taken - 1, n_done = n_done + ?1,"
+                            " n_failed = n_failed + 1 - ?1 WHERE id = ?2",
+                            "it", (int64_t)good, line->batch)) &&
              end_if_done(j, line->batch, now_s);
-    ok = ok && jobs_commit(j);
-    return ok ? ERR_OK : jobs_fail(j, note);
+    ok = ok && sql_commit(j->db);
+    return ok ? ERR_OK : sql_fail(j->db, j->path, note);
 }
 
 enum err jobs_again(struct jobs *j, const struct jobs_line *line, bool failed,
                     struct err_note *note)
 {
-    bool ok = jobs_begin(j) &&
-              jobs_do(jobs_ask(j,
-                               "UPDATE lines SET taken = 0, n_tries = n_tries + ?"
-                               " WHERE batch = ? AND i = ? AND taken = 1",
-                               "iti", (int64_t)failed, line->batch, line->i));
+    bool ok = sql_begin(j->db) && sql_do(sql_ask(j->db,
+                                                 "UPDATE lines SET taken = 0, n_tries = n_tries + ?"
+                                                 " WHERE batch = ? AND i = ? AND taken = 1",
+                                                 "iti", (int64_t)failed, line->batch, line->i));
     if (ok && sqlite3_changes(j->db) == 1)
-        ok = jobs_do(jobs_ask(j,
-                              "UPDATE batches SET n_waiting = n_waiting + 1, n_taken = n_taken - 1"
-                              " WHERE id = ?",
-                              "t", line->batch));
-    ok = ok && jobs_commit(j);
-    return ok ? ERR_OK : jobs_fail(j, note);
+        ok = sql_do(sql_ask(j->db,
+                            "UPDATE batches SET n_waiting = n_waiting + 1, n_taken = n_taken - 1"
+                            " WHERE id = ?",
+                            "t", line->batch));
+    ok = ok && sql_commit(j->db);
+    return ok ? ERR_OK : sql_fail(j->db, j->path, note);
 }
 
 /* A batch past its time: what did not run is answered with that. */
 static bool expire(struct jobs *j, const char *batch, int64_t now_s)
 {
-    bool ok = jobs_do(jobs_ask(
-        j,
+    bool ok = sql_do(sql_ask(
+        j->db,
         "UPDATE lines SET ok = 0, body = NULL, taken = 0, answer = json_object('id', batch || '-'"
         " || i, 'response', NULL, 'error', json_object('code', 'batch_expired', 'message',"
         " 'the batch ran out of time before this line'), 'custom_id', custom_id)"
@@ -366,19 +365,19 @@ static bool expire(struct jobs *j, const char *batch, int64_t now_s)
         "t", batch));
     int64_t n = sqlite3_changes64(j->db);
     return ok &&
-           jobs_do(jobs_ask(j,
-                            "UPDATE batches SET n_failed = n_failed + ?, n_taken = 0 WHERE id = ?",
-                            "it", n, batch)) &&
+           sql_do(sql_ask(j->db,
+                          "UPDATE batches SET n_failed = n_failed + ?, n_taken = 0 WHERE id = ?",
+                          "it", n, batch)) &&
            end_batch(j, batch, JOBS_EXPIRED, now_s);
 }
 
 /* The first batch that the condition is true of; false: none. */
 static bool find_batch(struct jobs *j, const char *sql, int64_t now_s, char id[JOBS_ID_BYTES])
 {
-    sqlite3_stmt *s = jobs_ask(j, sql, "i", now_s);
+    sqlite3_stmt *s = sql_ask(j->db, sql, "i", now_s);
     bool there = s && sqlite3_step(s) == SQLITE_ROW;
     if (there)
-        jobs_text(s, 0, id, JOBS_ID_BYTES);
+        sql_text(s, 0, id, JOBS_ID_BYTES);
     sqlite3_finalize(s);
     return there;
 }
@@ -386,7 +385,7 @@ static bool find_batch(struct jobs *j, const char *sql, int64_t now_s, char id[J
 enum err jobs_clean(struct jobs *j, int64_t now_s, struct err_note *note)
 {
     char id[JOBS_ID_BYTES];
-    bool ok = jobs_begin(j);
+    bool ok = sql_begin(j->db);
     while (ok && find_batch(j,
                             "SELECT id FROM batches WHERE state IN (0, 1) AND expires_s <= ?"
                             " LIMIT 1",
@@ -401,10 +400,10 @@ enum err jobs_clean(struct jobs *j, int64_t now_s, struct err_note *note)
                             now_s, id))
         ok = end_batch(j, id, JOBS_CANCELLED, now_s);
     if (ok && j->limits.file_s_max > 0)
-        ok = jobs_do(jobs_ask(j,
-                              "DELETE FROM files WHERE created_s < ? AND id NOT IN"
-                              " (SELECT input_file FROM batches WHERE state = 0)",
-                              "i", now_s - j->limits.file_s_max));
-    ok = ok && jobs_commit(j);
-    return ok ? ERR_OK : jobs_fail(j, note);
+        ok = sql_do(sql_ask(j->db,
+                            "DELETE FROM files WHERE created_s < ? AND id NOT IN"
+                            " (SELECT input_file FROM batches WHERE state = 0)",
+                            "i", now_s - j->limits.file_s_max));
+    ok = ok && sql_commit(j->db);
+    return ok ? ERR_OK : sql_fail(j->db, j->path, note);
 }
