@@ -6,6 +6,7 @@
 #include "api/ollama.h"
 #include "api/tables.h"
 #include "api/write.h"
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/mem.h"
 
@@ -253,21 +254,10 @@ static void write_usage(struct writer *w, uint64_t n_tokens)
 
 static void write_base64(struct writer *w, const float *x, uint32_t n)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "vectors are little-endian");
-    const uint8_t *bytes = (const uint8_t *)x;
-    size_t n_bytes = n * sizeof *x;
     struct buf text;
     buf_init(&text, VECTOR_BYTES_MAX * 4);
-    for (size_t i = 0; i < n_bytes; i += 3) {
-        size_t left = n_bytes - i;
-        uint32_t v = (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0u) |
-                     (left > 2 ? bytes[i + 2] : 0u);
-        buf_char(&text, digits[v >> 18]);
-        buf_char(&text, digits[v >> 12 & 63]);
-        buf_char(&text, left > 1 ? digits[v >> 6 & 63] : '=');
-        buf_char(&text, left > 2 ? digits[v & 63] : '=');
-    }
+    base64_encode(&text, x, n * sizeof *x);
     CHECK(!text.failed);
     write_text(w, (struct str){text.bytes, text.n_bytes});
     buf_release(&text);

@@ -237,6 +237,22 @@ static void layernorm_vectors(struct run *r)
     finish(r, "layernorm", &h);
 }
 
+static void reflect_vectors(struct run *r)
+{
+    enum { N = 1111, T = 3 };
+    struct sha256 h;
+    r->seed = 5000;
+    float *x = take_values(r, N * T), *v = take_values(r, 2 * N);
+    const float *const mirrors[T] = {v, NULL, v + 7};
+    if (r->failed)
+        return;
+    sha256_init(&h);
+    r->d->ops->reflect(r->d, x, N, mirrors, 300, T, N);
+    r->d->ops->wait(r->d);
+    hash_floats(&h, x, N * T);
+    finish(r, "reflect", &h);
+}
+
 static void row_vectors(struct run *r)
 {
     static const char *const names[] = {"silu", "gelu tanh", "gelu erf", "swiglu oai"};
@@ -277,6 +293,7 @@ static void row_vectors(struct run *r)
     hash_floats(&h, y, N * T);
     finish(r, "rows", &h);
     layernorm_vectors(r);
+    reflect_vectors(r);
 }
 
 size_t conformance_run(struct device *d, struct conformance *results, uint8_t overall[SHA256_BYTES])
@@ -323,6 +340,7 @@ static const char *const expected[CONFORMANCE_MAX] = {
     "1118e98ca89f55d8", /* swiglu oai */
     "75711b7eaf1f6b14", /* rows */
     "acdb5e2143d1f42d", /* layernorm */
+    "4ca79f9988605754", /* reflect */
 };
 
 static void finish(struct run *r, const char *name, struct sha256 *h)

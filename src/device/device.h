@@ -154,6 +154,9 @@ struct device_ops {
     /* x += y * scale (scale 1: x += y). */
     void (*add)(struct device *d, float *x, size_t stride_x, const float *y, size_t stride_y,
                 uint32_t n_rows, uint32_t n, float scale);
+    /* x[t] -= 2 (v . x[t]) v with v = mirrors[t] + at; a row whose mirrors[t] is NULL stays. */
+    void (*reflect)(struct device *d, float *x, size_t stride, const float *const *mirrors,
+                    size_t at, uint32_t n_rows, uint32_t n);
     /* x = x + 0.0f, or cap * tanh(x * (1/cap)) where cap != 0; bad[t] = 1 if not finite. */
     void (*logits)(struct device *d, float *x, size_t stride, uint32_t n_rows, uint32_t n,
                    float cap, uint8_t *bad);

@@ -211,6 +211,7 @@ static void keep_wanted(struct model *m, const struct batch *b, struct rows *r)
         m->s.bad[i] = m->s.bad[from];
         m->s.origin[i] = from;
         m->s.kv[i] = b->rows[from];
+        m->s.mirrors[i] = m->s.mirrors[from];
     }
     r->n = b->n_logits;
     r->kv = m->s.kv;
@@ -243,6 +244,28 @@ static void make_logits(struct model *m, const struct batch *b, const struct row
     note_bad(m, b, r, m->h.n_layers);
 }
 
+/* Rows that are none of a text enter as they are. */
+static void take_input(struct model *m, const struct batch *b)
+{
+    size_t d = m->h.n_embd;
+    if (b->input)
+        m->device->ops->wait(m->device);
+    for (uint32_t t = 0; b->input && t < b->n_rows; t++)
+        if (b->input[t])
+            memcpy(m->s.x + t * d, b->input[t], d * sizeof *m->s.x);
+    for (uint32_t t = 0; t < b->n_rows; t++)
+        m->s.mirrors[t] = b->mirrors ? b->mirrors[t] : NULL;
+}
+
+static void reflect(struct model *m, uint32_t layer, const struct batch *b, const struct rows *r)
+{
+    size_t d = m->h.n_embd;
+    if (!b->mirrors)
+        return;
+    m->device->ops->reflect(m->device, m->s.x, d, m->s.mirrors, layer * d, r->n, m->h.n_embd);
+    model_tell(m, (int)layer, "reflected", m->s.x, d, r->n, m->h.n_embd);
+}
+
 static void begin(struct model *m, const struct batch *b)
 {
     const struct tensor_view *embd = m->w.global[SLOT_TOKEN_EMBD];
@@ -260,6 +283,7 @@ static void begin(struct model *m, const struct batch *b)
     fill_angles(m, b);
     m->device->ops->embed(m->device, embd->dtype, embd->data, m->h.n_embd, b->token, b->n_rows,
                           m->embd_scale, m->s.x, m->h.n_embd);
+    take_input(m, b);
     model_tell(m, -1, "embd", m->s.x, m->h.n_embd, b->n_rows, m->h.n_embd);
 }
 
@@ -279,6 +303,7 @@ void model_forward(struct model *m, const struct batch *b)
             return;
         attend(m, i, &r);
         feed_forward(m, i, &r);
+        reflect(m, i, b, &r);
         note_bad(m, b, &r, i);
     }
     if (!early)

@@ -357,6 +357,35 @@ static void fill_angles(const struct pass *p, bool is_long)
     }
 }
 
+/* x -= 2 (v . x) v for every row. */
+static void reflect(const struct pass *p, const float *v)
+{
+    size_t d = p->h->n_embd;
+    for (uint32_t t = 0; t < p->n; t++) {
+        double *x = p->x + t * d, twice = 0.0;
+        for (size_t i = 0; i < d; i++)
+            twice += 2.0 * v[i] * x[i];
+        for (size_t i = 0; i < d; i++)
+            x[i] -= twice * v[i];
+    }
+}
+
+/* The rows in p->x through every layer and the last norm. */
+static void run_layers(struct pass *p, bool is_long, const float *mirrors)
+{
+    const struct hparams *h = p->h;
+    fill_angles(p, is_long);
+    for (uint32_t i = 0; i < h->n_layers; i++) {
+        attention_block(p, i);
+        add_block(p, p->w->layers[i].slot[SLOT_ATTN_POST_NORM]);
+        feed_forward_block(p, i);
+        add_block(p, p->w->layers[i].slot[SLOT_FFN_POST_NORM]);
+        if (mirrors)
+            reflect(p, mirrors + (size_t)i * h->n_embd);
+    }
+    rmsnorm(p, p->w->global[SLOT_OUTPUT_NORM], p->x, h->n_embd, p->normed, h->n_embd, p->n);
+}
+
 /* Everything for the tokens of one pass, then the logits of rows from `first` on. */
 static void run_pass(struct pass *p, const int32_t *token, uint32_t n, bool is_long, uint32_t first,
                      double *logits)
@@ -364,15 +393,8 @@ static void run_pass(struct pass *p, const int32_t *token, uint32_t n, bool is_l
     const struct hparams *h = p->h;
     const struct tensor_view *head = weights_head(p->h, p->w);
     p->n = n;
-    fill_angles(p, is_long);
     embed(p, token);
-    for (uint32_t i = 0; i < h->n_layers; i++) {
-        attention_block(p, i);
-        add_block(p, p->w->layers[i].slot[SLOT_ATTN_POST_NORM]);
-        feed_forward_block(p, i);
-        add_block(p, p->w->layers[i].slot[SLOT_FFN_POST_NORM]);
-    }
-    rmsnorm(p, p->w->global[SLOT_OUTPUT_NORM], p->x, h->n_embd, p->normed, h->n_embd, n);
+    run_layers(p, is_long, NULL);
     linear(p, head, NULL, 0, p->normed + (size_t)first * h->n_embd, n - first,
            logits + (size_t)first * h->n_vocab, h->n_vocab);
     for (size_t i = (size_t)first * h->n_vocab; i < (size_t)n * h->n_vocab; i++)
@@ -427,34 +449,64 @@ static enum err check_tokens(const struct table *t, const struct hparams *h, con
     return ERR_OK;
 }
 
+/* What both entries need of the file. On success w is the caller's to release. */
+static enum err open_weights(const struct table *t, struct hparams *h, struct weights *w,
+                             struct err_note *note)
+{
+    enum err rc = hparams_read(t, h, note);
+    if (rc == ERR_OK && h->is_encoder)
+        rc = err_set(note, ERR_UNSUPPORTED, "%s is an encoder ('%s'): it has no logits", t->path,
+                     h->arch->name);
+    return rc ? rc : weights_bind(t, h, w, note);
+}
+
 enum err model_forward_f64(const struct table *t, const int32_t *token, uint32_t n_tokens,
                            struct threads *threads, double *logits, struct err_note *note)
 {
     struct hparams h;
     struct weights w;
-    enum err rc = hparams_read(t, &h, note);
-    if (rc == ERR_OK && h.is_encoder)
-        rc = err_set(note, ERR_UNSUPPORTED, "%s is an encoder ('%s'): it has no logits", t->path,
-                     h.arch->name);
-    if (rc == ERR_OK)
-        rc = check_tokens(t, &h, token, n_tokens, note);
-    if (rc == ERR_OK)
-        rc = weights_bind(t, &h, &w, note);
-    if (rc || n_tokens == 0)
+    enum err rc = open_weights(t, &h, &w, note);
+    if (rc)
         return rc;
     struct pass p = {.h = &h, .w = &w, .threads = threads};
-    double *memory = lay_out(&p, n_tokens);
-    if (!memory) {
-        weights_release(&w);
-        return err_set(note, ERR_MEMORY, "%s: out of memory for %u tokens", t->path, n_tokens);
+    double *memory = NULL;
+    rc = check_tokens(t, &h, token, n_tokens, note);
+    if (!rc && n_tokens > 0 && !(memory = lay_out(&p, n_tokens)))
+        rc = err_set(note, ERR_MEMORY, "%s: out of memory for %u tokens", t->path, n_tokens);
+    if (memory) {
+        /* From the border on, a position sees a cache made with the long factors (model.h). */
+        bool longrope = h.rope.scaling == ROPE_SCALING_LONGROPE;
+        uint32_t border = longrope && n_tokens > h.rope.n_ctx_orig ? h.rope.n_ctx_orig : n_tokens;
+        run_pass(&p, token, border, false, 0, logits);
+        if (border < n_tokens)
+            run_pass(&p, token, n_tokens, true, border, logits);
     }
-    /* From the border on, a position sees a cache made with the long factors (model.h). */
-    bool longrope = h.rope.scaling == ROPE_SCALING_LONGROPE;
-    uint32_t border = longrope && n_tokens > h.rope.n_ctx_orig ? h.rope.n_ctx_orig : n_tokens;
-    run_pass(&p, token, border, false, 0, logits);
-    if (border < n_tokens)
-        run_pass(&p, token, n_tokens, true, border, logits);
     mem_free(memory);
     weights_release(&w);
-    return ERR_OK;
+    return rc;
+}
+
+enum err model_rows_f64(const struct table *t, const float *input, const float *mirrors,
+                        uint32_t n_rows, struct threads *threads, double *hidden,
+                        struct err_note *note)
+{
+    struct hparams h;
+    struct weights w;
+    enum err rc = open_weights(t, &h, &w, note);
+    if (rc)
+        return rc;
+    struct pass p = {.h = &h, .w = &w, .threads = threads, .n = n_rows};
+    double *memory = n_rows > 0 ? lay_out(&p, n_rows) : NULL;
+    size_t d = h.n_embd, n = n_rows * d;
+    if (memory) {
+        for (size_t i = 0; i < n; i++)
+            p.x[i] = input[i];
+        run_layers(&p, false, mirrors);
+        memcpy(hidden, p.normed + (n - d), d * sizeof *hidden);
+    } else {
+        rc = err_set(note, ERR_MEMORY, "%s: out of memory for %u rows", t->path, n_rows);
+    }
+    mem_free(memory);
+    weights_release(&w);
+    return rc;
 }

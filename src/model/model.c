@@ -140,6 +140,7 @@ static void lay_out(struct model *m, struct cutter *c)
         s->acts[k] = cut(c, acts[k], 1);
     s->bad = cut(c, t, sizeof *s->bad);
     s->origin = cut(c, t, sizeof *s->origin);
+    s->mirrors = cut(c, t, sizeof *s->mirrors);
     s->kv = cut(c, t, sizeof *s->kv);
     if (h->is_encoder) {
         s->place = cut(c, t, sizeof *s->place);

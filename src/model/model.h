@@ -57,6 +57,12 @@ struct batch {
     float *logits;           /* [n_logits, V]; NULL: not computed */
     float *hidden;           /* [n_logits, D] what the logits are made of; NULL: not wanted */
     uint8_t *bad;            /* [T] out: 0, or 1 + index of the layer that was not finite */
+    /* Of rows that are none of a text (proof of compute); NULL: there are none. */
+    const float *const *input;   /* [T] D values that enter the first layer in place of the token's
+                                    row, or NULL: the token's; token is in the vocabulary all the
+                                    same */
+    const float *const *mirrors; /* [T] [layers, D] v of x -= 2 (v . x) v after each layer, or
+                                    NULL */
 };
 
 /* A tap sees each operation's result, in order (isobit trace). NULL: none. */
@@ -133,5 +139,11 @@ enum err model_needs_find(const struct table *t, struct device *d, struct model_
  * logits [n_tokens, V] doubles. Slow; O(n_tokens^2) attention; allocates. */
 enum err model_forward_f64(const struct table *t, const int32_t *token, uint32_t n_tokens,
                            struct threads *threads, double *logits, struct err_note *note);
+
+/* model_rows_f64 - the same of rows in place of tokens: input [n_rows, D], mirrors [layers, D] or
+ * NULL. hidden [D]: the last row after the last norm. Below LongRoPE's border. */
+enum err model_rows_f64(const struct table *t, const float *input, const float *mirrors,
+                        uint32_t n_rows, struct threads *threads, double *hidden,
+                        struct err_note *note);
 
 #endif

@@ -42,6 +42,7 @@ struct scratch {
     uint8_t *bad;      /* [T] of the rows at work */
     uint32_t *origin;  /* [T] index in the batch of the rows at work */
     struct kv_row *kv; /* [T] */
+    const float **mirrors; /* [T] of the rows at work */
     /* Of encoders: */
     int32_t *place; /* [T] positions or types, to look rows up by */
     float *ones;    /* [F] the gate's partner where there is none */

@@ -13,15 +13,26 @@ static int64_t mul_q(int64_t a, int64_t b)
     return (int64_t)((i128)a * b >> Q);
 }
 
-/* Taylor series of sin(x)/x and cos(x) in x^2, for 0 <= x <= pi/4. */
+/* Taylor series of sin(x)/x and cos(x) in x^2, for 0 <= x <= pi/4. Written out, since divisions by
+ * constants are multiplications. */
 static void small_sin_cos(int64_t x, int64_t *sin, int64_t *cos)
 {
     const int64_t one = (int64_t)1 << Q;
     int64_t u = mul_q(x, x), s = one, c = one;
-    for (int n = 10; n >= 1; n--) {
-        s = one - mul_q(u, s) / (2 * n * (2 * n + 1));
-        c = one - mul_q(u, c) / ((2 * n - 1) * (2 * n));
-    }
+#define TERM(n)                                                                                    \
+    s = one - mul_q(u, s) / (2 * (n) * (2 * (n) + 1));                                             \
+    c = one - mul_q(u, c) / ((2 * (n)-1) * (2 * (n)))
+    TERM(10);
+    TERM(9);
+    TERM(8);
+    TERM(7);
+    TERM(6);
+    TERM(5);
+    TERM(4);
+    TERM(3);
+    TERM(2);
+    TERM(1);
+#undef TERM
     *sin = mul_q(x, s);
     *cos = c;
 }

@@ -65,10 +65,52 @@ void chain_target(struct pcg64 *rng, const char *block_hash)
     chain_rng(rng, text, 1);
 }
 
+static uint32_t word_of(const uint8_t *d)
+{
+    return (uint32_t)d[0] << 24 | (uint32_t)d[1] << 16 | (uint32_t)d[2] << 8 | d[3];
+}
+
 uint32_t chain_name_hash(const char *block_hash, const char *name)
 {
     char text[CHAIN_TEXT_MAX];
     uint8_t d[SHA256_BYTES];
     sha256_of(text, text_put(text, "%s_%s", block_hash, name), d);
-    return (uint32_t)d[0] << 24 | (uint32_t)d[1] << 16 | (uint32_t)d[2] << 8 | d[3];
+    return word_of(d);
+}
+
+void chain_nonce_seeds(const char *block_hash, const char *public_key, uint64_t nonce,
+                       uint32_t seeds[8])
+{
+    char text[CHAIN_TEXT_MAX];
+    uint8_t d[SHA256_BYTES];
+    sha256_of(text, text_put(text, "%s_%s_nonce%llu", block_hash, public_key,
+                             (unsigned long long)nonce), d);
+    for (int i = 0; i < 8; i++)
+        seeds[i] = word_of(d + 4 * i);
+}
+
+uint32_t chain_pick_seed(const char *block_hash, const char *public_key, uint64_t nonce, uint32_t k)
+{
+    char text[CHAIN_TEXT_MAX];
+    uint8_t d[SHA256_BYTES];
+    sha256_of(text, text_put(text, "%s_%s_nonce_%llu_pick_%u", block_hash, public_key,
+                             (unsigned long long)nonce, k), d);
+    return word_of(d);
+}
+
+uint32_t chain_turn_seed(const char *block_hash, const char *public_key, uint64_t nonce, uint32_t k,
+                         uint32_t i)
+{
+    char text[CHAIN_TEXT_MAX];
+    uint8_t d[SHA256_BYTES];
+    sha256_of(text, text_put(text, "%s_%s_nonce_%llu_haar_hh_%u_%u", block_hash, public_key,
+                             (unsigned long long)nonce, k, i), d);
+    return word_of(d);
+}
+
+uint32_t chain_mirror_seed(const char *block_hash, uint32_t layer)
+{
+    char name[32];
+    snprintf(name, sizeof name, "layer_%u_householder", layer);
+    return chain_name_hash(block_hash, name);
 }

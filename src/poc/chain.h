@@ -25,4 +25,13 @@ void chain_target(struct pcg64 *rng, const char *block_hash);
 /* The first four bytes of SHA256("BLOCK_NAME"), big-endian: where a weight's slice begins. */
 uint32_t chain_name_hash(const char *block_hash, const char *name);
 
+/* Version 2: seeds are the first four bytes of a text's SHA-256, or all of them. */
+void chain_nonce_seeds(const char *block_hash, const char *public_key, uint64_t nonce,
+                       uint32_t seeds[8]);
+uint32_t chain_mirror_seed(const char *block_hash, uint32_t layer);
+uint32_t chain_pick_seed(const char *block_hash, const char *public_key, uint64_t nonce,
+                         uint32_t k);
+uint32_t chain_turn_seed(const char *block_hash, const char *public_key, uint64_t nonce, uint32_t k,
+                         uint32_t i);
+
 #endif

@@ -1,6 +1,7 @@
 /* hf_steps.c - normalizers and pre-tokenizers of a tokenizer.json. */
 #include "text/hf_steps.h"
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "text/hf_json.h"
 

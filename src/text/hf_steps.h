@@ -17,6 +17,4 @@ enum err hf_decoder(struct tokenizer *t, const json_t *value, int depth, struct 
 
 enum { HF_DEPTH_MAX = 8 };
 
-/* The bytes of standard base64; ERR_FORMAT. */
-enum err base64_decode(struct str s, struct buf *out, struct err_note *note);
 #endif

@@ -407,6 +407,30 @@ static void cpu_add(struct device *d, float *x, size_t stride_x, const float *y,
     run_split(cpu_of(d), n_rows, 1, add_task, &a);
 }
 
+struct reflect_args {
+    float *x;
+    size_t stride, at;
+    const float *const *mirrors;
+    uint32_t n;
+};
+
+static void reflect_task(void *context, size_t i, int worker)
+{
+    const struct split *s = context;
+    const struct reflect_args *a = s->args;
+    (void)worker;
+    for (uint32_t t = split_begin(s, i); t < split_end(s, i); t++)
+        if (a->mirrors[t])
+            s->cpu->isa.reflect(a->x + t * a->stride, a->mirrors[t] + a->at, a->n);
+}
+
+static void cpu_reflect(struct device *d, float *x, size_t stride, const float *const *mirrors,
+                        size_t at, uint32_t n_rows, uint32_t n)
+{
+    struct reflect_args a = {x, stride, at, mirrors, n};
+    run_split(cpu_of(d), n_rows, 1, reflect_task, &a);
+}
+
 struct logits_args {
     float *x, cap;
     size_t stride;
@@ -508,6 +532,7 @@ static const struct device_ops cpu_ops = {
     .kv_digest = cpu_kv_digest,
     .glu = cpu_glu,
     .add = cpu_add,
+    .reflect = cpu_reflect,
     .logits = cpu_logits,
 };
 

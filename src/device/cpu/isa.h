@@ -68,6 +68,7 @@ struct cpu_isa {
     void (*glu)(enum act_fn fn, const float *gate, const float *up, uint32_t n, float *y);
     void (*rope)(float *x, uint32_t n_rot, bool interleaved, const float *cos, const float *sin);
     void (*add)(float *x, const float *y, uint32_t n, float scale);
+    void (*reflect)(float *x, const float *v, uint32_t n); /* one row */
 };
 
 void cpu_isa_scalar(struct cpu_isa *isa);

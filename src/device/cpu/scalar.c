@@ -279,5 +279,6 @@ void cpu_isa_scalar(struct cpu_isa *isa)
         .glu = scalar_glu,
         .rope = scalar_rope,
         .add = scalar_add,
+        .reflect = scalar_reflect,
     };
 }

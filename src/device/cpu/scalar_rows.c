@@ -61,3 +61,10 @@ void scalar_add(float *x, const float *y, uint32_t n, float scale)
     for (uint32_t i = 0; i < n; i++)
         x[i] = x[i] + (scale == 1.0f ? y[i] : y[i] * scale);
 }
+
+void scalar_reflect(float *x, const float *v, uint32_t n)
+{
+    float twice = 2.0f * reduce_dot(v, x, n);
+    for (uint32_t i = 0; i < n; i++)
+        x[i] = x[i] - twice * v[i];
+}

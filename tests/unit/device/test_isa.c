@@ -291,6 +291,11 @@ static void rows_equal(const struct cpu_isa *scalar, const struct cpu_isa *isa)
             assert_floats_equal(want, got, n, "add");
             memcpy(want, x, sizeof x);
             memcpy(got, x, sizeof x);
+            scalar->reflect(want, y + i, n - (uint32_t)i);
+            isa->reflect(got, y + i, n - (uint32_t)i);
+            assert_floats_equal(want, got, n, "reflect");
+            memcpy(want, x, sizeof x);
+            memcpy(got, x, sizeof x);
             scalar->rope(want, n / 2 * 2, i, y, y + n / 2);
             isa->rope(got, n / 2 * 2, i, y, y + n / 2);
             assert_floats_equal(want, got, n, i ? "rope, interleaved" : "rope");

@@ -19,4 +19,5 @@ void cpu_isa_neon(struct cpu_isa *isa)
     isa->glu = row_glu;
     isa->rope = row_rope;
     isa->add = row_add;
+    isa->reflect = row_reflect;
 }

@@ -74,6 +74,17 @@ static void row_add(float *x, const float *y, uint32_t n, float scale)
         scalar_add(x + i, y + i, n - i, scale);
 }
 
+static void row_reflect(float *x, const float *v, uint32_t n)
+{
+    float twice = 2.0f * dot_lanes(v, x, n);
+    VF each = vf_set1(twice);
+    uint32_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        vf_store(x + i, vf_sub(vf_load(x + i), vf_mul(each, vf_load(v + i))));
+    for (; i < n; i++)
+        x[i] = x[i] - twice * v[i];
+}
+
 static void rope_pairs(float *x, uint32_t half, const float *cos, const float *sin)
 {
     uint32_t i = 0;

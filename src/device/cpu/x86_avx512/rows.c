@@ -23,4 +23,5 @@ void cpu_isa_avx512(struct cpu_isa *isa)
     isa->glu = row_glu;
     isa->rope = row_rope;
     isa->add = row_add;
+    isa->reflect = row_reflect;
 }
