@@ -1,0 +1,110 @@
+/* replay.c - events of an answer that is computed anew. */
+#include "proof/replay.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+enum { LOGITS_BYTES = 128 << 20 };
+
+uint32_t replay_logits(uint32_t n_vocab, uint32_t n_chunk)
+{
+    uint32_t n = LOGITS_BYTES / 4 / (n_vocab ? n_vocab : 1);
+    n = n < n_chunk ? n : n_chunk;
+    return n > 16 ? n : 16;
+}
+
+static enum err allocate(struct replay *p, uint32_t n_prompt, struct err_note *note)
+{
+    size_t n = p->n_output ? p->n_output : 1;
+    p->n_pages_max = (n_prompt % ISO_PAGE_POSITIONS + n) / ISO_PAGE_POSITIONS + 1;
+    p->ids = mem_array(n, sizeof p->ids[0]);
+    p->records = mem_array(n, sizeof p->records[0]);
+    p->pages = mem_array(p->n_pages_max, sizeof p->pages[0]);
+    p->expected = mem_array(n, sizeof p->expected[0]);
+    return p->ids && p->records && p->pages && p->expected
+               ? ERR_OK
+               : err_set(note, ERR_MEMORY, "no memory for an answer of %zu tokens", n);
+}
+
+enum err replay_init(struct replay *p, const struct iso_request *of, const uint32_t *ids,
+                     size_t n_output, struct iso_engine_info engine, struct err_note *note)
+{
+    *p = (struct replay){.request = *of, .n_output = n_output};
+    if (n_output > engine.n_ctx || of->n_tokens > engine.n_ctx - n_output)
+        return err_set(note, ERR_LIMIT,
+                       "%u tokens and an answer of %zu do not fit the context of %u; -c N makes it "
+                       "larger",
+                       of->n_tokens, n_output, engine.n_ctx);
+    enum err rc = allocate(p, of->n_tokens, note);
+    for (size_t i = 0; ids && i < n_output && !rc; i++) {
+        p->expected[i] = (int32_t)ids[i];
+        if (ids[i] >= engine.n_vocab)
+            rc = err_set(note, ERR_FORMAT, "token %zu is %u, but the vocabulary has %u", i, ids[i],
+                         engine.n_vocab);
+    }
+    struct iso_request *r = &p->request;
+    r->expected = p->expected;
+    r->n_expected = ids && n_output ? (uint32_t)n_output - 1 : 0;
+    r->want_records = r->want_pages = r->no_cache = true;
+    r->deadline_ms = 0;
+    r->user = p;
+    if (rc)
+        replay_release(p);
+    return rc;
+}
+
+static void take_token(struct replay *p, const struct iso_event *e)
+{
+    struct position_record *to = &p->records[p->n_records];
+    const struct iso_record *from = e->record;
+    _Static_assert((int)COMMITMENT_BEST_MAX == (int)ISO_BEST_MAX, "records differ");
+    *to = (struct position_record){
+        .id = (uint32_t)e->token, .n_best = from->n_best, .sum = from->sum};
+    for (uint32_t i = 0; i < from->n_best; i++) {
+        to->best[i].id = (uint32_t)from->best[i].token;
+        memcpy(&to->best[i].logit_bits, &from->best[i].logit, sizeof to->best[i].logit_bits);
+    }
+    p->ids[p->n_records++] = to->id;
+    bool differs =
+        p->n_records <= p->request.n_expected && p->expected[p->n_records - 1] != e->token;
+    p->is_over = differs || p->n_records >= p->n_output;
+}
+
+/* Once over, a finish of the same step still counts; what is chosen beyond does not. */
+bool replay_take(struct replay *p, const struct iso_event *e)
+{
+    uint64_t n_kv = p->request.n_tokens + (p->n_output ? p->n_output - 1 : 0);
+    switch (e->kind) {
+    case ISO_EVENT_TOKEN:
+        if (!p->is_over)
+            take_token(p, e);
+        break;
+    case ISO_EVENT_PAGE:
+        if ((uint64_t)e->position + ISO_PAGE_POSITIONS <= n_kv && p->n_pages < p->n_pages_max)
+            memcpy(p->pages[p->n_pages++].bytes, e->digest, ISO_DIGEST_BYTES);
+        break;
+    case ISO_EVENT_FINISH:
+        if (e->position == p->request.n_tokens + p->n_records)
+            p->finish = e->finish;
+        p->is_over = true;
+        p->err = (enum err)e->err;
+        err_set(&p->note, p->err, "%s", e->note);
+        break;
+    case ISO_EVENT_PROMPT:
+    case ISO_EVENT_LOGITS:
+    case ISO_EVENT_BORDER:
+        break;
+    }
+    return !p->is_over;
+}
+
+void replay_release(struct replay *p)
+{
+    mem_free(p->ids);
+    mem_free(p->records);
+    mem_free(p->pages);
+    mem_free(p->expected);
+    *p = (struct replay){0};
+}
