@@ -5,7 +5,7 @@ usage: tools/receipt_vectors.py >tests/golden/proof/receipt.txt
 
 From docs/formats/receipt.md with Python's standard library alone. The salt is the bytes 0 to 31.
 Lines: "salt LABEL INDEX HEX", "commitment LABEL INDEX HEX", "position INDEX HEX", "root HEX",
-"body JSON", "digest HEX".
+"parameters JSON", "body JSON", "digest HEX".
 """
 import hashlib
 import hmac
@@ -38,6 +38,24 @@ def ids(values):
     return b"".join(struct.pack("<I", v) for v in values)
 
 
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+PARAMETERS = {
+    "bias": [[3, "-inf"], [70000, "0.1"]], "choice": 1, "clock": 1700000000,
+    "constraint": {"hash": sha(b"[a-z]+").hex(), "kind": "regex"}, "context": 8192,
+    "dry_allowed_length": 2, "dry_base": "1.75", "dry_breakers": [[13], [13, 14]],
+    "dry_multiplier": "0", "dry_window": 2 ** 32 - 1, "forced": [], "frequency_penalty": "-0.5",
+    "ignore_stops": False, "interface": "run", "max_tokens": 2 ** 32 - 1, "min_p": "0.05",
+    "min_tokens": 0, "mirostat": 0, "mirostat_eta": "0.1", "mirostat_tau": "5",
+    "order": ["penalties", "dry", "top_k", "typical", "top_p", "min_p", "xtc", "temperature"],
+    "penalise_answer": False, "penalty_window": 64, "presence_penalty": "1e-05",
+    "repeat_penalty": "1", "stop_texts": ["\n\n"], "stops": [2], "temperature": "0.8", "top_k": 40,
+    "top_p": "0.95", "typical_p": "1", "xtc_probability": "0", "xtc_threshold": "0.1",
+}
+
+
 def main():
     for label in ("request", "prompt", "prompt_ids", "output_ids", "position", "page"):
         for index in (0, 1, 2 ** 40 + 3):
@@ -57,14 +75,17 @@ def main():
     root = sha(b"\1" + leaves[0] + leaves[1]).hex()
     print("root", root)
     model = {name: sha(name.encode()).hex() for name in ("weights", "metadata", "tokenizer", "template")}
-    body = json.dumps({
+    model["adapters"] = []
+    print("parameters", canonical(PARAMETERS))
+    body = canonical({
         "model": model, "arithmetic": "exact-1", "device": "8 \u00d7 \"AVX-512\"", "finish_reason": "stop",
-        "parameters": {"stop": ["\n"], "temperature": "0.5"}, "request": request,
+        "load": {"memory_bytes": 2 ** 31, "utilisation_permille": 987}, "parameters": PARAMETERS,
+        "price": {"amount": "0.00012", "currency": "EUR"}, "request": request,
         "prompt": {"count": 3, "ids": prompt_ids, "text": prompt},
         "output": {"count": 2, "ids": output_ids, "pages": [page], "root": root},
         "seed": {"by": "requester", "value": str(2 ** 64 - 1)},
         "time": {"started_ms": 1700000000000, "ended_ms": 1700000000123},
-    }, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    })
     print("body", body)
     print("digest", sha(b"isobit/receipt/1\0" + body.encode()).hex())
 

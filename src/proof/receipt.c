@@ -36,6 +36,9 @@ static void write_object(struct canon_writer *w, const char *key)
 static void write_model(struct canon_writer *w, const struct receipt *r)
 {
     write_object(w, "model");
+    canon_key(w, "adapters"); /* none are applied yet */
+    canon_array(w);
+    canon_end(w);
     write_hash(w, "metadata", &r->model.metadata);
     write_hash(w, "template", &r->model.template);
     write_hash(w, "tokenizer", &r->model.tokenizer);
@@ -67,10 +70,20 @@ void receipt_write(const struct receipt *r, struct buf *out)
     write_text(&w, "arithmetic", r->arithmetic);
     write_text(&w, "device", r->device);
     write_text(&w, "finish_reason", r->finish_reason);
+    write_object(&w, "load");
+    write_int(&w, "memory_bytes", r->memory_bytes);
+    write_int(&w, "utilisation_permille", r->utilisation_permille);
+    canon_end(&w);
     write_model(&w, r);
     write_output(&w, r);
     canon_key(&w, "parameters");
     canon_raw(&w, r->parameters);
+    if (r->price.amount.len) {
+        write_object(&w, "price");
+        write_text(&w, "amount", r->price.amount);
+        write_text(&w, "currency", r->price.currency);
+        canon_end(&w);
+    }
     write_object(&w, "prompt");
     write_int(&w, "count", r->n_prompt);
     write_hash(&w, "ids", &r->prompt_ids);
@@ -101,16 +114,19 @@ static enum err read_hash(const struct canon_node *node, struct merkle_hash *out
 static enum err read_model(const struct canon_doc *doc, const struct canon_node *in,
                            struct receipt *r, struct err_note *note)
 {
-    static const struct canon_field fields[] = {{"metadata", CANON_TEXT, false},
+    static const struct canon_field fields[] = {{"adapters", CANON_ARRAY, false},
+                                                {"metadata", CANON_TEXT, false},
                                                 {"template", CANON_TEXT, false},
                                                 {"tokenizer", CANON_TEXT, false},
                                                 {"weights", CANON_TEXT, false}};
     const struct canon_node *found[COUNT_OF(fields)];
     enum err rc = canon_fields(doc, in, fields, COUNT_OF(fields), found, "receipt: model", note);
-    rc = rc ? rc : read_hash(found[0], &r->model.metadata, note);
-    rc = rc ? rc : read_hash(found[1], &r->model.template, note);
-    rc = rc ? rc : read_hash(found[2], &r->model.tokenizer, note);
-    return rc ? rc : read_hash(found[3], &r->model.weights, note);
+    if (!rc && found[0]->n_items > 0)
+        rc = err_set(note, ERR_FORMAT, "receipt: there are adapters, which this version has not");
+    rc = rc ? rc : read_hash(found[1], &r->model.metadata, note);
+    rc = rc ? rc : read_hash(found[2], &r->model.template, note);
+    rc = rc ? rc : read_hash(found[3], &r->model.tokenizer, note);
+    return rc ? rc : read_hash(found[4], &r->model.weights, note);
 }
 
 static enum err read_pages(const struct canon_doc *doc, const struct canon_node *in,
@@ -191,17 +207,77 @@ static enum err read_time(const struct canon_doc *doc, const struct canon_node *
     return ERR_OK;
 }
 
+static enum err read_load(const struct canon_doc *doc, const struct canon_node *in,
+                          struct receipt *r, struct err_note *note)
+{
+    static const struct canon_field fields[] = {{"memory_bytes", CANON_INT, false},
+                                                {"utilisation_permille", CANON_INT, false}};
+    const struct canon_node *found[COUNT_OF(fields)];
+    enum err rc = canon_fields(doc, in, fields, COUNT_OF(fields), found, "receipt: load", note);
+    if (rc)
+        return rc;
+    r->memory_bytes = found[0]->number;
+    r->utilisation_permille = found[1]->number;
+    return ERR_OK;
+}
+
+/* Digits, which may have one point between them. */
+static bool is_amount(struct str text)
+{
+    size_t n_points = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        bool is_point = text.ptr[i] == '.';
+        if ((!is_point && (text.ptr[i] < '0' || text.ptr[i] > '9')) ||
+            (is_point && (i == 0 || i + 1 == text.len)))
+            return false;
+        n_points += is_point;
+    }
+    return text.len > 0 && n_points <= 1;
+}
+
+static enum err read_price(const struct canon_doc *doc, const struct canon_node *in,
+                           struct receipt *r, struct err_note *note)
+{
+    static const struct canon_field fields[] = {{"amount", CANON_TEXT, false},
+                                                {"currency", CANON_TEXT, false}};
+    const struct canon_node *found[COUNT_OF(fields)];
+    enum err rc = canon_fields(doc, in, fields, COUNT_OF(fields), found, "receipt: price", note);
+    if (rc)
+        return rc;
+    r->price.amount = found[0]->text;
+    r->price.currency = found[1]->text;
+    return is_amount(r->price.amount)
+               ? ERR_OK
+               : err_set(note, ERR_FORMAT, "receipt: the price must be a decimal number");
+}
+
 static enum err read_body(const struct canon_doc *doc, const struct canon_node *body,
                           struct receipt *r, struct err_note *note)
 {
-    enum { ARITHMETIC, DEVICE, FINISH, MODEL, OUTPUT, PARAMETERS, PROMPT, REQUEST, SEED, TIME, N };
+    enum {
+        ARITHMETIC,
+        DEVICE,
+        FINISH,
+        LOAD,
+        MODEL,
+        OUTPUT,
+        PARAMETERS,
+        PRICE,
+        PROMPT,
+        REQUEST,
+        SEED,
+        TIME,
+        N
+    };
     static const struct canon_field fields[N] = {
         [ARITHMETIC] = {"arithmetic", CANON_TEXT, false},
         [DEVICE] = {"device", CANON_TEXT, false},
         [FINISH] = {"finish_reason", CANON_TEXT, false},
+        [LOAD] = {"load", CANON_OBJECT, false},
         [MODEL] = {"model", CANON_OBJECT, false},
         [OUTPUT] = {"output", CANON_OBJECT, false},
         [PARAMETERS] = {"parameters", CANON_OBJECT, false},
+        [PRICE] = {"price", CANON_OBJECT, true},
         [PROMPT] = {"prompt", CANON_OBJECT, false},
         [REQUEST] = {"request", CANON_TEXT, false},
         [SEED] = {"seed", CANON_OBJECT, false},
@@ -215,7 +291,10 @@ static enum err read_body(const struct canon_doc *doc, const struct canon_node *
     r->device = found[DEVICE]->text;
     r->finish_reason = found[FINISH]->text;
     r->parameters = found[PARAMETERS]->raw;
-    rc = read_model(doc, found[MODEL], r, note);
+    rc = read_load(doc, found[LOAD], r, note);
+    if (!rc && found[PRICE])
+        rc = read_price(doc, found[PRICE], r, note);
+    rc = rc ? rc : read_model(doc, found[MODEL], r, note);
     rc = rc ? rc : read_output(doc, found[OUTPUT], r, note);
     rc = rc ? rc : read_prompt(doc, found[PROMPT], r, note);
     rc = rc ? rc : read_hash(found[REQUEST], &r->request, note);

@@ -13,8 +13,10 @@ struct receipt {
     } model;
     struct str arithmetic; /* "exact-1" */
     struct str device;     /* as the node has it: asserted */
-    /* Everything that the sampler read, as a canonical object. */
-    struct str parameters;
+    /* While it ran, as the node has it: the most memory that the process held, and how much of the
+     * processors' time it used, in thousandths. */
+    uint64_t memory_bytes, utilisation_permille;
+    struct str parameters; /* everything that the sampler read: parameters.h */
     uint64_t seed;
     bool seed_by_node; /* nobody asked for it: the node might have tried several */
     struct merkle_hash request, prompt; /* commitments, as all hashes below */
@@ -25,6 +27,9 @@ struct receipt {
     size_t n_pages;
     struct str finish_reason;
     uint64_t started_ms, ended_ms; /* since 1970, by the node's clock: asserted */
+    struct {
+        struct str amount, currency; /* "0.0012" of "EUR"; amount empty: not metered */
+    } price;
 };
 
 /* receipt_write - the body, added to out; failed where a text is no UTF-8 or a number too large. */

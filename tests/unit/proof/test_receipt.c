@@ -108,7 +108,9 @@ static struct receipt sample(struct merkle_hash *page)
                   digest_of_name("tokenizer"), digest_of_name("template")},
         .arithmetic = STR("exact-1"),
         .device = STR("8 \xc3\x97 \"AVX-512\""),
-        .parameters = STR("{\"stop\":[\"\\n\"],\"temperature\":\"0.5\"}"),
+        .memory_bytes = 1ull << 31,
+        .utilisation_permille = 987,
+        .parameters = vector_of("parameters"),
         .seed = UINT64_MAX,
         .request = commitment_of(&salt, SALT_REQUEST, 0, "{\"prompt\":\"Hi\"}", 15),
         .prompt = commitment_of(&salt, SALT_PROMPT, 0, "Hi", 2),
@@ -122,6 +124,7 @@ static struct receipt sample(struct merkle_hash *page)
         .finish_reason = STR("stop"),
         .started_ms = 1700000000000,
         .ended_ms = 1700000000123,
+        .price = {STR("0.00012"), STR("EUR")},
     };
 }
 
@@ -211,11 +214,17 @@ static void malformed_bodies_are_refused(void **state)
         {"\"root\":\"", "\"root\":\"0", "\"root\" must be"},
         {"\"count\":2", "\"count\":\"2\"", "whole number"},
         {"\"request\":", "\"reply\":1,\"request\":", "does not know"},
+        {"\"adapters\":[]", "\"adapters\":[\"00\"]", "has not"},
+        {"\"0.00012\"", "\"-1\"", "decimal number"},
+        {"\"0.00012\"", "\"1.\"", "decimal number"},
+        {"\"0.00012\"", "\"\"", "decimal number"},
+        {"\"0.00012\"", "\"1.0.0\"", "decimal number"},
+        {"\"load\":{", "\"load\":{\"fans\":1,", "does not know"},
         {"\"weights\":\"", "\"weights\":\"0", "\"weights\" must be"},
     };
     struct str good = vector_of("body");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        char body[4096], text[4096];
+        char body[8192], text[8192];
         struct err_note note = {""};
         struct canon_doc doc;
         struct receipt r;

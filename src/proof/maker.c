@@ -1,0 +1,112 @@
+/* maker.c - what an answer leaves behind, kept until its end, then committed to. */
+#include "proof/maker.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+_Static_assert((int)ISO_BEST_MAX == (int)COMMITMENT_BEST_MAX, "records hold as many logits");
+
+void maker_init(struct maker *m)
+{
+    *m = (struct maker){0};
+    salt_make(&m->salt);
+    buf_init(&m->ids, SIZE_MAX / 2);
+    buf_init(&m->records, SIZE_MAX / 2);
+    buf_init(&m->pages, SIZE_MAX / 2);
+    buf_init(&m->commitments, SIZE_MAX / 2);
+}
+
+void maker_release(struct maker *m)
+{
+    buf_release(&m->ids);
+    buf_release(&m->records);
+    buf_release(&m->pages);
+    buf_release(&m->commitments);
+    *m = (struct maker){0};
+}
+
+static void take_token(struct maker *m, const struct iso_event *event)
+{
+    CHECK(event->record);
+    uint32_t id = (uint32_t)event->token;
+    struct position_record p = {.id = id,
+                                .n_best = event->record->n_best,
+                                .sum = event->record->sum};
+    for (uint32_t i = 0; i < p.n_best; i++) {
+        p.best[i].id = (uint32_t)event->record->best[i].token;
+        memcpy(&p.best[i].logit_bits, &event->record->best[i].logit, sizeof(uint32_t));
+    }
+    buf_add(&m->ids, &id, sizeof id);
+    buf_add(&m->records, &p, sizeof p);
+}
+
+void maker_take(struct maker *m, const struct iso_event *event)
+{
+    if (event->kind == ISO_EVENT_BORDER)
+        m->border = event->position;
+    else if (event->kind == ISO_EVENT_TOKEN)
+        take_token(m, event);
+    else if (event->kind == ISO_EVENT_PAGE && event->position + ISO_PAGE_POSITIONS > m->border)
+        buf_add(&m->pages, event->digest, SHA256_BYTES);
+}
+
+static void shorten(struct buf *b, size_t n_bytes)
+{
+    if (b->n_bytes > n_bytes)
+        b->n_bytes = n_bytes;
+}
+
+/* The last token's position is in no page: it was never read. */
+void maker_cut(struct maker *m, uint32_t n_tokens)
+{
+    uint64_t n_read = m->border + n_tokens - (n_tokens > 0);
+    uint64_t n_pages = n_read / ISO_PAGE_POSITIONS - m->border / ISO_PAGE_POSITIONS;
+    shorten(&m->ids, n_tokens * sizeof(uint32_t));
+    shorten(&m->records, n_tokens * sizeof(struct position_record));
+    shorten(&m->pages, n_pages * SHA256_BYTES);
+}
+
+static void commit_answer(struct maker *m, const struct bundle *b, struct receipt *r)
+{
+    struct merkle tree = {0};
+    for (size_t i = 0; i < b->n_positions; i++) {
+        struct merkle_hash leaf = commitment_position(&m->salt, i, &b->positions[i]);
+        merkle_add(&tree, &leaf);
+    }
+    r->root = merkle_root(&tree);
+    r->n_output = b->n_output_ids;
+    r->output_ids =
+        commitment_of_ids(&m->salt, SALT_OUTPUT_IDS, b->output_ids, b->n_output_ids);
+    buf_clear(&m->commitments);
+    for (size_t i = 0; i < b->n_pages; i++) {
+        struct merkle_hash page =
+            commitment_of(&m->salt, SALT_PAGE, i, b->pages[i].bytes, SHA256_BYTES);
+        buf_add(&m->commitments, &page, sizeof page);
+    }
+    r->pages = (const struct merkle_hash *)(const void *)m->commitments.bytes;
+    r->n_pages = b->n_pages;
+}
+
+enum err maker_fill(struct maker *m, struct bundle *b, struct receipt *r, struct err_note *note)
+{
+    CHECK(b->has[BUNDLE_REQUEST] && b->has[BUNDLE_PROMPT] && b->has[BUNDLE_PROMPT_IDS]);
+    b->output_ids = (const uint32_t *)(const void *)m->ids.bytes;
+    b->n_output_ids = m->ids.n_bytes / sizeof b->output_ids[0];
+    b->positions = (const struct position_record *)(const void *)m->records.bytes;
+    b->n_positions = m->records.n_bytes / sizeof b->positions[0];
+    b->pages = (const struct merkle_hash *)(const void *)m->pages.bytes;
+    b->n_pages = m->pages.n_bytes / sizeof b->pages[0];
+    b->salt = m->salt;
+    b->has[BUNDLE_OUTPUT_IDS] = b->has[BUNDLE_POSITIONS] = true;
+    b->has[BUNDLE_PAGES] = b->has[BUNDLE_SALT] = true;
+    r->request = commitment_of(&m->salt, SALT_REQUEST, 0, b->request.ptr, b->request.len);
+    r->prompt = commitment_of(&m->salt, SALT_PROMPT, 0, b->prompt.ptr, b->prompt.len);
+    r->prompt_ids =
+        commitment_of_ids(&m->salt, SALT_PROMPT_IDS, b->prompt_ids, b->n_prompt_ids);
+    r->n_prompt = b->n_prompt_ids;
+    commit_answer(m, b, r);
+    if (m->ids.failed || m->records.failed || m->pages.failed || m->commitments.failed)
+        return err_set(note, ERR_MEMORY, "out of memory for a receipt");
+    return ERR_OK;
+}
