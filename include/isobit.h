@@ -258,6 +258,14 @@ struct iso_request {
     struct iso_sampling sampling;
     const struct iso_constraint *constraint; /* NULL: none; kept until the request finishes */
     int32_t priority;                        /* higher goes first */
+    /* Rows that are none of a text, in place of tokens (then NULL): proof of compute. They enter
+     * the first layer as they are; after each layer x -= 2 (v . x) v with that layer's v, unless
+     * mirrors is NULL. The session is empty before and after. With want_hidden and no_cache, and
+     * without an answer or logits. Kept until the request finishes. */
+    const float *rows;    /* [n_tokens, n_embd]; NULL: the request has tokens */
+    const float *mirrors; /* [n_layers, n_embd] */
+    bool in_gaps; /* it goes last, whatever its priority: a step that others are in lasts a tenth
+                     longer for it at most, a step of such requests alone is a short one */
     uint32_t deadline_ms;    /* ends the request so long after it was submitted; 0: never */
     uint32_t n_logprobs;     /* alternatives reported with each token, at most 20 */
     bool want_logprob;       /* of the chosen token; with want_logits_prompt of the prompt's too */

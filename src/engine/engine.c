@@ -96,6 +96,8 @@ static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct er
     e->bad = mem_array(e->n_chunk, sizeof e->bad[0]);
     e->hidden = mem_array((size_t)e->n_logits * model_info(e->model)->n_embd, sizeof e->hidden[0]);
     e->rope_far = mem_array(e->n_chunk, sizeof e->rope_far[0]);
+    e->input = mem_array(e->n_chunk, sizeof e->input[0]);
+    e->mirrors = mem_array(e->n_chunk, sizeof e->mirrors[0]);
     e->logit_rows = mem_array(e->n_logits, sizeof e->logit_rows[0]);
     e->digests = mem_array(e->n_logits, sizeof e->digests[0]);
     e->logprobs = mem_array(e->n_logits, sizeof e->logprobs[0]);
@@ -109,7 +111,7 @@ static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct er
         e->logits = mem_pages(e->n_bytes_logits);
     if (!e->token || !e->rows || !e->bad || !e->rope_far || !e->hidden || !e->logit_rows ||
         !e->digests || !e->logprobs || !e->records || !e->page_digests || !e->turn || !e->need ||
-        !e->n_rows || !e->events || !e->logits)
+        !e->n_rows || !e->events || !e->logits || !e->input || !e->mirrors)
         return out_of_memory(note, "a forward pass");
     return sampler_init(&e->sampler, (uint32_t)n_vocab, e->n_ctx, note);
 }
@@ -236,6 +238,8 @@ void iso_engine_close(struct iso_engine *e)
     mem_free(e->rows);
     mem_free(e->bad);
     mem_free(e->rope_far);
+    mem_free(e->input);
+    mem_free(e->mirrors);
     mem_free(e->hidden);
     mem_free(e->logit_rows);
     mem_free(e->digests);

@@ -78,6 +78,7 @@ struct iso_engine {
     struct kv_row *rows;  /* [n_chunk] */
     uint8_t *bad;         /* [n_chunk] */
     uint8_t *rope_far;    /* [n_chunk] */
+    const float **input, **mirrors; /* [n_chunk] of rows that are none of a text; else NULL */
     uint32_t *logit_rows; /* [n_logits] */
     float *hidden;        /* [n_logits, n_embd] */
     float *logits;        /* [n_logits, n_vocab] */

@@ -1,7 +1,11 @@
 /* schedule.c - rows of a forward pass shared among sessions. */
 #include "engine/schedule.h"
 
+#include "base/check.h"
+
 enum { TURN = 16 }; /* rows that a tenant gets at a time */
+
+static const double gap_stretch = 1.1, gap_ns = 50e6;
 
 uint32_t schedule_logits(struct schedule_need need, uint32_t n_rows)
 {
@@ -159,11 +163,56 @@ static void serve_guesses(struct plan *p)
             give(p, i, rows_that_fit(p, i, p->need[i].n_extra));
 }
 
+/* How many rows in gaps are fastest in the time that there is. Alone, twice the largest known count
+ * is tried, whatever is expected of it: that lasts twice the time at worst. */
+static uint32_t gap_rows(const struct plan *p, uint32_t i, double ns_max, bool alone)
+{
+    uint32_t best = alone, known = alone ? 1 : p->rows_total;
+    double best_rate = 0;
+    for (uint32_t n = 1; n <= p->rows_left && p->rows_total + n <= 2 * known; n++) {
+        uint32_t total = p->rows_total + n;
+        double ns = cost_of(p->cost, total, p->depth_total + depth_of(p, i, n));
+        bool is_sure = cost_is_sure(p->cost, total), is_trial = alone && total == 2 * known;
+        if (ns > ns_max && is_sure)
+            break;
+        if (is_sure)
+            known = total;
+        else if (ns > ns_max && !is_trial)
+            continue;
+        if (ns == 0 || n >= best_rate * ns) {
+            best_rate = ns == 0 ? 0 : n / ns;
+            best = n;
+        }
+    }
+    return best;
+}
+
+/* Needs [p->n, n) are those in gaps. There is no gap while one of the others lacks a row. */
+static void serve_gaps(struct plan *p, uint32_t n)
+{
+    bool alone = p->rows_total == 0;
+    uint32_t first = p->n;
+    double ns_max = gap_stretch * cost_of(p->cost, alone ? 1 : p->rows_total, p->depth_total);
+    for (uint32_t i = 0; i < p->n; i++)
+        if (p->n_rows[i] < p->need[i].n_pending)
+            return;
+    while (first < n && p->need[first].n_pending == 0)
+        first++;
+    if (first == n || (!alone && !cost_is_sure(p->cost, p->rows_total)))
+        return;
+    if (alone && ns_max < gap_ns)
+        ns_max = gap_ns;
+    p->rows_left = gap_rows(p, first, ns_max, alone);
+    for (uint32_t i = first; i < n && p->rows_left > 0; i++) {
+        CHECK(p->need[i].in_gaps);
+        give(p, i, rows_that_fit(p, i, p->need[i].n_pending));
+    }
+}
+
 void schedule_rows(const struct schedule_need *need, uint32_t n, struct schedule_limits limits,
                    const struct cost *cost, uint64_t *served, uint32_t *n_rows)
 {
     struct plan p = {.need = need,
-                     .n = n,
                      .n_rows = n_rows,
                      .served = served,
                      .cost = cost,
@@ -171,6 +220,8 @@ void schedule_rows(const struct schedule_need *need, uint32_t n, struct schedule
                      .logits_left = limits.n_logits};
     for (uint32_t i = 0; i < n; i++)
         n_rows[i] = 0;
+    while (p.n < n && !need[p.n].in_gaps)
+        p.n++;
     serve_decoders(&p);
     uint32_t n_decoders = p.rows_total;
     if (n_decoders > 0)
@@ -180,4 +231,5 @@ void schedule_rows(const struct schedule_need *need, uint32_t n, struct schedule
     serve_first(&p);
     serve_prompts(&p);
     serve_guesses(&p);
+    serve_gaps(&p, n);
 }

@@ -152,6 +152,19 @@ static enum err check_tokens(const struct iso_session *s, const struct iso_reque
     return ERR_OK;
 }
 
+/* Such a request chooses nothing and leaves nothing. */
+static enum err check_rows(const struct iso_session *s, const struct iso_request *r,
+                           struct err_note *note)
+{
+    if (!r->rows || r->tokens || s->n_tokens > 0 || r->n_tokens == 0)
+        return err_set(note, ERR_USAGE,
+                       "rows come alone, in place of the tokens of an empty session");
+    if (r->n_answer_max > 0 || !r->want_hidden || !r->no_cache || r->want_logits_prompt)
+        return err_set(note, ERR_USAGE,
+                       "rows are read without cache or answer, for their last hidden row alone");
+    return ERR_OK;
+}
+
 static enum err check_request(const struct iso_session *s, const struct iso_request *r,
                               struct err_note *note)
 {
@@ -174,7 +187,8 @@ static enum err check_request(const struct iso_session *s, const struct iso_requ
                        s->n_tokens, r->n_tokens, (unsigned long long)s->n_tokens + r->n_tokens,
                        e->n_ctx);
     }
-    enum err rc = check_tokens(s, r, n_vocab, note);
+    enum err rc = r->rows || r->mirrors ? check_rows(s, r, note)
+                                        : check_tokens(s, r, n_vocab, note);
     return rc ? rc : sampling_check(&r->sampling, n_vocab, note);
 }
 
@@ -194,12 +208,16 @@ enum iso_err iso_session_submit(struct iso_session *s, const struct iso_request 
                                      "the session has not finished its last request");
     enum err rc = check_request(s, r, note_of(note));
     s->request = *r;
+    if (r->in_gaps || r->priority == INT32_MIN)
+        s->request.priority = r->in_gaps ? INT32_MIN : INT32_MIN + 1;
     if (!rc)
         rc = queue_enter(s, note_of(note));
     if (rc)
         return (enum iso_err)rc;
     int32_t *prompt = s->tokens + s->n_tokens;
-    if (r->n_tokens)
+    if (r->rows)
+        memset(prompt, 0, r->n_tokens * sizeof prompt[0]);
+    else if (r->n_tokens)
         memcpy(prompt, r->tokens, r->n_tokens * sizeof prompt[0]);
     if (r->n_stops)
         memcpy(s->stops, r->stops, r->n_stops * sizeof s->stops[0]);
@@ -288,7 +306,8 @@ struct schedule_need session_need(struct iso_session *s)
         n_end = s->n_told;
         all_logits = false;
     }
-    bool decodes = s->n_kv + 1 == s->n_tokens && n_end == s->n_tokens;
+    bool decodes =
+        s->n_kv + 1 == s->n_tokens && n_end == s->n_tokens && !s->request.rows;
     bool expects = s->request.n_expected > 0 && n_end == s->n_tokens && s->request.n_answer_max > 0;
     uint32_t n_expected = expects ? expect(s) : 0;
     return (struct schedule_need){
@@ -300,6 +319,7 @@ struct schedule_need session_need(struct iso_session *s)
         .all_logits = all_logits,
         .position = s->n_kv,
         .priority = s->request.priority,
+        .in_gaps = s->request.in_gaps,
         .tenant = s->place,
     };
 }

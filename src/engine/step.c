@@ -29,6 +29,13 @@ static void finish(struct iso_session *s, enum iso_finish reason, enum err rc)
     s->engine->stats.n_finished++;
 }
 
+/* Rows were no timeline that could go on. */
+static void forget_rows(struct iso_session *s)
+{
+    if (s->state == SESSION_IDLE && s->request.rows)
+        iso_session_cut(s, 0);
+}
+
 /* Requests that were cancelled or whose time is over leave, wherever they are in line. */
 static void end_requests(struct iso_engine *e, uint64_t now_ns)
 {
@@ -40,6 +47,7 @@ static void end_requests(struct iso_engine *e, uint64_t now_ns)
             finish(s, s->cancel, ERR_OK);
         else if (now_ns >= s->deadline_ns)
             finish(s, ISO_FINISH_DEADLINE, ERR_OK);
+        forget_rows(s);
     }
 }
 
@@ -49,12 +57,15 @@ static void add_rows(struct iso_session *s, struct schedule_need need, uint32_t 
 {
     struct iso_engine *e = s->engine;
     uint32_t n_logits = schedule_logits(need, n_rows);
+    size_t width = model_info(e->model)->n_embd;
     for (uint32_t i = 0; i < n_rows; i++) {
         uint32_t row = b->n_rows++;
         e->token[row] = s->tokens[s->n_kv + i];
         e->rows[row] = (struct kv_row){.pages = s->bases, .position = s->n_kv + i};
         e->bad[row] = 0;
         e->rope_far[row] = s->far;
+        e->input[row] = s->request.rows ? s->request.rows + (s->n_kv + i) * width : NULL;
+        e->mirrors[row] = s->request.rows ? s->request.mirrors : NULL;
         if (i >= n_rows - n_logits)
             e->logit_rows[b->n_logits++] = row;
     }
@@ -85,7 +96,9 @@ static struct batch build_batch(struct iso_engine *e)
                       .rope_far = e->rope_far,
                       .logits = e->logits,
                       .hidden = e->hidden,
-                      .bad = e->bad};
+                      .bad = e->bad,
+                      .input = e->input,
+                      .mirrors = e->mirrors};
     struct schedule_limits limits = {e->n_chunk, e->n_logits, e->stretch};
     while (b.n_rows == 0) {
         CHECK(e->queue.running.n > 0);
@@ -371,6 +384,7 @@ static void run(struct iso_engine *e, uint64_t begin_ns)
             continue;
         take_results(e->turn[i], e->need[i], &b, row, n_rows, logits_i);
         session_remember(e->turn[i]);
+        forget_rows(e->turn[i]);
         row += n_rows;
         logits_i += schedule_logits(e->need[i], n_rows);
     }

@@ -20,7 +20,8 @@
 #include "lib/test.h"
 #include "model/model.h"
 
-enum { FAKE_VOCAB = 50, FAKE_CTX = 200, FAKE_BAD_TOKEN = 49, FAKE_FAR = 1000 };
+enum { FAKE_VOCAB = 50, FAKE_CTX = 200, FAKE_BAD_TOKEN = 49, FAKE_FAR = 1000,
+       FAKE_ROW = 2000 };
 
 /* A bias that keeps FAKE_BAD_TOKEN out of answers. */
 static const struct iso_bias fake_no_bad[] = {{FAKE_BAD_TOKEN, -1000}};
@@ -156,6 +157,16 @@ static uint64_t *fake_cell(struct kv_row r, uint32_t position)
     return (uint64_t *)r.pages[position / KV_PAGE] + position % KV_PAGE;
 }
 
+/* For a row of input stands FAKE_ROW and its one value, small and whole, with the mirrors'. */
+static uint64_t fake_input(const struct batch *b, uint32_t row)
+{
+    const float *input = b->input ? b->input[row] : NULL;
+    const float *mirrors = b->mirrors ? b->mirrors[row] : NULL;
+    CHECK(input || !mirrors);
+    return input ? FAKE_ROW + (uint64_t)(*input + (mirrors ? *mirrors : 0))
+                 : (uint64_t)b->token[row];
+}
+
 static void fake_row(const struct batch *b, uint32_t row, float *logits)
 {
     struct kv_row r = b->rows[row];
@@ -165,7 +176,7 @@ static void fake_row(const struct batch *b, uint32_t row, float *logits)
     CHECK(b->token[row] >= 0 && (uint32_t)b->token[row] < fake.info.n_vocab);
     CHECK(r.position < fake.info.n_ctx);
     uint64_t hash = r.position ? *fake_cell(r, r.position - 1) : 0;
-    hash = fake_mix(hash, (uint64_t)b->token[row] + (far ? FAKE_FAR : 0));
+    hash = fake_mix(hash, fake_input(b, row) + (far ? FAKE_FAR : 0));
     *fake_cell(r, r.position) = hash;
     b->bad[row] = b->token[row] == FAKE_BAD_TOKEN ? 3 : 0; /* layer 2 is not finite */
     if (!logits)
@@ -184,7 +195,10 @@ void model_forward(struct model *m, const struct batch *b)
     m->n_rows_largest = b->n_rows > m->n_rows_largest ? b->n_rows : m->n_rows_largest;
     for (uint32_t row = 0; row < b->n_rows; row++) {
         bool wanted = logits_i < b->n_logits && b->logit_rows[logits_i] == row;
-        fake_row(b, row, wanted ? b->logits + (size_t)m->info.n_vocab * logits_i : NULL);
+        float *logits = wanted ? b->logits + (size_t)m->info.n_vocab * logits_i : NULL;
+        fake_row(b, row, logits);
+        if (wanted && b->hidden)
+            b->hidden[logits_i] = logits[0];
         logits_i += wanted;
         ns += fake_cost.row + fake_cost.depth * b->rows[row].position;
     }

@@ -24,6 +24,7 @@ enum mutation_kind {
     MUTATION_IGNORE_CANCEL,
     MUTATION_IGNORE_PRIORITY,
     MUTATION_KEEP_POSITIONS,
+    MUTATION_NO_GAPS,
 };
 
 static const struct mutation {
@@ -45,6 +46,7 @@ static const struct mutation {
     {"a cancelled request goes on", MUTATION_IGNORE_CANCEL},
     {"priorities are forgotten", MUTATION_IGNORE_PRIORITY},
     {"what was lost to others is not read again", MUTATION_KEEP_POSITIONS},
+    {"what comes in gaps is served like others", MUTATION_NO_GAPS},
 };
 
 static enum mutation_kind mutation;
@@ -116,8 +118,14 @@ WRAP(void, schedule_rows, const struct schedule_need *need, uint32_t n,
      struct schedule_limits limits, const struct cost *cost, uint64_t *served, uint32_t *n_rows)
 {
     uint64_t blind[4096] = {0};
-    bool unfair = mutates(MUTATION_UNFAIR, 1);
-    __real_schedule_rows(need, n, limits, cost, unfair ? blind : served, n_rows);
+    struct schedule_need alike[4096] = {{0}};
+    bool unfair = mutates(MUTATION_UNFAIR, 1), no_gaps = mutates(MUTATION_NO_GAPS, 1);
+    for (uint32_t i = 0; no_gaps && i < n; i++) {
+        alike[i] = need[i];
+        alike[i].in_gaps = false;
+        alike[i].priority = 0;
+    }
+    __real_schedule_rows(no_gaps ? alike : need, n, limits, cost, unfair ? blind : served, n_rows);
     for (uint32_t i = 0; unfair && i < n; i++)
         served[need[i].tenant] += n_rows[i];
     if (n > 1 && n_rows[1] > 0 && mutates(MUTATION_NO_ROW_FOR_FIRST, 1))

@@ -8,6 +8,7 @@
  *   pages       references are those that sessions and the prefix tree hold; none is lost
  *   disk        where there is one, its index is whole; its calls fail and its files are damaged
  *   progress    the first in line advances
+ *   rows        those that are none of a text are read as such, and their sessions empty again
  *   fairness    no tenant's prompt is served before that of one that had less
  *   gaps        a step with prompts lasts at most 1.6 times what the stretch allows (1.8 times in
  *               the first 100 steps, twice where the clock is disturbed)
@@ -39,6 +40,7 @@ struct talk {
     struct iso_request request;
     bool busy, must_finish;
     uint64_t deadline_low, deadline_high; /* the engine's is between */
+    float rows[CTX_MAX]; /* of a request of rows; line holds FAKE_ROW and their values */
     uint32_t n_prompt, n_chosen, n_told, n_pages; /* all pages before n_pages were told */
 };
 
@@ -48,7 +50,7 @@ static struct world {
     struct iso_engine_options options;
     struct talk talks[TALKS_MAX];
     uint32_t n_tenants, n_busy;
-    int p_submit, p_cancel, p_cut, p_odd; /* of 1000 */
+    int p_submit, p_cancel, p_cut, p_odd, p_nonce; /* of 1000 */
     uint64_t disturbed_ns;
     uint32_t n_held;        /* steps in a row without a row for the first in line */
     uint64_t n_preempted;   /* as of the last step */
@@ -57,7 +59,7 @@ static struct world {
 
 static struct totals {
     uint64_t n_worlds, n_steps, n_tokens, n_rows, n_requests, n_preempted, n_hits;
-    uint64_t n_restored, n_guarded, n_pages;
+    uint64_t n_restored, n_guarded, n_pages, n_nonces;
     double worst_gap[2]; /* in calm worlds; in others */
 } totals;
 
@@ -236,12 +238,22 @@ static void take_finish(struct talk *t, const struct iso_event *v)
         r->n_answer_max > 0)
         DEMAND(t->n_pages >= (t->n - 1) / KV_PAGE, "pages before %u of %u", t->n_pages, t->n);
     DEMAND(iso_session_idle(t->session), "still busy");
+    if (r->rows)
+        t->n = t->n_hashed = 0;
     uint32_t n_tokens;
     const int32_t *tokens = iso_session_tokens(t->session, &n_tokens);
     DEMAND(n_tokens == t->n, "%u tokens, not %u", n_tokens, t->n);
     DEMAND(memcmp(tokens, t->line, n_tokens * sizeof tokens[0]) == 0, "another timeline");
     t->busy = t->must_finish = false;
     w.n_busy--;
+}
+
+static void check_hidden(struct talk *t, const struct iso_event *v)
+{
+    float wanted[VOCAB];
+    wanted_logits(t, t->n, wanted);
+    DEMAND(v->hidden && v->hidden[0] == wanted[0], "the last of %u rows", t->n);
+    totals.n_nonces++;
 }
 
 static void take_events(const struct iso_event *events, size_t n)
@@ -261,6 +273,8 @@ static void take_events(const struct iso_event *events, size_t n)
             take_page(t, v);
         } else if (v->kind == ISO_EVENT_BORDER) {
             DEMAND(v->position == t->n_prompt && t->n_chosen == 0, "border at %u", v->position);
+            if (t->request.rows)
+                check_hidden(t, v);
         } else if (v->kind == ISO_EVENT_PROMPT) {
             DEMAND(v->n_done <= v->n_total && v->n_total <= t->n, "%u of %u", v->n_done,
                    v->n_total);
@@ -350,6 +364,42 @@ static void check_progress(void)
     DEMAND(w.n_held <= 2 * COST_SAMPLES_SURE * e->n_turns, "the first in line waits");
 }
 
+static double cost_of_rows(const struct schedule_need *need, uint32_t n_rows)
+{
+    double cost = 0;
+    for (uint32_t i = 0; i < n_rows; i++)
+        cost += fake_cost.row + fake_cost.depth * (need->position + i);
+    return cost;
+}
+
+/* Rows in gaps come when no other lacks one, and make the step hardly longer. */
+static void check_rows_in_gaps(void)
+{
+    const struct iso_engine *e = w.engine;
+    double others = fake_cost.pass, all = fake_cost.pass;
+    uint32_t n_others = 0, n_gap = 0, n_lacking = 0;
+    for (uint32_t i = 0; i < e->n_turns; i++) {
+        const struct schedule_need *need = &e->need[i];
+        double cost = cost_of_rows(need, e->n_rows[i]);
+        all += cost;
+        others += need->in_gaps ? 0 : cost;
+        n_others += need->in_gaps ? 0 : e->n_rows[i];
+        n_lacking += !need->in_gaps && e->n_rows[i] < need->n_pending;
+        n_gap += need->in_gaps ? e->n_rows[i] : 0;
+    }
+    if (n_gap <= 1 || e->queue.n_preempted != w.n_preempted)
+        return;
+    DEMAND(n_lacking == 0, "%u rows in gaps before others", n_gap);
+    if (n_others == 0) {
+        others += fake_cost.row;
+        others = 2 * (others > 50e6 ? others : 50e6);
+    }
+    double limit = 1.1 * (!w.calm ? 2 : 1.5) * others;
+    DEMAND(w.engine->stats.n_steps < 100 || all <= limit,
+           "%u rows in gaps beside %u: %g ms, others %g ms", n_gap, n_others, all / 1e6,
+           others / 1e6);
+}
+
 /* Whoever had prompt rows had, when it got the last of them, no more than others who lack some. */
 static void check_fairness(void)
 {
@@ -358,7 +408,7 @@ static void check_fairness(void)
     if (e->queue.n_preempted != w.n_preempted)
         return; /* what was planned is not what ran */
     for (uint32_t a = 0; a < e->n_turns; a++) {
-        if (is_decoder(&e->need[a]) || e->n_rows[a] <= 1)
+        if (is_decoder(&e->need[a]) || e->need[a].in_gaps || e->n_rows[a] <= 1)
             continue;
         for (uint32_t b = 0; b < e->n_turns; b++)
             if (e->need[b].priority >= e->need[a].priority && !e->need[b].all_logits &&
@@ -370,20 +420,12 @@ static void check_fairness(void)
     }
 }
 
-static double cost_of_rows(const struct schedule_need *need, uint32_t n_rows)
-{
-    double cost = 0;
-    for (uint32_t i = 0; i < n_rows; i++)
-        cost += fake_cost.row + fake_cost.depth * (need->position + i);
-    return cost;
-}
-
 static void check_gap(void)
 {
     const struct iso_engine *e = w.engine;
     double all = fake_cost.pass, alone = fake_cost.pass;
     uint32_t n_decoders = 0, n_others = 0;
-    for (uint32_t i = 0; i < e->n_turns; i++) {
+    for (uint32_t i = 0; i < e->n_turns && !e->need[i].in_gaps; i++) {
         all += cost_of_rows(&e->need[i], e->n_rows[i]);
         if (is_decoder(&e->need[i]) && e->n_rows[i] > 0) {
             alone += cost_of_rows(&e->need[i], 1);
@@ -415,7 +457,7 @@ static struct iso_request random_request(struct talk *t)
     for (uint32_t i = 0; i < r.n_tokens; i++)
         t->line[t->n + i] = (int32_t)below(chance(500) ? 2 : VOCAB); /* often seen before */
     const struct talk *like = &w.talks[below(TALKS_MAX)];
-    if (t->n == 0 && like->n > 0 && chance(400)) { /* as another began */
+    if (t->n == 0 && like->n > 0 && !like->request.rows && chance(400)) { /* as another began */
         r.n_tokens = 1 + below(like->n);
         memmove(t->line, like->line, r.n_tokens * sizeof t->line[0]);
     }
@@ -436,9 +478,30 @@ static struct iso_request random_request(struct talk *t)
     return r;
 }
 
+/* What proof of compute reads. */
+static struct iso_request request_of_rows(struct talk *t)
+{
+    static const float mirrors[] = {100};
+    struct iso_request r = iso_request_default();
+    r.n_tokens = 1 + below(w.engine->n_ctx);
+    r.rows = t->rows;
+    r.mirrors = chance(900) ? mirrors : NULL;
+    for (uint32_t i = 0; i < r.n_tokens; i++) {
+        t->rows[i] = (float)below(50);
+        t->line[i] = FAKE_ROW + (int32_t)t->rows[i] + (r.mirrors ? 100 : 0);
+    }
+    r.n_answer_max = 0;
+    r.want_hidden = r.no_cache = true;
+    r.in_gaps = chance(800);
+    r.tenant = below(w.n_tenants);
+    r.deadline_ms = chance(w.p_odd) ? 1 + below(3000) : 0;
+    return r;
+}
+
 static void submit(struct talk *t)
 {
-    struct iso_request r = random_request(t);
+    bool is_nonce = t->n == 0 && chance(w.p_nonce);
+    struct iso_request r = is_nonce ? request_of_rows(t) : random_request(t);
     struct iso_note note;
     uint32_t n_cached = session_cached(t->session);
     const struct queue *q = &w.engine->queue;
@@ -450,6 +513,8 @@ static void submit(struct talk *t)
     }
     DEMAND(rc == ISO_OK, "%s", note.text);
     t->request = r;
+    if (r.in_gaps)
+        t->request.priority = INT32_MIN;
     t->n += r.n_tokens;
     t->n_prompt = t->n;
     t->n_chosen = t->n_told = 0;
@@ -525,6 +590,7 @@ static void step(void)
     DEMAND((n > 0) == any, "%zu events with %u requests", n, w.n_busy);
     if (w.engine->stats.n_steps > n_steps) {
         check_progress();
+        check_rows_in_gaps();
         check_fairness();
         check_gap();
     }
@@ -546,6 +612,7 @@ static void open_world(uint64_t seed)
     w.p_submit = 1 + (int)below(chance(300) ? 20 : 500);
     w.p_cancel = chance(300) ? 0 : 1 + (int)below(20);
     w.p_cut = (int)below(400);
+    w.p_nonce = chance(500) ? 0 : (int)below(1000);
     w.p_odd = chance(500) ? 0 : (int)below(200);
     fake_cost = (struct fake_cost){1e6 * (1 + below(50)), 1e4 * (1 + below(300)), 0};
     fake_cost.depth = fake_cost.row * below(4) / 1000; /* attention to 1,000: up to three times */
@@ -682,13 +749,13 @@ int main(int argc, char **argv)
     if (all_mutations)
         return status;
     printf("%llu worlds, %llu steps, %llu rows, %llu tokens, %llu requests, %llu preempted, "
-           "%llu prefix hits, %llu positions from disk, %llu mixed steps, worst gap / stretch "
-           "%.3f, disturbed %.3f\n",
+           "%llu prefix hits, %llu positions from disk, %llu nonces, %llu mixed steps, worst gap / "
+           "stretch %.3f, disturbed %.3f\n",
            (unsigned long long)totals.n_worlds, (unsigned long long)totals.n_steps,
            (unsigned long long)totals.n_rows, (unsigned long long)totals.n_tokens,
            (unsigned long long)totals.n_requests, (unsigned long long)totals.n_preempted,
            (unsigned long long)totals.n_hits, (unsigned long long)totals.n_restored,
-           (unsigned long long)totals.n_guarded,
+           (unsigned long long)totals.n_nonces, (unsigned long long)totals.n_guarded,
            totals.worst_gap[0], totals.worst_gap[1]);
     return 0;
 }

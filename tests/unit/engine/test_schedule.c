@@ -174,6 +174,45 @@ static void expected_rows_have_logits(void **state)
     assert_int_equal(schedule_logits(need[0], 27), 27);
 }
 
+/* Rows that nobody waits for make a step a tenth longer, and none lacks one of the others. */
+static void gaps_are_filled(void **state)
+{
+    (void)state;
+    struct cost cost = known_cost(20e6, 1e6), unknown = {0};
+    struct schedule_limits limits = {512, 8, 2.5};
+    uint64_t served[2] = {0};
+    uint32_t rows[4];
+    struct schedule_need need[] = {{1, true},
+                                   {1, true},
+                                   {100, true, .in_gaps = true, .tenant = 1},
+                                   {100, true, .in_gaps = true, .tenant = 1}};
+    schedule_rows(need, 4, limits, &cost, served, rows);
+    assert_int_equal(rows[0] + rows[1], 2);
+    assert_int_equal(rows[2], 2); /* 24 of 22 * 1.1 ms */
+    assert_int_equal(rows[3], 0);
+    schedule_rows(need, 4, limits, &unknown, served, rows);
+    assert_int_equal(rows[2] + rows[3], 0);
+    need[1].n_pending = 1000; /* a prompt that does not fit a step */
+    schedule_rows(need, 4, limits, &cost, served, rows);
+    assert_true(rows[1] > 10);
+    assert_int_equal(rows[2] + rows[3], 0);
+    schedule_rows(need + 2, 2, limits, &cost, served, rows);
+    assert_int_equal(rows[0], 30); /* alone: 50 ms */
+    assert_int_equal(rows[1], 0);
+    need[3].n_pending = 1; /* no decoder, though it lacks one row */
+    schedule_rows(need + 1, 3, limits, &cost, served, rows);
+    assert_int_equal(rows[1] + rows[2], 0);
+    struct cost slow = known_cost(200e6, 1e6);
+    schedule_rows(need + 2, 2, limits, &slow, served, rows);
+    assert_int_equal(rows[0], 21); /* 221 of 201 * 1.1 ms */
+    for (int i = 0; i < 40; i++) { /* from nothing, by trying */
+        schedule_rows(need + 2, 1, limits, &unknown, served, rows);
+        assert_in_range(rows[0], 1, 62);
+        cost_observe(&unknown, rows[0], 0, 20e6 + 1e6 * rows[0]);
+    }
+    assert_in_range(rows[0], 24, 32);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +222,7 @@ int main(void)
         cmocka_unit_test(prompts_do_not_stretch_steps),
         cmocka_unit_test(tenants_get_equal_shares),
         cmocka_unit_test(guesses_take_what_is_left),
+        cmocka_unit_test(gaps_are_filled),
         cmocka_unit_test(limits_hold_and_work_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

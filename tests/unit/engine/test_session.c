@@ -56,6 +56,68 @@ static void assert_timeline(struct iso_session *s, const int32_t *wanted, uint32
     assert_memory_equal(tokens, wanted, n * sizeof tokens[0]);
 }
 
+/* Rows are read as what they are, whatever else runs, and leave an empty session. */
+static void rows_in_place_of_tokens(void **state)
+{
+    (void)state;
+    enum { N = 100 };
+    static const float mirrors[] = {7};
+    float rows[N], hidden = 0, wanted[V];
+    int32_t line[N], prompt[30], chat[60];
+    for (int i = 0; i < N; i++) {
+        rows[i] = (float)(i % 13);
+        line[i] = FAKE_ROW + (int32_t)rows[i] + 7;
+    }
+    fake_oracle_logits(line, N, wanted);
+    make_prompt(4, prompt, 30);
+    struct iso_engine *e = open_fake((struct iso_engine_options){.n_chunk = 16, .n_sessions = 2});
+    struct iso_session *nonce, *talk;
+    assert_int_equal(iso_session_open(e, &nonce, NULL), ISO_OK);
+    assert_int_equal(iso_session_open(e, &talk, NULL), ISO_OK);
+    struct iso_request r = iso_request_default(), t = request_of(prompt, 30, 30);
+    struct iso_note note;
+    r.rows = rows;
+    r.mirrors = mirrors;
+    r.n_tokens = N;
+    r.want_hidden = r.no_cache = r.in_gaps = true;
+    r.n_answer_max = 1;
+    assert_int_equal(iso_session_submit(nonce, &r, &note), ISO_ERR_USAGE);
+    assert_non_null(strstr(note.text, "answer"));
+    r.n_answer_max = 0;
+    r.tokens = prompt;
+    assert_int_equal(iso_session_submit(nonce, &r, &note), ISO_ERR_USAGE);
+    r.tokens = NULL;
+    r.n_tokens = FAKE_CTX + 1;
+    assert_int_equal(iso_session_submit(nonce, &r, &note), ISO_ERR_LIMIT);
+    r.n_tokens = N;
+    for (int round = 0; round < 3; round++) {
+        const struct iso_event *events;
+        uint32_t n_left;
+        hidden = 0;
+        assert_int_equal(iso_session_submit(nonce, &r, &note), ISO_OK);
+        if (round > 0)
+            assert_int_equal(iso_session_submit(talk, &t, &note), ISO_OK);
+        for (size_t n, k = 0; (n = iso_engine_step(e, &events)) > 0; k++) {
+            if (round == 2 && k == 5)
+                iso_session_cancel(nonce, ISO_FINISH_CANCELLED);
+            for (size_t i = 0; i < n; i++)
+                if (events[i].kind == ISO_EVENT_BORDER && events[i].session == nonce)
+                    hidden = events[i].hidden[0];
+        }
+        assert_true(hidden == (round == 2 ? 0 : wanted[0]));
+        iso_session_tokens(nonce, &n_left);
+        assert_int_equal(n_left, 0);
+        if (round > 0) {
+            memcpy(chat, prompt, sizeof prompt);
+            assert_timeline(talk, chat, fake_oracle(chat, 30, 30, &t.sampling));
+            iso_session_cut(talk, 0);
+        }
+    }
+    iso_session_close(talk);
+    assert_int_equal(iso_engine_stats(e).n_kv_pages_used, 0);
+    iso_engine_close(e);
+}
+
 static void tokens_do_not_depend_on_chunks(void **state)
 {
     (void)state;
@@ -518,6 +580,7 @@ static void every_failed_allocation_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_in_place_of_tokens),
         cmocka_unit_test(tokens_do_not_depend_on_chunks),
         cmocka_unit_test(events_tell_the_whole_story),
         cmocka_unit_test(sessions_do_not_disturb_each_other),
