@@ -19,7 +19,7 @@ FLOORS = {
     "comm": ["base", "device"],
     "model": ["base", "numeric", "tensor", "format", "device", "comm"],
     "engine": ["base", "numeric", "tensor", "format", "device", "comm", "model"],
-    "poc": ["base", "numeric", "tensor", "device"],
+    "poc": ["base", "numeric", "tensor", "device", "model"],
     "net": ["base"],
     "proof": ["base"],
     "store": ["base", "proof"],

@@ -10,6 +10,7 @@
 #include "base/threads.h"
 #include "device/device.h"
 #include "poc/chain.h"
+#include "poc/exact.h"
 #include "poc/forward.h"
 #include "poc/nonce.h"
 #include "poc/weights.h"
@@ -25,14 +26,16 @@ struct desk {
 struct poc_compute {
     char block_hash[CHAIN_KEY_MAX + 1];
     const char *isa;
+    struct poc_params params;
     struct threads *threads;
-    struct poc_weights weights;
+    struct poc_exact *exact;    /* of the exact profile; else */
+    struct poc_weights weights; /* and one of: */
     double *target;
     struct desk *desks; /* [n_batch] */
     uint32_t n_batch, n_forwards;
-    struct poc_forward *forwards; /* [n_forwards], one a thread: scalar; else */
+    struct poc_forward *forwards; /* [n_forwards], one a thread */
     struct poc_wide *wide;        /* all threads on all nonces of the batch */
-    const uint16_t **inputs;      /* the desks', for it */
+    const uint16_t **inputs;      /* the desks' */
     float **logits;
 };
 
@@ -78,7 +81,33 @@ static enum err check(const struct poc_settings *s, struct err_note *note)
         return err_set(note, ERR_LIMIT, "threads (%d) and batch (%u) must be 1 and up",
                        s->n_threads, s->n_batch);
     const struct wide_ops *ops;
-    return ops_named(s->isa, &ops, note);
+    return s->profile == POC_EXACT ? poc_exact_check(&s->params, s->pool_fraction, s->isa, note)
+                                   : ops_named(s->isa, &ops, note);
+}
+
+static void count_exact(const struct poc_settings *s, struct poc_need *need)
+{
+    uint64_t one = poc_exact_bytes(&s->params, s->pool_fraction, 1);
+    uint64_t two = poc_exact_bytes(&s->params, s->pool_fraction, 2);
+    need->n_fixed += 2 * one - two;
+    need->n_nonce += two - one;
+}
+
+static void count_compatible(const struct poc_settings *s, const struct wide_ops *ops,
+                             struct poc_need *need)
+{
+    const struct poc_params *p = &s->params;
+    uint64_t n_held = poc_weights_held(p, s->pool_fraction);
+    need->n_fixed += n_held * sizeof(uint16_t);
+    if (!ops) {
+        need->n_fixed += (uint64_t)s->n_threads * poc_forward_bytes(p);
+        return;
+    }
+    /* By whole panels of nonces, so that it grows evenly. */
+    uint64_t one = poc_wide_bytes(p, n_held, ops, s->n_threads, ops->panel);
+    uint64_t two = poc_wide_bytes(p, n_held, ops, s->n_threads, 2 * ops->panel);
+    need->n_nonce += (two - one) / ops->panel;
+    need->n_fixed += 2 * one - two;
 }
 
 enum err poc_compute_need(const struct poc_settings *s, struct poc_need *need,
@@ -88,21 +117,16 @@ enum err poc_compute_need(const struct poc_settings *s, struct poc_need *need,
     if (rc != ERR_OK)
         return rc;
     const struct poc_params *p = &s->params;
-    const struct wide_ops *ops;
-    rc = ops_named(s->isa, &ops, note);
-    uint64_t n_held = poc_weights_held(p, s->pool_fraction);
-    need->n_fixed = n_held * sizeof(uint16_t) + p->vocab_size * sizeof(double);
-    need->n_nonce = sizeof(struct desk) + 2 * sizeof(void *) + input_size(p) * sizeof(uint16_t) +
-                    p->vocab_size * (sizeof(uint32_t) + sizeof(float));
-    if (!ops) {
-        need->n_fixed += (uint64_t)s->n_threads * poc_forward_bytes(p);
-        return rc;
-    }
-    /* By whole panels of nonces, so that it grows evenly. */
-    uint64_t one = poc_wide_bytes(p, n_held, ops, s->n_threads, ops->panel);
-    uint64_t two = poc_wide_bytes(p, n_held, ops, s->n_threads, 2 * ops->panel);
-    need->n_nonce += (two - one) / ops->panel;
-    need->n_fixed += one;
+    const struct wide_ops *ops = NULL;
+    *need = (struct poc_need){
+        .n_fixed = p->vocab_size * sizeof(double),
+        .n_nonce = sizeof(struct desk) + 2 * sizeof(void *) + input_size(p) * sizeof(uint16_t) +
+                   p->vocab_size * (sizeof(uint32_t) + sizeof(float)),
+    };
+    if (s->profile == POC_EXACT)
+        count_exact(s, need);
+    else if ((rc = ops_named(s->isa, &ops, note)) == ERR_OK)
+        count_compatible(s, ops, need);
     return rc;
 }
 
@@ -151,6 +175,33 @@ static enum err take(struct poc_compute *c, const struct poc_settings *s, struct
     return ERR_OK;
 }
 
+static enum err open_exact(struct poc_compute *c, const struct poc_settings *s,
+                           struct err_note *note)
+{
+    enum err rc = poc_exact_open(&c->exact, &s->params, s->block_hash, s->pool_fraction, s->isa,
+                                 c->threads, s->n_batch, note);
+    c->isa = rc == ERR_OK ? poc_exact_isa(c->exact) : NULL;
+    return rc;
+}
+
+static enum err open_compatible(struct poc_compute *c, const struct poc_settings *s,
+                                struct err_note *note)
+{
+    const struct wide_ops *ops;
+    enum err rc = ops_named(s->isa, &ops, note);
+    c->isa = ops ? ops->isa : "scalar";
+    if (rc == ERR_OK)
+        rc = poc_weights_open(&c->weights, &s->params, s->block_hash, s->pool_fraction, c->threads,
+                              note);
+    if (rc == ERR_OK && ops)
+        rc = poc_wide_open(&c->wide, &c->weights, ops, c->threads, s->n_batch, note);
+    for (int i = 0; rc == ERR_OK && !ops && i < s->n_threads; i++) {
+        rc = poc_forward_open(&c->forwards[i], &c->weights, note);
+        c->n_forwards += rc == ERR_OK;
+    }
+    return rc;
+}
+
 enum err poc_compute_open(struct poc_compute **out, const struct poc_settings *s,
                           struct err_note *note)
 {
@@ -162,20 +213,10 @@ enum err poc_compute_open(struct poc_compute **out, const struct poc_settings *s
     if (!c)
         return err_set(note, ERR_MEMORY, "no memory for proof of compute");
     memcpy(c->block_hash, s->block_hash, strlen(s->block_hash));
-    const struct wide_ops *ops;
-    rc = ops_named(s->isa, &ops, note);
-    c->isa = ops ? ops->isa : "scalar";
+    c->params = s->params;
+    rc = take(c, s, note);
     if (rc == ERR_OK)
-        rc = take(c, s, note);
-    if (rc == ERR_OK)
-        rc = poc_weights_open(&c->weights, &s->params, s->block_hash, s->pool_fraction, c->threads,
-                              note);
-    if (rc == ERR_OK && ops)
-        rc = poc_wide_open(&c->wide, &c->weights, ops, c->threads, s->n_batch, note);
-    for (int i = 0; rc == ERR_OK && !ops && i < s->n_threads; i++) {
-        rc = poc_forward_open(&c->forwards[i], &c->weights, note);
-        c->n_forwards += rc == ERR_OK;
-    }
+        rc = s->profile == POC_EXACT ? open_exact(c, s, note) : open_compatible(c, s, note);
     if (rc != ERR_OK) {
         poc_compute_close(c);
         return rc;
@@ -198,6 +239,7 @@ void poc_compute_close(struct poc_compute *c)
     }
     mem_free(c->forwards);
     poc_wide_close(c->wide);
+    poc_exact_close(c->exact);
     mem_free(c->inputs);
     mem_free(c->logits);
     mem_free(c->desks);
@@ -226,7 +268,7 @@ static void draw(void *context, size_t i, int worker)
     (void)worker;
     struct job *job = context;
     struct poc_compute *c = job->c;
-    const struct poc_params *p = &c->weights.params;
+    const struct poc_params *p = &c->params;
     struct desk *d = &c->desks[i];
     poc_input(p, c->block_hash, job->public_key, job->nonces[i], d->input);
     poc_order(p->vocab_size, c->block_hash, job->public_key, job->nonces[i], d->order);
@@ -243,15 +285,17 @@ static void measure(void *context, size_t i, int worker)
     (void)worker;
     struct job *job = context;
     struct poc_compute *c = job->c;
-    job->dist[i] = poc_distance(c->weights.params.vocab_size, c->desks[i].logits, c->desks[i].order,
-                                c->target);
+    job->dist[i] =
+        poc_distance(c->params.vocab_size, c->desks[i].logits, c->desks[i].order, c->target);
 }
 
 static void batch_run(struct job *job, uint32_t n)
 {
     struct poc_compute *c = job->c;
     threads_run(c->threads, n, draw, job);
-    if (c->wide)
+    if (c->exact)
+        poc_exact_run(c->exact, n, c->inputs, c->logits);
+    else if (c->wide)
         poc_wide_run(c->wide, n, c->inputs, c->logits);
     else
         threads_run(c->threads, n, forward_plainly, job);

@@ -19,8 +19,14 @@
  * none of those measured was further off (docs/poc.md). */
 #define POC_NOISE 2e-5
 
+enum poc_profile {
+    POC_COMPATIBLE, /* as the chain's nodes: binary16, equal within POC_NOISE */
+    POC_EXACT,      /* integer arithmetic: a nonce's distance is the same bits everywhere */
+};
+
 struct poc_settings {
     struct poc_params params;
+    enum poc_profile profile;
     const char *block_hash; /* at most CHAIN_KEY_MAX bytes; copied */
     double pool_fraction;   /* of the pool, over 0, at most 1; 0: weights in sequence */
     int n_threads;          /* 1 and up */
@@ -34,7 +40,8 @@ struct poc_need {
 };
 
 /* Without taking any memory. Settings that are refused: ERR_LIMIT, ERR_FORMAT, and ERR_UNSUPPORTED
- * for an instruction set that this machine has not, naming those that it has. */
+ * for an instruction set that this machine has not, naming those that it has, and for shapes that
+ * the exact profile has not. */
 enum err poc_compute_need(const struct poc_settings *s, struct poc_need *need,
                           struct err_note *note);
 

@@ -72,7 +72,8 @@ static void cpu_wait(struct device *d)
 static void cpu_close(struct device *d)
 {
     struct cpu *c = cpu_of(d);
-    mem_pages_free(c->raw, c->n_bytes_raw * (size_t)threads_count(c->threads));
+    if (c->threads)
+        mem_pages_free(c->raw, c->n_bytes_raw * (size_t)threads_count(c->threads));
     threads_free(c->threads);
     mem_pages_free(c->parts, PART_FLOATS * sizeof c->parts[0]);
     mem_free(c->n_done);

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "device/device.h"
 #include "poc/chain.h"
 #include "poc/compute.h"
 #include "poc/weights.h"
@@ -40,6 +41,94 @@ static void distances_are_numpys_in_any_order(void **state)
                              dist[n]);
             poc_compute_close(c);
         }
+}
+
+/* Two pages of positions, grouped heads, scaled angles, tiles that are not full. */
+static const struct poc_params EXACT = {96, 3, 6, 2, 75, 2.0, 32, 1e-5, 500000, true, 70};
+static const double EXACT_DISTANCES[] = {
+    0x1.5ac752e9aa47p+0,  0x1.6e7490d638cc2p+0, 0x1.6b0a38e765db2p+0,
+    0x1.6d1e2108b08c8p+0, 0x1.39cc1be8494p+0,
+};
+enum { N_EXACT = COUNT_OF(EXACT_DISTANCES) };
+
+/* Whatever the instruction set, the threads and the batch. */
+static void exact_distances_are_the_same_bits(void **state)
+{
+    (void)state;
+    for (const char *const *isa = cpu_isa_names(); *isa; isa++)
+        for (int n_threads = 1; n_threads <= 3; n_threads++) {
+            struct poc_settings s = {.params = EXACT,
+                                     .profile = POC_EXACT,
+                                     .block_hash = MODEL_BLOCK,
+                                     .pool_fraction = 0.05,
+                                     .n_threads = n_threads,
+                                     .isa = *isa,
+                                     .n_batch = 2 * (uint32_t)n_threads - 1};
+            struct poc_compute *c;
+            assert_ok(poc_compute_open(&c, &s, NULL));
+            assert_string_equal(poc_compute_isa(c), *isa);
+            uint64_t nonces[N_EXACT];
+            double dist[N_EXACT];
+            for (uint64_t n = 0; n < N_EXACT; n++)
+                nonces[n] = N_EXACT - 1 - n;
+            assert_ok(poc_compute_run(c, MODEL_KEY, nonces, N_EXACT, dist, NULL, NULL, NULL));
+            for (size_t n = 0; n < N_EXACT; n++)
+                if (memcmp(&dist[n], &EXACT_DISTANCES[nonces[n]], sizeof dist[n]) != 0)
+                    fail_msg("%s, %d threads, nonce %d: %a", *isa, n_threads, (int)nonces[n],
+                             dist[n]);
+            poc_compute_close(c);
+        }
+}
+
+/* Every layer counts: without the last one nothing is as it was. */
+static void exact_distances_need_every_layer(void **state)
+{
+    (void)state;
+    struct poc_settings s = {.params = EXACT,
+                             .profile = POC_EXACT,
+                             .block_hash = MODEL_BLOCK,
+                             .pool_fraction = 1,
+                             .n_threads = 1,
+                             .n_batch = N_EXACT};
+    double dist[2][N_EXACT];
+    uint64_t nonces[N_EXACT] = {0, 1, 2, 3, 4};
+    for (int i = 0; i < 2; i++, s.params.n_layers--) {
+        struct poc_compute *c;
+        assert_ok(poc_compute_open(&c, &s, NULL));
+        assert_ok(poc_compute_run(c, MODEL_KEY, nonces, N_EXACT, dist[i], NULL, NULL, NULL));
+        poc_compute_close(c);
+    }
+    for (size_t n = 0; n < N_EXACT; n++)
+        assert_true(fabs(dist[0][n] - dist[1][n]) > 1e-3);
+}
+
+static void exact_shapes_are_checked(void **state)
+{
+    (void)state;
+    struct poc_need need;
+    struct err_note note;
+    struct poc_settings good = {.params = EXACT,
+                                .profile = POC_EXACT,
+                                .block_hash = "",
+                                .pool_fraction = 0.05,
+                                .n_threads = 1,
+                                .n_batch = 1};
+    assert_ok(poc_compute_need(&good, &need, &note));
+    struct poc_settings s = good;
+    s.pool_fraction = 0;
+    assert_int_equal(poc_compute_need(&s, &need, &note), ERR_UNSUPPORTED);
+    assert_non_null(strstr(note.text, "pool_fraction"));
+    s = good;
+    s.params.dim = 100;
+    s.params.n_heads = s.params.n_kv_heads = 5;
+    assert_int_equal(poc_compute_need(&s, &need, &note), ERR_UNSUPPORTED);
+    assert_non_null(strstr(note.text, "dim is 100"));
+    s = good;
+    s.params.n_heads = s.params.n_kv_heads = 48; /* heads of 2 */
+    assert_int_equal(poc_compute_need(&s, &need, &note), ERR_UNSUPPORTED);
+    s = good;
+    s.isa = "vax";
+    assert_int_equal(poc_compute_need(&s, &need, &note), ERR_UNSUPPORTED);
 }
 
 static bool until(void *context, size_t n_done)
@@ -102,10 +191,8 @@ static void settings_are_checked(void **state)
     assert_non_null(strstr(note.text, "of 4294967295 nonces at once, "));
 }
 
-static void no_memory_is_an_error(void **state)
+static void check_no_memory(struct poc_settings s)
 {
-    (void)state;
-    struct poc_settings s = settings_of(&MODEL_CASES[0], 2);
     bool opened = false;
     for (uint64_t n = 1; !opened && n < 100; n++) {
         struct poc_compute *c;
@@ -119,10 +206,24 @@ static void no_memory_is_an_error(void **state)
     assert_true(opened);
 }
 
+static void no_memory_is_an_error(void **state)
+{
+    (void)state;
+    struct poc_settings s = settings_of(&MODEL_CASES[0], 2);
+    check_no_memory(s);
+    s.isa = "scalar";
+    check_no_memory(s);
+    s.profile = POC_EXACT;
+    check_no_memory(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(distances_are_numpys_in_any_order),
+        cmocka_unit_test(exact_distances_are_the_same_bits),
+        cmocka_unit_test(exact_distances_need_every_layer),
+        cmocka_unit_test(exact_shapes_are_checked),
         cmocka_unit_test(a_run_is_stopped_between_batches),
         cmocka_unit_test(settings_are_checked),
         cmocka_unit_test(no_memory_is_an_error),

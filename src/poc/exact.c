@@ -1,0 +1,435 @@
+/* exact.c - weights as bytes in blocks of 32; the layers as operations of the CPU's device. */
+#include "poc/exact.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "device/device.h"
+#include "model/rope_exact.h"
+#include "numeric/fixed.h"
+#include "poc/chain.h"
+#include "poc/normals.h"
+#include "tensor/half.h"
+
+/* A drawn value of deviation 0.02 becomes the integer nearest to 1536 times it, within 127 (4.1
+ * deviations): 31 steps a deviation. A step is 2^-10 in matrices, so that a product's outputs are
+ * as large as its inputs or larger, and 1/32 in norms: every layer adds as much as it finds. */
+enum { BLOCK = 32, BLOCK_BYTES = 34, CHUNK = 1 << 20, LEVELS = 127 };
+static const double DEVIATION = 0.02;
+static const float STEPS = 1536, NORM_STEP = 0x1p-5f;
+static const uint16_t MATRIX_STEP_F16 = 0x1400; /* 2^-10 */
+
+struct poc_exact {
+    struct poc_params params;
+    struct device *device;
+    const char *isa;
+    uint8_t *pool; /* blocks of Q8_0 */
+    uint64_t n_blocks;
+    uint64_t *firsts; /* [n_tensors] a tensor's first block */
+    uint32_t n_nonces, n_rows_max;
+
+    float *x, *normed, *q, *k, *v, *mixed, *gate, *up, *logits, *norm, *cosines, *sines;
+    struct acts acts_dim, acts_ffn;
+    uint8_t *bad;
+    float *floats;
+    uint64_t n_floats;
+    struct kv_shape shape;
+    struct kv_row *rows;
+    void **pages;
+    uint8_t *kv;
+    uint64_t n_kv_bytes;
+};
+
+static uint64_t tensor_size(const struct poc_params *p, uint32_t tensor)
+{
+    struct poc_tensor t = poc_tensor_at(p, tensor);
+    return t.n_rows * t.n_columns;
+}
+
+/* The pool holds the largest tensor at least: a slice never wraps. */
+static uint64_t pool_blocks(const struct poc_params *p, double fraction)
+{
+    uint64_t n = (uint64_t)((double)poc_n_values(p) * fraction);
+    for (uint32_t i = 0; i < poc_n_tensors(p); i++)
+        n = tensor_size(p, i) > n ? tensor_size(p, i) : n;
+    return (n + BLOCK - 1) / BLOCK;
+}
+
+enum err poc_exact_check(const struct poc_params *p, double fraction, const char *isa,
+                         struct err_note *note)
+{
+    uint32_t size = poc_head_dim(p);
+    if (fraction == 0)
+        return err_set(note, ERR_UNSUPPORTED,
+                       "the exact profile draws its weights by pool: "
+                       "pool_fraction must be over 0");
+    if (p->dim % BLOCK != 0 || poc_ffn_dim(p) % BLOCK != 0)
+        return err_set(note, ERR_UNSUPPORTED,
+                       "the exact profile needs multiples of %d: dim is %u, "
+                       "the feed-forward part %u",
+                       BLOCK, p->dim, poc_ffn_dim(p));
+    if (size % 4 != 0 || size > HEAD_SIZE_MAX || p->n_heads / p->n_kv_heads > GROUP_HEADS_MAX)
+        return err_set(note, ERR_UNSUPPORTED,
+                       "the exact profile needs heads of a multiple of 4, at "
+                       "most %d, up to %d for one of keys; they are of %u, %u for one",
+                       HEAD_SIZE_MAX, GROUP_HEADS_MAX, size, p->n_heads / p->n_kv_heads);
+    const char *const *name = cpu_isa_names();
+    while (isa && *name && strcmp(*name, isa) != 0)
+        name++;
+    return *name ? ERR_OK
+                 : err_set(note, ERR_UNSUPPORTED, "this machine has no instruction set '%s'", isa);
+}
+
+static uint64_t kv_bytes(const struct poc_params *p)
+{
+    uint64_t n_pages = (p->seq_len + KV_PAGE - 1) / KV_PAGE;
+    return n_pages * kv_layer_bytes((struct kv_shape){p->n_kv_heads, poc_head_dim(p)});
+}
+
+/* Memory is counted by the code that hands it out; at NULL: it is only counted. */
+static float *take(float *at, uint64_t *n_taken, uint64_t n)
+{
+    float *here = at ? at + *n_taken : NULL;
+    *n_taken += (n + 15) / 16 * 16;
+    return here;
+}
+
+static uint64_t lay_out(struct poc_exact *e, const struct poc_params *p, uint64_t n_nonces,
+                        float *at)
+{
+    uint64_t n = n_nonces * p->seq_len, n_turns = n * poc_head_dim(p) / 2, n_taken = 0;
+    uint64_t n_kv = (uint64_t)p->n_kv_heads * poc_head_dim(p);
+    e->x = take(at, &n_taken, n * p->dim);
+    e->normed = take(at, &n_taken, n * p->dim);
+    e->q = take(at, &n_taken, n * p->dim);
+    e->k = take(at, &n_taken, n * n_kv);
+    e->v = take(at, &n_taken, n * n_kv);
+    e->mixed = take(at, &n_taken, n * p->dim);
+    e->gate = take(at, &n_taken, n * poc_ffn_dim(p));
+    e->up = take(at, &n_taken, n * poc_ffn_dim(p));
+    e->logits = take(at, &n_taken, n_nonces * p->vocab_size);
+    e->norm = take(at, &n_taken, p->dim);
+    e->cosines = take(at, &n_taken, n_turns);
+    e->sines = take(at, &n_taken, n_turns);
+    return n_taken;
+}
+
+uint64_t poc_exact_bytes(const struct poc_params *p, double fraction, uint32_t n_nonces)
+{
+    struct poc_exact none;
+    uint64_t n = (uint64_t)n_nonces * p->seq_len;
+    /* Activations as bytes take little more than themselves: 2 for each is more than enough. */
+    return pool_blocks(p, fraction) * BLOCK_BYTES +
+           lay_out(&none, p, n_nonces, NULL) * sizeof(float) + n * 2 * (p->dim + poc_ffn_dim(p)) +
+           n_nonces * kv_bytes(p) + n * (sizeof(struct kv_row) + 1 + sizeof(void *));
+}
+
+/* Values of the chain's pool to blocks. */
+struct encode {
+    const uint16_t *values;
+    uint8_t *blocks;
+    size_t n_blocks;
+};
+
+enum { BLOCKS_PER_JOB = 1024 };
+
+static void encode_job(void *context, size_t i, int worker)
+{
+    const struct encode *e = context;
+    (void)worker;
+    for (size_t at = i * BLOCKS_PER_JOB; at < e->n_blocks && at < (i + 1) * BLOCKS_PER_JOB; at++) {
+        uint8_t *out = e->blocks + at * BLOCK_BYTES;
+        memcpy(out, &MATRIX_STEP_F16, sizeof MATRIX_STEP_F16);
+        for (size_t k = 0; k < BLOCK; k++) {
+            float steps = f16_widen(e->values[at * BLOCK + k]) * STEPS;
+            steps = steps > LEVELS ? LEVELS : steps < -LEVELS ? -LEVELS : steps;
+            out[2 + k] = (uint8_t)(int8_t)lrintf(steps);
+        }
+    }
+}
+
+static enum err draw_pool(struct poc_exact *e, const char *block_hash, struct threads *threads,
+                          struct err_note *note)
+{
+    struct normals normals;
+    struct pcg64 rng;
+    uint16_t *values = mem_array(CHUNK, sizeof *values);
+    if (!values)
+        return err_set(note, ERR_MEMORY, "no memory to draw weights with");
+    chain_weights(&rng, block_hash);
+    enum err rc = normals_init(&normals, &rng, DEVIATION, threads, note);
+    for (uint64_t at = 0; rc == ERR_OK && at < e->n_blocks; at += CHUNK / BLOCK) {
+        uint64_t n = e->n_blocks - at < CHUNK / BLOCK ? e->n_blocks - at : CHUNK / BLOCK;
+        struct encode part = {values, e->pool + at * BLOCK_BYTES, n};
+        normals_read(&normals, n * BLOCK, values);
+        threads_run(threads, (n + BLOCKS_PER_JOB - 1) / BLOCKS_PER_JOB, encode_job, &part);
+    }
+    if (rc == ERR_OK)
+        normals_release(&normals);
+    mem_free(values);
+    for (uint32_t i = 0; rc == ERR_OK && i < poc_n_tensors(&e->params); i++) {
+        uint64_t n = (tensor_size(&e->params, i) + BLOCK - 1) / BLOCK;
+        e->firsts[i] =
+            chain_name_hash(block_hash, poc_tensor_at(&e->params, i).name) % (e->n_blocks - n + 1);
+    }
+    return rc;
+}
+
+static void rotations(struct poc_exact *e)
+{
+    const struct poc_params *p = &e->params;
+    uint32_t half = poc_head_dim(p) / 2;
+    struct rope_params rope = {.theta = p->rope_theta, .factor = 1};
+    if (p->use_scaled_rope)
+        rope = (struct rope_params){.scaling = ROPE_SCALING_LLAMA3,
+                                    .theta = p->rope_theta,
+                                    .factor = 8,
+                                    .n_ctx_orig = 8192,
+                                    .low_freq_factor = 1,
+                                    .high_freq_factor = 4};
+    struct rope_exact angles;
+    rope_exact_init(&angles, &rope, 2 * half, NULL, NULL);
+    for (uint32_t t = 0; t < e->n_rows_max; t++)
+        rope_exact_angles(&angles, t % p->seq_len, false, e->cosines + (size_t)t * half,
+                          e->sines + (size_t)t * half);
+}
+
+/* What sees what: every nonce has pages of its own. */
+static void link_pages(struct poc_exact *e)
+{
+    uint32_t n = e->params.seq_len, n_pages = (n + KV_PAGE - 1) / KV_PAGE;
+    size_t page_bytes = kv_layer_bytes(e->shape);
+    for (size_t i = 0; i < (size_t)e->n_nonces * n_pages; i++)
+        e->pages[i] = e->kv + i * page_bytes;
+    for (uint32_t t = 0; t < e->n_rows_max; t++)
+        e->rows[t] = (struct kv_row){e->pages + (size_t)(t / n) * n_pages, t % n};
+}
+
+static enum err take_memory(struct poc_exact *e, struct err_note *note)
+{
+    const struct poc_params *p = &e->params;
+    const struct device_ops *ops = e->device->ops;
+    uint32_t n_pages = (p->seq_len + KV_PAGE - 1) / KV_PAGE, n_ffn = poc_ffn_dim(p);
+    e->n_floats = lay_out(e, p, e->n_nonces, NULL);
+    e->floats = mem_pages(e->n_floats * sizeof *e->floats);
+    e->pool = mem_pages(e->n_blocks * BLOCK_BYTES);
+    e->firsts = mem_array(poc_n_tensors(p), sizeof *e->firsts);
+    e->bad = mem_alloc(e->n_rows_max);
+    e->rows = mem_array(e->n_rows_max, sizeof *e->rows);
+    e->pages = mem_array((size_t)e->n_nonces * n_pages, sizeof *e->pages);
+    e->n_kv_bytes = e->n_nonces * kv_bytes(p);
+    e->kv = mem_pages(e->n_kv_bytes);
+    e->acts_dim.data = mem_alloc(ops->acts_bytes(e->device, ACT_Q32, e->n_rows_max, p->dim));
+    e->acts_ffn.data = mem_alloc(ops->acts_bytes(e->device, ACT_Q32, e->n_rows_max, n_ffn));
+    if (!e->floats || !e->pool || !e->firsts || !e->bad || !e->rows || !e->pages || !e->kv ||
+        !e->acts_dim.data || !e->acts_ffn.data)
+        return err_set(note, ERR_MEMORY, "no memory for %u nonces at once", e->n_nonces);
+    lay_out(e, p, e->n_nonces, e->floats);
+    enum err rc = ops->raw_reserve(e->device, DTYPE_Q8_0, p->dim, note);
+    return rc == ERR_OK ? ops->raw_reserve(e->device, DTYPE_Q8_0, n_ffn, note) : rc;
+}
+
+enum err poc_exact_open(struct poc_exact **out, const struct poc_params *p, const char *block_hash,
+                        double fraction, const char *isa, struct threads *threads,
+                        uint32_t n_nonces, struct err_note *note)
+{
+    *out = NULL;
+    enum err rc = poc_exact_check(p, fraction, isa, note);
+    if (rc != ERR_OK)
+        return rc;
+    struct poc_exact *e = mem_zalloc(sizeof *e);
+    if (!e)
+        return err_set(note, ERR_MEMORY, "no memory for the exact profile");
+    e->params = *p;
+    e->n_nonces = n_nonces;
+    e->n_rows_max = n_nonces * p->seq_len;
+    e->shape = (struct kv_shape){p->n_kv_heads, poc_head_dim(p)};
+    e->n_blocks = pool_blocks(p, fraction);
+    e->isa = isa;
+    for (const char *const *name = cpu_isa_names(); !isa && *name; name++)
+        e->isa = *name; /* the best is last */
+    rc = cpu_device_open(threads_count(threads), e->isa, &e->device, note);
+    if (rc == ERR_OK)
+        rc = take_memory(e, note);
+    if (rc == ERR_OK)
+        rc = draw_pool(e, block_hash, threads, note);
+    if (rc != ERR_OK) {
+        poc_exact_close(e);
+        return rc;
+    }
+    rotations(e);
+    link_pages(e);
+    *out = e;
+    return ERR_OK;
+}
+
+void poc_exact_close(struct poc_exact *e)
+{
+    if (!e)
+        return;
+    if (e->device)
+        e->device->ops->close(e->device);
+    if (e->floats)
+        mem_pages_free(e->floats, e->n_floats * sizeof *e->floats);
+    if (e->pool)
+        mem_pages_free(e->pool, e->n_blocks * BLOCK_BYTES);
+    if (e->kv)
+        mem_pages_free(e->kv, e->n_kv_bytes);
+    mem_free(e->firsts);
+    mem_free(e->bad);
+    mem_free(e->rows);
+    mem_free(e->pages);
+    mem_free(e->acts_dim.data);
+    mem_free(e->acts_ffn.data);
+    mem_free(e);
+}
+
+const char *poc_exact_isa(const struct poc_exact *e)
+{
+    return e->isa;
+}
+
+/* acts of n rows of x[n][n_columns]. */
+static void quantize(struct poc_exact *e, struct acts *a, const float *x, uint32_t n,
+                     uint32_t n_columns)
+{
+    a->kind = ACT_Q32;
+    a->n_rows = n;
+    a->n_cols = n_columns;
+    e->device->ops->quantize(e->device, x, n_columns, a, e->bad);
+}
+
+static void product(struct poc_exact *e, uint32_t tensor, const struct acts *a, float *y)
+{
+    struct poc_tensor t = poc_tensor_at(&e->params, tensor);
+    struct matrix m = {
+        .dtype = DTYPE_Q8_0,
+        .n_rows = (uint32_t)t.n_rows,
+        .n_cols = (uint32_t)t.n_columns,
+        .data = e->pool + e->firsts[tensor] * BLOCK_BYTES,
+        .n_bytes = t.n_rows * t.n_columns / BLOCK * BLOCK_BYTES,
+        .is_raw = true,
+    };
+    e->device->ops->matmul(e->device, &m, a, NULL, y, t.n_rows);
+}
+
+/* The norm of n rows of x, as acts_dim. */
+static void norm(struct poc_exact *e, uint32_t tensor, uint32_t n)
+{
+    uint32_t dim = e->params.dim;
+    const uint8_t *block = e->pool + e->firsts[tensor] * BLOCK_BYTES;
+    for (uint32_t i = 0; i < dim; i++)
+        e->norm[i] = (float)(int8_t)block[i / BLOCK * BLOCK_BYTES + 2 + i % BLOCK] * NORM_STEP;
+    e->device->ops->rmsnorm(e->device, e->x, dim, e->norm, (float)e->params.norm_eps, n, dim,
+                            e->normed, dim);
+    quantize(e, &e->acts_dim, e->normed, n, dim);
+}
+
+static void rotate(struct poc_exact *e, float *x, uint32_t n_heads, uint32_t n)
+{
+    uint32_t size = poc_head_dim(&e->params);
+    struct rope_args a = {.x = x,
+                          .stride = (size_t)n_heads * size,
+                          .n_rows = n,
+                          .n_heads = n_heads,
+                          .head_size = size,
+                          .n_rot = size,
+                          .interleaved = true,
+                          .cos = e->cosines,
+                          .sin = e->sines};
+    e->device->ops->rope(e->device, &a);
+}
+
+static void attention(struct poc_exact *e, uint32_t base, uint32_t n)
+{
+    const struct poc_params *p = &e->params;
+    const struct device_ops *ops = e->device->ops;
+    size_t n_kv = (size_t)p->n_kv_heads * poc_head_dim(p);
+    norm(e, base + POC_ATTENTION_NORM, n);
+    product(e, base + POC_WQ, &e->acts_dim, e->q);
+    product(e, base + POC_WK, &e->acts_dim, e->k);
+    product(e, base + POC_WV, &e->acts_dim, e->v);
+    rotate(e, e->q, p->n_heads, n);
+    rotate(e, e->k, p->n_kv_heads, n);
+    struct kv_write_args w = {.k = e->k,
+                              .v = e->v,
+                              .stride_k = n_kv,
+                              .stride_v = n_kv,
+                              .rows = e->rows,
+                              .n_rows = n,
+                              .shape = e->shape,
+                              .bad = e->bad};
+    ops->kv_write(e->device, &w);
+    struct fx root = fx_sqrt(fx_int(poc_head_dim(p)));
+    struct attention_args a = {.q = e->q,
+                               .out = e->mixed,
+                               .stride_q = p->dim,
+                               .stride_out = p->dim,
+                               .rows = e->rows,
+                               .n_rows = n,
+                               .n_heads = p->n_heads,
+                               .shape = e->shape,
+                               .scale = fx_to_f32(fx_div(fx_int(1), root)),
+                               .bad = e->bad};
+    ops->attention(e->device, &a);
+}
+
+/* The last row of every nonce, in x and mixed; what was bad in any row stays bad. */
+static void keep_last(struct poc_exact *e, uint32_t n_nonces)
+{
+    uint32_t n = e->params.seq_len;
+    size_t dim = e->params.dim;
+    for (uint32_t i = 0; i < n_nonces; i++) {
+        size_t last = (size_t)(i + 1) * n - 1;
+        memmove(e->x + i * dim, e->x + last * dim, dim * sizeof *e->x);
+        memmove(e->mixed + i * dim, e->mixed + last * dim, dim * sizeof *e->mixed);
+        uint8_t bad = 0;
+        for (uint32_t t = 0; t < n; t++)
+            bad |= e->bad[(size_t)i * n + t];
+        e->bad[i] = bad;
+    }
+}
+
+static void layer_run(struct poc_exact *e, uint32_t layer, uint32_t n_nonces)
+{
+    const struct poc_params *p = &e->params;
+    const struct device_ops *ops = e->device->ops;
+    uint32_t base = poc_layer_tensor(layer, 0), n = n_nonces * p->seq_len, n_ffn = poc_ffn_dim(p);
+    attention(e, base, n);
+    if (layer + 1 == p->n_layers) {
+        keep_last(e, n_nonces);
+        n = n_nonces;
+    }
+    quantize(e, &e->acts_dim, e->mixed, n, p->dim);
+    product(e, base + POC_WO, &e->acts_dim, e->normed);
+    ops->add(e->device, e->x, p->dim, e->normed, p->dim, n, p->dim, 1);
+    norm(e, base + POC_FFN_NORM, n);
+    product(e, base + POC_W1, &e->acts_dim, e->gate);
+    product(e, base + POC_W3, &e->acts_dim, e->up);
+    ops->glu(e->device, ACT_FN_SILU, e->gate, n_ffn, e->up, n_ffn, n, n_ffn, e->gate, n_ffn);
+    quantize(e, &e->acts_ffn, e->gate, n, n_ffn);
+    product(e, base + POC_W2, &e->acts_ffn, e->normed);
+    ops->add(e->device, e->x, p->dim, e->normed, p->dim, n, p->dim, 1);
+}
+
+void poc_exact_run(struct poc_exact *e, uint32_t n_nonces, const uint16_t *const *inputs,
+                   float *const *logits)
+{
+    const struct poc_params *p = &e->params;
+    size_t n_input = (size_t)p->seq_len * p->dim, n_vocab = p->vocab_size;
+    CHECK(n_nonces <= e->n_nonces);
+    memset(e->bad, 0, e->n_rows_max);
+    for (uint32_t i = 0; i < n_nonces; i++)
+        for (size_t k = 0; k < n_input; k++)
+            e->x[i * n_input + k] = f16_widen(inputs[i][k]);
+    for (uint32_t layer = 0; layer < p->n_layers; layer++)
+        layer_run(e, layer, n_nonces);
+    norm(e, poc_norm_tensor(p), n_nonces);
+    product(e, poc_output_tensor(p), &e->acts_dim, e->logits);
+    e->device->ops->logits(e->device, e->logits, n_vocab, n_nonces, p->vocab_size, 0, e->bad);
+    for (uint32_t i = 0; i < n_nonces; i++)
+        for (size_t k = 0; k < n_vocab; k++)
+            logits[i][k] = e->bad[i] ? NAN : e->logits[i * n_vocab + k];
+}
