@@ -41,6 +41,8 @@ static const struct api_field fields[] = {
     {"output_format", API_VALUE, FIELD(output_format), 0, 0, "output_config.format's older name"},
     {"metadata", API_VALUE, FIELD(metadata), 0, 0, "{user_id}"},
     {"cache_salt", API_TEXT, FIELD(r.cache_salt), 0, 0, "who shares prompts read before"},
+    {"receipt", API_BOOL, FIELD(r.receipt), 0, 0,
+     "its receipt with the answer, where the server gives receipts"},
     {"cache_control", API_NO_EFFECT, 0, 0, 0, "what was read is remembered"},
     {"service_tier", API_NO_EFFECT, 0, 0, 0, "there is one"},
     {"speed", API_NO_EFFECT, 0, 0, 0, "there is one"},

@@ -279,6 +279,7 @@ static void end(struct buf *out, void *state, const struct reply_head *h,
     write_usage(&v.w, usage);
     event_end(&v, out);
     event_begin(&v, "message_stop");
+    reply_receipts(&v.w, h);
     event_end(&v, out);
 }
 

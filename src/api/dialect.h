@@ -10,6 +10,10 @@
 #include "api/generate.h"
 #include "api/reply.h"
 
+/* Where an answer's receipts go: this byte, as a value; no JSON has it else. It is replaced when
+ * they have been signed. */
+#define DIALECT_RECEIPTS_HERE '\001'
+
 struct dialect {
     const char *path;      /* of the endpoint, without a query */
     const char *id_prefix; /* of an answer's id: "chatcmpl-" */

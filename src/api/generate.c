@@ -69,6 +69,8 @@ struct raw {
         {"response_format", API_VALUE, FIELD(response_format), 0, 0,                               \
          "{type: text | json_object | json_schema}"},                                              \
         {"cache_salt", API_TEXT, FIELD(r.cache_salt), 0, 0, "who shares prompts read before"},     \
+        {"receipt", API_BOOL, FIELD(r.receipt), 0, 0,                                              \
+         "its receipt with the answer, where the server gives receipts"},                          \
         {"user", API_TEXT, FIELD(r.user), 0, 0, "an end user's name, for your own logs"},          \
         {"metadata", API_NO_EFFECT, 0, 0, 0, "kept by nobody"},                                    \
         {"prompt_logprobs", API_I32, FIELD(r.n_prompt_top), 0, ISO_LOGPROBS_MAX,                   \

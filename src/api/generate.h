@@ -76,6 +76,8 @@ struct api_generate {
     const json_t *shape_value;
     struct str shape_text;
     struct str cache_salt, user;
+    bool receipt; /* a receipt is wanted, with the answer */
+    int64_t clock_s; /* what templates are told, local civil seconds since 1970; 0: the time */
 
     struct buf unknown; /* names of unknown fields, for a response header */
 };

@@ -79,6 +79,8 @@ static const struct api_field fields[] = {
     {"cache_prompt", API_BOOL, FIELD(cache_prompt), 0, 0,
      "false: what was read before is read again"},
     {"cache_salt", API_TEXT, FIELD(r.cache_salt), 0, 0, "who shares prompts read before"},
+    {"receipt", API_BOOL, FIELD(r.receipt), 0, 0,
+     "its receipt with the answer, where the server gives receipts"},
     {"return_tokens", API_BOOL, FIELD(r.return_token_ids), 0, 0, "the answer's token ids"},
     {"return_progress", API_BOOL, FIELD(r.return_progress), 0, 0,
      "in a stream: how much of the prompt was read"},
@@ -437,11 +439,25 @@ static void progress(struct buf *out, void *state, const struct reply_head *h,
     buf_release(&json);
 }
 
-/* llama-server ends this stream without [DONE]: the last piece says "stop". */
+/* llama-server ends this stream without [DONE]: the last piece says "stop". Receipts come after it,
+ * where only those who asked for them look. */
 static void end(struct buf *out, void *state, const struct reply_head *h,
                 const struct reply_usage *usage)
 {
-    (void)out, (void)state, (void)h, (void)usage;
+    struct buf json;
+    struct writer w;
+    (void)state, (void)usage;
+    if (!h->receipts)
+        return;
+    buf_init(&json, 1 << 16);
+    write_begin(&w, &json);
+    write_open(&w, '{');
+    write_key_text(&w, "content", STR(""));
+    write_key_word(&w, "stop", "true");
+    reply_receipts(&w, h);
+    write_close(&w, '}');
+    write_event(out, &json);
+    buf_release(&json);
 }
 
 static void broken(struct buf *out, const struct api_error *e)

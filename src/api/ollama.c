@@ -21,6 +21,8 @@ struct raw {
 #define COMMON_FIELDS                                                                              \
     {"model", API_TEXT, FIELD(r.model), 0, 0, "which model answers; absent: the first one"},       \
         {"stream", API_BOOL, FIELD(r.stream), 0, 0, "lines as text comes (true)"},                 \
+        {"receipt", API_BOOL, FIELD(r.receipt), 0, 0,                                              \
+         "its receipt with the answer, where the server gives receipts"},                          \
         {"format", API_VALUE, FIELD(format), 0, 0, "\"json\", or a schema"},                       \
         {"options", API_VALUE, FIELD(options), 0, 0, "sampling and length"},                       \
         {"think", API_VALUE, FIELD(think), 0, 0,                                                   \

@@ -184,6 +184,8 @@ static void write_answer(struct buf *out, const struct reply_head *h, const stru
         write_context(&w, c);
     if (c && done)
         write_durations(&w, &c->usage);
+    if (c && done && h->request->stream) /* there is one choice: this is the last line */
+        reply_receipts(&w, h);
     write_close(&w, '}');
 }
 

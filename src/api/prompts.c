@@ -25,6 +25,8 @@ static const struct api_field fields[] = {
     {"seed", API_SEED, FIELD(r.sampling.seed), 0, 0, "the same seed gives the same texts"},
     {"stop", API_VALUE, FIELD(stop), 0, 0, "a text or up to 16 texts that end an answer"},
     {"cache_salt", API_TEXT, FIELD(r.cache_salt), 0, 0, "who shares prompts read before"},
+    {"receipt", API_BOOL, FIELD(r.receipt), 0, 0,
+     "its receipt with the answer, where the server gives receipts"},
 };
 
 const struct api_table api_prompts_table = {"PromptsRequest", fields, COUNT_OF(fields), "prompts"};

@@ -339,12 +339,39 @@ static void progress(struct buf *out, void *state, const struct reply_head *h,
     buf_release(&json);
 }
 
+void reply_receipts(struct writer *w, const struct reply_head *h)
+{
+    const char here[] = {DIALECT_RECEIPTS_HERE, 0};
+    if (h->receipts)
+        write_key_word(w, "receipts", here);
+}
+
+/* A chunk without choices, as that of the usage is. */
+static void write_receipts(struct buf *out, const struct reply_head *h)
+{
+    struct buf json;
+    struct writer w;
+    buf_init(&json, 1 << 16);
+    write_begin(&w, &json);
+    write_head(&w, h, false);
+    write_key(&w, "choices");
+    write_open(&w, '[');
+    write_close(&w, ']');
+    reply_receipts(&w, h);
+    write_close(&w, '}');
+    CHECK(!json.failed);
+    write_event(out, &json);
+    buf_release(&json);
+}
+
 static void end(struct buf *out, void *state, const struct reply_head *h,
                 const struct reply_usage *usage)
 {
     (void)state;
     if (h->request->include_usage)
         write_piece(out, h, NULL, usage);
+    if (h->receipts)
+        write_receipts(out, h);
     buf_str(out, "data: [DONE]\n\n");
 }
 

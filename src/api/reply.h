@@ -15,7 +15,11 @@ struct reply_head {
     struct str model;
     const char *fingerprint; /* weights and arithmetic */
     const struct api_generate *request;
+    bool receipts; /* reply_receipts has something to say: true in a call's last words alone */
 };
+
+/* reply_receipts - of an open object: "receipts" with DIALECT_RECEIPTS_HERE, if they are wanted. */
+void reply_receipts(struct writer *w, const struct reply_head *h);
 
 /* Tokens and times; a request's own times, from its arrival. */
 struct reply_usage {

@@ -41,6 +41,8 @@ static const struct api_field fields[] = {
      "at least p times as likely as the likeliest"},
     {"seed", API_SEED, FIELD(r.sampling.seed), 0, 0, "the same seed gives the same text"},
     {"cache_salt", API_TEXT, FIELD(r.cache_salt), 0, 0, "who shares prompts read before"},
+    {"receipt", API_BOOL, FIELD(r.receipt), 0, 0,
+     "its receipt with the answer, where the server gives receipts"},
     {"stream", API_BOOL, FIELD(r.stream), 0, 0, "send events as they come"},
     {"store", API_BOOL, FIELD(store), 0, 0, "keep the answer, to go on from it (true)"},
     {"text", API_VALUE, FIELD(text), 0, 0, "{format}"},

@@ -276,6 +276,7 @@ static void add_response(struct buf *out, struct state *s, const struct reply_he
     event_begin(&v, s, type);
     write_key(&v.w, "response");
     write_response(&v.w, h, s->parts.items, s->parts.n, s->finish, bytes_of(&s->tokens), usage);
+    reply_receipts(&v.w, h);
     event_end(&v, out);
 }
 

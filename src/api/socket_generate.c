@@ -136,6 +136,7 @@ static void end(struct buf *out, void *state, const struct reply_head *h,
     write_usage(&w, usage);
     write_key_text(&w, "finish_reason", str_from(finish_word(s->finish)));
     write_key_text(&w, "model", h->model);
+    reply_receipts(&w, h);
     write_close(&w, '}');
     write_close(&w, '}');
     buf_char(out, '\n');

@@ -38,15 +38,41 @@ struct engine_words {
                 "requests open at once, waiting ones included\n(default: 1024)"),                  \
         OPT_U32(0, "queue", "N", &(e).n_queue, 1, 4096,                                            \
                 "requests that wait; more get 429 (default: all open ones)"),                      \
-        OPT_U32(0, "chunk", "N", &(e).n_chunk, 1, 1 << 16,                                         \
-                "rows of one pass (default: 512)"),                                                \
+        OPT_U32(0, "chunk", "N", &(e).n_chunk, 1, 1 << 16, "rows of one pass (default: 512)"),     \
         OPT_TEXT(0, "template", "NAME|FILE", &(e).template,                                        \
                  "another chat template: a Jinja file, or a built-in's name"),                     \
         OPT_TEXT(0, "tool-format", "NAME", &(e).tool_format,                                       \
                  "how the model writes calls of tools (default: as its\n"                          \
                  "template shows): hermes, llama3, mistral, ...")
 
+#define MODEL_OPTIONS(s)                                                                           \
+    OPT_TEXTS('m', "model", "[NAME=]MODEL", &(s).models,                                           \
+              "GGUF file, Hugging Face folder or pulled model's name; may\n"                       \
+              "be repeated (default: the demo model)"),                                            \
+        OPT_TEXT(0, "models-dir", "DIR", &(s).models_dir,                                          \
+                 "models of this folder are loaded when a request names them"),                    \
+        OPT_U32(0, "idle-unload", "SECONDS", &(s).n_idle_s, 0, 1 << 30,                            \
+                "unload what was loaded so when nobody used it for as\nlong (default: never)"),    \
+        OPT_TEXT(0, "memory", "BYTES", &(s).memory,                                                \
+                 "all models together may take: 8G, 512M, or 80% of what\nis free at the start; "  \
+                 "unused ones leave for others\n(default: 80% with --models-dir, else no limit)")
+
+#define RECEIPT_OPTIONS(s)                                                                         \
+    OPT_HEADING("Receipts"),                                                                       \
+        OPT_TEXT(0, "receipts", "WHICH", &(s).receipts,                                            \
+                 "sign what was answered: of requests that \"ask\" for it, or\n"                   \
+                 "\"always\" (default: \"off\")"),                                                 \
+        OPT_TEXT(0, "node-key", "FOLDER", &(s).node_key,                                           \
+                 "where isobit node-key made the signing key; the log of\n"                        \
+                 "receipts lies there too (default: as node-key's)"),                              \
+        OPT_U32(0, "receipts-days", "N", &(s).n_receipts_days, 1, 3650,                            \
+                "receipts, with prompts and answers, are kept so long\n(default: 30)"),            \
+        OPT_TEXT(0, "receipts-size", "BYTES", &(s).receipts_size,                                  \
+                 "and no more than this of them: 4G, 512M (default: 4G)")
+
 struct serve {
+    const char *receipts, *node_key, *receipts_size;
+    uint32_t n_receipts_days;
     const char *host, *keys, *data, *tls_cert, *tls_key, *models_dir, *memory;
     uint32_t port, socket_port; /* UINT32_MAX: none */
     uint32_t n_idle_s;
@@ -121,8 +147,8 @@ static enum err name_model(struct front_model *m, const char *text, struct err_n
     const char *equals = strchr(text, '='), *path = text;
     if (equals && !file_exists(text))
         path = equals + 1;
-    struct str name = path == text ? str_from(base_name(path))
-                                   : (struct str){text, (size_t)(equals - text)};
+    struct str name =
+        path == text ? str_from(base_name(path)) : (struct str){text, (size_t)(equals - text)};
     if (path == text && str_ends(name, STR(".gguf")))
         name.len -= strlen(".gguf");
     if (name.len == 0 || name.len >= sizeof m->name)
@@ -145,6 +171,25 @@ static enum err serve_demo(struct front_options *o, struct err_note *note)
     o->models[o->n_models++] =
         (struct front_model){.name = "isobit-demo", .path = mem_strdup(path)};
     return o->models[0].path ? ERR_OK : err_set(note, ERR_MEMORY, "out of memory for %s", path);
+}
+
+static enum err find_receipts(const struct serve *s, char path[PATH_MAX],
+                              struct receipts_options *o, struct err_note *note)
+{
+    const char *which = s->receipts ? s->receipts : "off";
+    enum err rc = ERR_OK;
+    o->mode = strcmp(which, "ask") == 0      ? RECEIPTS_ASKED
+              : strcmp(which, "always") == 0 ? RECEIPTS_ALWAYS
+                                             : RECEIPTS_OFF;
+    if (o->mode == RECEIPTS_OFF && strcmp(which, "off") != 0)
+        return err_set(note, ERR_USAGE, "--receipts %s: it may be off, ask or always", which);
+    o->limits.age_s_max = (uint64_t)s->n_receipts_days * 86400;
+    o->folder = s->node_key ? s->node_key : path;
+    if (!s->node_key && o->mode != RECEIPTS_OFF)
+        rc = folder_path(FOLDER_DATA, "node", path, note);
+    return rc ? rc
+              : load_memory("--receipts-size", s->receipts_size ? s->receipts_size : "4G",
+                            &o->limits.n_bytes_max, note);
 }
 
 static enum err serve(struct serve *s, struct err_note *note)
@@ -170,8 +215,9 @@ static enum err serve(struct serve *s, struct err_note *note)
                               .n_idle_s = s->n_idle_s,
                               .worker = s->worker,
                               .say = say_line};
-    char data[PATH_MAX];
+    char data[PATH_MAX], node[PATH_MAX];
     enum err rc = find_data(s, data, &o.data, note);
+    rc = rc ? rc : find_receipts(s, node, &o.receipts, note);
     if (rc)
         return rc;
     if (s->models.n_items > FRONT_MODELS_MAX)
@@ -194,18 +240,12 @@ static enum err serve(struct serve *s, struct err_note *note)
 
 int cmd_serve(int argc, char **argv)
 {
-    struct serve s = {.host = "127.0.0.1", .port = PORT_DEFAULT, .socket_port = UINT32_MAX};
+    struct serve s = {.host = "127.0.0.1",
+                      .port = PORT_DEFAULT,
+                      .socket_port = UINT32_MAX,
+                      .n_receipts_days = 30};
     const struct arg_option options[] = {
-        OPT_TEXTS('m', "model", "[NAME=]MODEL", &s.models,
-                  "GGUF file, Hugging Face folder or pulled model's name; may\n"
-                  "be repeated (default: the demo model)"),
-        OPT_TEXT(0, "models-dir", "DIR", &s.models_dir,
-                 "models of this folder are loaded when a request names them"),
-        OPT_U32(0, "idle-unload", "SECONDS", &s.n_idle_s, 0, 1 << 30,
-                "unload what was loaded so when nobody used it for as\nlong (default: never)"),
-        OPT_TEXT(0, "memory", "BYTES", &s.memory,
-                 "all models together may take: 8G, 512M, or 80% of what\nis free at the start; "
-                 "unused ones leave for others\n(default: 80% with --models-dir, else no limit)"),
+        MODEL_OPTIONS(s),
         OPT_HEADING("Network"),
         OPT_TEXT(0, "host", "ADDRESS", &s.host, "where to listen (default: 127.0.0.1)"),
         OPT_U32(0, "port", "N", &s.port, 0, 65535, "0: any free one (default: 8080)"),
@@ -229,6 +269,7 @@ int cmd_serve(int argc, char **argv)
         OPT_TEXT(0, "data", "FOLDER", &s.data,
                  "where files and batches are kept (default:\n$XDG_DATA_HOME/isobit or "
                  "~/.local/share/isobit); '': nowhere"),
+        RECEIPT_OPTIONS(s),
         OPT_HEADING("Log, on standard error"),
         OPT_FLAG(0, "log-requests", &s.log_requests,
                  "a line for each answer, without what was said"),

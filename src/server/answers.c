@@ -168,6 +168,8 @@ static void take_event(struct answers *a, const struct iso_event *e)
         answer->i_step = a->i_step;
         a->n_batch++;
     }
+    if (answer->maker)
+        maker_take(answer->maker, e);
     if (e->kind == ISO_EVENT_FINISH) {
         end(a, answer, e);
     } else if (e->kind == ISO_EVENT_PROMPT) {

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "isobit.h"
+#include "proof/maker.h"
 #include "server/stats.h"
 
 struct answers;
@@ -18,6 +19,7 @@ struct answers;
 struct answer {
     struct iso_request request; /* what it points to is kept until the end */
     void *owner;
+    struct maker *maker; /* is told what happens, until the end; NULL: no receipt is wanted */
     float *hidden; /* [n_embd] gets the row that the first choice is made of; NULL: not wanted */
     atomic_int leave; /* enum iso_finish: end it for this reason; 0: go on */
     /* The thread's own: */

@@ -113,7 +113,8 @@ static void drop_line(struct batch_line *l)
 }
 
 /* One line of the output file, without its custom_id, which the store adds. body is JSON. */
-static void write_answer(struct buf *out, const struct batch_line *l, int status, struct str body)
+static void write_answer(struct buf *out, const struct batch_line *l, int status,
+                         const char *receipt_id, struct str body)
 {
     struct writer w;
     char id[JOBS_ID_BYTES + 24];
@@ -125,6 +126,8 @@ static void write_answer(struct buf *out, const struct batch_line *l, int status
     write_open(&w, '{');
     write_key_int(&w, "status_code", status);
     write_key_text(&w, "request_id", str_from(l->ticket ? l->ticket->request_id : id));
+    if (receipt_id)
+        write_key_text(&w, "receipt_id", str_from(receipt_id));
     write_key(&w, "body");
     buf_add(out, body.ptr, body.len);
     w.comma = true;
@@ -133,14 +136,14 @@ static void write_answer(struct buf *out, const struct batch_line *l, int status
     write_close(&w, '}');
 }
 
-static void finish_line(struct batch_line *l, int status, struct str body)
+static void finish_line(struct batch_line *l, int status, const char *receipt_id, struct str body)
 {
     struct batch_run *r = l->run;
     struct err_note note;
     struct buf answer;
     bool good = status >= 200 && status < 300;
     buf_init(&answer, ANSWER_BYTES_MAX);
-    write_answer(&answer, l, status, body);
+    write_answer(&answer, l, status, receipt_id, body);
     CHECK(!answer.failed);
     if (jobs_done(r->jobs, &l->line, good, (struct str){answer.bytes, answer.n_bytes}, time(NULL),
                   &note))
@@ -155,7 +158,7 @@ static void finish_with(struct batch_line *l, const struct api_error *e)
     struct buf body;
     buf_init(&body, 1 << 16);
     dialect_error(&body, str_from(l->line.endpoint), e);
-    finish_line(l, e->status, (struct str){body.bytes, body.n_bytes});
+    finish_line(l, e->status, NULL, (struct str){body.bytes, body.n_bytes});
     buf_release(&body);
 }
 
@@ -177,7 +180,7 @@ static void on_reply(void *to, const struct reply_line *line, struct str unknown
     if (line->status == 429)
         postpone(l, false);
     else
-        finish_line(l, (int)line->status, body);
+        finish_line(l, (int)line->status, line->n_receipts ? l->ticket->receipt_id : NULL, body);
 }
 
 static void on_fail(void *to, const struct api_error *e)

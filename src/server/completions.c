@@ -37,6 +37,9 @@ static void free_call(struct call *c)
         buf_release(&k->text);
         parts_release(&k->parts);
         reading_end(k);
+        if (k->answer.maker)
+            maker_release(&k->maker);
+        buf_release(&k->prompt_text);
         mem_free(k->shown);
         mem_free(k->read);
         mem_free(k->forced);
@@ -47,6 +50,7 @@ static void free_call(struct call *c)
     sampling_close(&c->sampling);
     api_generate_release(&c->api);
     mem_free(c->choices);
+    mem_free(c->receipt.request);
     if (c->stream_state && c->dialect->release)
         c->dialect->release(c->stream_state);
     mem_free(c->stream_state);
@@ -72,7 +76,9 @@ static struct reply_head head_of(const struct call *c)
                                .created_s = c->created_s,
                                .model = str_from(c->worker->options.name),
                                .fingerprint = c->worker->fingerprint,
-                               .request = &c->api};
+                               .request = &c->api,
+                               .receipts = c->receipt.wanted && c->api.receipt &&
+                                           c->n_finished == c->n_choices};
 }
 
 /* The call's times, one choice's tokens. */
@@ -177,7 +183,9 @@ static void begin_stream(struct call *c, struct buf *events)
     struct reply_head head = head_of(c);
     struct reply_usage usage = usage_of(c);
     struct str unknown = {c->api.unknown.bytes, c->api.unknown.n_bytes};
-    struct reply_line line = {.status = 200, .n_unknown = (uint32_t)unknown.len};
+    struct reply_line line = {.status = 200,
+                              .n_receipts = receipts_count_of(c),
+                              .n_unknown = (uint32_t)unknown.len};
     c->streaming = true;
     frames_send(c->worker->frames, FRAME_STREAM, c->id, (struct str){(char *)&line, sizeof line},
                 unknown);
@@ -235,23 +243,46 @@ static void end_stream(struct call *c)
     buf_release(&events);
 }
 
+/* Into the last object of a whole answer. */
+static struct str add_receipts(const struct buf *json, struct buf *out)
+{
+    const struct reply_head head = {.receipts = true};
+    struct writer w;
+    const char *end = memrchr(json->bytes, '}', json->n_bytes);
+    CHECK(end);
+    size_t n = (size_t)(end - json->bytes);
+    buf_add(out, json->bytes, n);
+    write_begin(&w, out);
+    w.comma = true;
+    reply_receipts(&w, &head);
+    buf_add(out, end, json->n_bytes - n);
+    CHECK(!out->failed);
+    return (struct str){out->bytes, out->n_bytes};
+}
+
 static void send_whole(struct call *c)
 {
     struct reply_head head = head_of(c);
     struct reply_usage usage = usage_of(c);
     struct arena arena;
-    struct buf json;
+    struct buf json, with_receipts;
     arena_init(&arena, TEXT_BYTES_MAX);
     buf_init(&json, TEXT_BYTES_MAX);
+    buf_init(&with_receipts, TEXT_BYTES_MAX);
     struct reply_choice *choices = arena_alloc(&arena, c->n_choices * sizeof choices[0]);
     CHECK(choices);
     for (uint32_t i = 0; i < c->n_choices; i++)
         choices[i] = reply_of(&c->choices[i], &arena);
     c->dialect->whole(&json, &head, choices, c->n_choices, &usage);
     CHECK(!json.failed);
-    worker_reply(c->worker, c->id, 200,
-                 (struct str){c->api.unknown.bytes, c->api.unknown.n_bytes},
-                 (struct str){json.bytes, json.n_bytes});
+    const struct reply_line line = {.status = 200,
+                                    .n_receipts = receipts_count_of(c),
+                                    .n_unknown = (uint32_t)c->api.unknown.n_bytes};
+    struct str body = {json.bytes, json.n_bytes};
+    if (head.receipts)
+        body = add_receipts(&json, &with_receipts);
+    worker_reply_line(c->worker, c->id, &line, c->api.unknown.bytes, body);
+    buf_release(&with_receipts);
     buf_release(&json);
     arena_release(&arena);
 }
@@ -424,6 +455,7 @@ static void take_finish(struct choice *k, const struct news *news)
     take_piece(k, true);
     k->finished = true;
     k->finish = finish_of(k, news->finish);
+    k->ended = is_over(k) ? ISO_FINISH_STOP : news->finish;
     c->n_finished++;
     if (news->finish == ISO_FINISH_ERROR) {
         struct api_error e;
@@ -464,8 +496,13 @@ void completion_take(const struct news *news)
 void completion_flush(struct worker *w)
 {
     for (struct call *c = w->calls, *next; c; c = next) {
+        struct api_error e;
         bool ended = c->n_finished == c->n_choices;
         next = c->next;
+        if (ended && (!c->gone || c->owes_end) && !receipts_send(c, &e))
+            fail_call(c, &e);
+        if (ended && c->owes_end)
+            frames_send(w->frames, FRAME_END, c->id, STR(""), STR(""));
         if (!c->gone && c->api.stream)
             send_pieces(c);
         if (!c->gone)
@@ -488,7 +525,9 @@ void completion_cancel(struct worker *w, uint64_t id)
         c->gone = true;
         leave(c);
         usage_say(c, true);
-        frames_send(w->frames, FRAME_END, id, STR(""), STR(""));
+        c->owes_end = c->receipt.wanted;
+        if (!c->owes_end)
+            frames_send(w->frames, FRAME_END, id, STR(""), STR(""));
     }
 }
 
@@ -623,11 +662,13 @@ static bool make_choices(struct call *c, struct api_error *e)
         k->answer.owner = k;
         buf_init(&k->piece, TEXT_BYTES_MAX);
         buf_init(&k->text, TEXT_BYTES_MAX);
+        buf_init(&k->prompt_text, TEXT_BYTES_MAX);
         parts_init(&k->parts);
         stream_init(&k->stream, c->worker->speech.tokenizer, DECODE_CONTINUE);
         stops_init(&k->stops, c->api.stops, c->api.n_stops);
         bool ok = i_answer == 0
-                      ? prompt_of(&c->worker->speech, &c->api, i / c->api.n, &k->prompt, e) &&
+                      ? prompt_of(&c->worker->speech, &c->api, i / c->api.n, &k->prompt,
+                                  c->receipt.wanted ? &k->prompt_text : NULL, e) &&
                             check_length(c, k->prompt.n_ids, e)
                       : copy_prompt(&c->choices[i - i_answer].prompt, &k->prompt, e);
         if (!ok && c->api.each_alone && e->status < 500)
@@ -639,6 +680,7 @@ static bool make_choices(struct call *c, struct api_error *e)
             echo(k);
         if (!enforce(k, e))
             return false;
+        receipt_watch(k);
         reading_begin(k);
     }
     return true;
@@ -662,9 +704,10 @@ static bool shape_choices(struct call *c, struct api_error *e)
     return true;
 }
 
-static bool parse(struct call *c, struct str body, struct api_error *e)
+static bool parse(struct call *c, struct str body, enum receipts_mode receipts,
+                  struct api_error *e)
 {
-    if (!c->dialect->parse(body, &c->api, e))
+    if (!c->dialect->parse(body, &c->api, e) || !receipt_begin(c, receipts, body, e))
         return false;
     if (!c->api.has_seed)
         c->api.sampling.seed = entropy_u64() >> 11; /* a number that every JSON reader can hold */
@@ -696,7 +739,7 @@ void completion_begin(struct worker *w, uint64_t id, const struct call_head *hea
     c->created_s = (int64_t)time(NULL);
     c->begin_ns = clock_ns();
     make_id(c->answer_id, dialect->id_prefix);
-    if (!parse(c, body, &e)) {
+    if (!parse(c, body, (enum receipts_mode)head->receipts, &e)) {
         worker_fail(w, id, str_from(dialect->path), &e);
         free_call(c);
         return;

@@ -10,8 +10,8 @@ enum { HEADERS_BYTES_MAX = 2048 };
 
 /* What an answer has that a page could not see else. */
 static const char exposed[] =
-    "x-request-id, x-unknown-fields, Retry-After, Idempotent-Replayed, x-ratelimit-limit, "
-    "x-ratelimit-remaining, x-ratelimit-reset, x-ratelimit-limit-requests, "
+    "x-request-id, x-receipt-id, x-unknown-fields, Retry-After, Idempotent-Replayed, "
+    "x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-ratelimit-limit-requests, "
     "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
     "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens";
 

@@ -73,6 +73,10 @@ static void on_reload(int number, short what, void *context)
         front_say(f, "certificates not reloaded: %s", note.text);
         ok = false;
     }
+    if (f->receipts && receipts_reload(f->receipts, &note)) {
+        front_say(f, "signing key not reloaded: %s", note.text);
+        ok = false;
+    }
     if (gate_reload(f, &note)) {
         front_say(f, "keys not reloaded: %s", note.text);
         ok = false;
@@ -123,6 +127,17 @@ static uint32_t reserve_descriptors(struct front *f)
     return n_here;
 }
 
+static enum err open_receipts(struct front *f, struct err_note *note)
+{
+    struct err_note line = {""};
+    if (f->options.receipts.mode == RECEIPTS_OFF)
+        return ERR_OK;
+    enum err rc = receipts_open(f->loop, &f->options.receipts, &f->receipts, &line, note);
+    if (!rc)
+        front_say(f, "%s", line.text);
+    return rc;
+}
+
 static enum err open_front(struct front *f, struct err_note *note)
 {
     const struct front_options *o = &f->options;
@@ -149,7 +164,8 @@ static enum err open_front(struct front *f, struct err_note *note)
     bool timed = rest_init(&f->rest, f->loop) && f->tick && f->settle;
     if (!timed || !f->on_int || !f->on_term || !f->on_hup)
         return err_set(note, ERR_MEMORY, "out of memory for the server");
-    enum err rc = http_server_open(f->loop, &http, &f->server, note);
+    enum err rc = open_receipts(f, note);
+    rc = rc ? rc : http_server_open(f->loop, &http, &f->server, note);
     if (!rc && o->has_sockets)
         rc = sockets_open(f, &f->sockets, note);
     for (size_t i = 0; !rc && i < o->n_models; i++) {
@@ -175,6 +191,7 @@ static void close_front(struct front *f)
     for (size_t i = 0; i < f->options.n_models; i++)
         process_stop(&f->processes[i]);
     pulls_release(f);
+    receipts_close(f->receipts); /* what is under way is still kept */
     tickets_release(f);
     models_release(f);
     batches_close(f);

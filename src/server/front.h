@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "server/receipts.h"
 
 enum { FRONT_MODELS_MAX = 128, FRONT_BODY_BYTES_MAX = 64 << 20 };
 
@@ -39,6 +40,7 @@ struct front_options {
     const char *models_dir;  /* what lies there is loaded on demand; or NULL */
     uint32_t n_idle_s;       /* unused for so long, it is unloaded; 0: never */
     uint64_t n_bytes_memory; /* of all models together; 0: no limit but the machine's */
+    struct receipts_options receipts;
     const char *data; /* folder of what is kept: files and batches; NULL: nothing is */
     /* How a worker is started: program, then options that every worker gets; -m, --name and --fd
      * are added. NULL-ended. */

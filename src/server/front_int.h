@@ -19,6 +19,7 @@
 struct event;
 struct event_base;
 struct front;
+struct hold;
 
 enum process_state {
     PROCESS_LOADING,
@@ -69,6 +70,8 @@ struct ticket {
     const struct sink *sink; /* NULL: nobody wants the answer; the worker still has to END */
     void *to;
     bool used, streams, broken;
+    char receipt_id[32]; /* of its first choice's receipt; "": there will be none */
+    struct hold *hold;   /* NULL: it has no receipts so far */
     struct buf call;             /* waits for the model: what is to be sent; else empty */
     struct ticket *next_waiting;
     bool behind; /* everything that clients wait for */
@@ -101,6 +104,7 @@ struct front {
     struct response_store *responses;
     struct metrics metrics;
     struct batch_run *batches; /* NULL: not opened */
+    struct receipts *receipts; /* NULL: none are given */
 };
 
 /* What a method and a path mean. A path may have one "{id}", which stands for any text but "". */
@@ -160,6 +164,7 @@ struct ticket *ticket_open(struct front *f, struct key *key, struct process *p, 
 struct ticket *ticket_open_behind(struct front *f, struct key *key, struct process *p,
                                   struct str path, struct str body, const struct sink *sink,
                                   void *to);
+struct ticket *ticket_find(struct front *f, uint64_t id); /* NULL: it has ended */
 void ticket_cancel(struct ticket *t); /* the sink hears nothing more */
 void ticket_abort(struct ticket *t, const struct api_error *e); /* the sink is told to fail */
 void ticket_frame(struct front *f, uint8_t kind, uint64_t id, struct str bytes);
@@ -167,6 +172,23 @@ void tickets_fail(struct process *p, const char *why); /* the worker has died */
 void tickets_send(struct process *p);                  /* it is ready: those that wait go */
 void tickets_expire(struct process *p, uint64_t before_ns); /* those that wait since then fail */
 void tickets_release(struct front *f);
+
+/* hold.c: what is held back of an answer until its receipts are on the disk. */
+/* hold_name - the id of the receipt of a choice. */
+void hold_name(const struct ticket *t, uint32_t index, char id[LEDGER_ID_BYTES]);
+void hold_receipt(struct front *f, struct ticket *t, struct str bytes); /* FRAME_RECEIPT */
+/* hold_takes - whether the frame waits, because receipts do. */
+bool hold_takes(struct ticket *t, uint8_t kind, struct str bytes);
+/* hold_fill - bytes of the answer with the receipts in their place; filled: the caller's. */
+struct str hold_fill(const struct ticket *t, struct str bytes, struct buf *filled);
+void hold_release(struct hold *h); /* NULL is nothing */
+
+/* receipt_calls.c: GET /v1/receipts. */
+void get_receipt(struct front *f, struct http_exchange *x);
+void get_receipt_log(struct front *f, struct http_exchange *x);
+void get_receipt_names(struct front *f, struct http_exchange *x);
+void get_receipt_inclusion(struct front *f, struct http_exchange *x);
+void get_receipt_consistency(struct front *f, struct http_exchange *x);
 
 /* relay.c: an HTTP exchange that a worker answers. */
 /* relay_open - NULL: it was answered with an error. */

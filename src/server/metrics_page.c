@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "server/front_int.h"
 #include "server/prometheus.h"
+#include "server/receipts.h"
 #include "server/sockets.h"
 
 enum { PAGE_BYTES_MAX = 16 << 20 };
@@ -161,6 +162,18 @@ static void add_number(struct buf *out, const char *name, const char *type, cons
     prometheus_number(out, name, NULL, 0, value, unit);
 }
 
+static void add_receipts(const struct front *f, struct buf *out)
+{
+    uint64_t n_receipts = 0, n_groups = 0;
+    if (!f->receipts)
+        return;
+    receipts_count(f->receipts, &n_receipts, &n_groups);
+    add_number(out, "receipts_total", "counter", "Receipts given", n_receipts, 1);
+    add_number(out, "receipt_groups_total", "counter",
+               "Groups that they came in, each with one sync and one head of the log", n_groups,
+               1);
+}
+
 /* keys: what each key did is shown, too. */
 static void write_prometheus(const struct front *f, bool keys, struct buf *out)
 {
@@ -173,6 +186,7 @@ static void write_prometheus(const struct front *f, bool keys, struct buf *out)
                http_server_connections(f->server), 1);
     add_number(out, "socket_connections", "gauge", "Open WebSockets",
                sockets_connections(f->sockets), 1);
+    add_receipts(f, out);
     add_number(out, "exchanges", "gauge", "Requests that are being answered",
                http_server_exchanges(f->server), 1);
     add_number(out, "uptime_seconds", "gauge", "Since the server was started",

@@ -22,6 +22,7 @@ static bool chat_request(const struct speech *s, const struct api_generate *api,
     *out = (struct chat_request){.messages_json = *made,
                                  .tools = s->habits.explains_tools ? NULL : api->tools,
                                  .kwargs = api->kwargs,
+                                 .now_s = api->clock_s,
                                  .add_generation_prompt = api->add_generation_prompt};
     if (s->face.template && !*made)
         return api_fail(e, 500, NULL, "out of memory for the messages");
@@ -47,16 +48,25 @@ bool prompt_render(const struct speech *s, const struct api_generate *api, struc
     return !out->failed || api_fail(e, 500, NULL, "out of memory for the prompt");
 }
 
+static bool keep_text(struct str text, struct buf *kept, struct api_error *e)
+{
+    if (!kept)
+        return true;
+    buf_add(kept, text.ptr, text.len);
+    return !kept->failed || api_fail(e, 500, NULL, "out of memory for the prompt");
+}
+
 static bool chat_prompt(const struct speech *s, const struct api_generate *api,
-                        struct token_list *out, struct api_error *e)
+                        struct token_list *out, struct buf *kept, struct api_error *e)
 {
     struct buf text;
     struct err_note note;
     buf_init(&text, TEXT_BYTES_MAX);
     bool ok = prompt_render(s, api, &text, e);
-    if (ok && tokenizer_encode(s->tokenizer, (struct str){text.bytes, text.n_bytes},
-                               ENCODE_PARSE_SPECIAL, out, &note))
+    const struct str rendered = {text.n_bytes ? text.bytes : "", text.n_bytes};
+    if (ok && tokenizer_encode(s->tokenizer, rendered, ENCODE_PARSE_SPECIAL, out, &note))
         ok = fail_note(e, api->messages_field, &note);
+    ok = ok && keep_text(rendered, kept, e);
     buf_release(&text);
     return ok;
 }
@@ -196,28 +206,30 @@ static void drop_beginning(const struct speech *s, struct token_list *l, size_t 
 }
 
 static bool own_prompt(const struct speech *s, const struct api_generate *api, size_t i,
-                       struct token_list *out, struct api_error *e)
+                       struct token_list *out, struct buf *kept, struct api_error *e)
 {
     const unsigned flags = ENCODE_ADD_SPECIAL | ENCODE_PARSE_SPECIAL;
+    const json_t *item = json_array_get(api->prompts, i);
     if (api->messages && (s->face.template || !api->prompt.ptr))
-        return chat_prompt(s, api, out, e);
+        return chat_prompt(s, api, out, kept, e);
     if (api->suffix.len > 0)
         return fill_prompt(s, api, out, e);
     if (api->prompt_ids)
         return prompt_value(s, api->prompt_ids, flags, "prompt", out, e);
     if (api->prompts)
-        return prompt_value(s, json_array_get(api->prompts, i), flags, "prompt", out, e);
-    return add_text(s, api->prompt, flags, "prompt", out, e);
+        return prompt_value(s, item, flags, "prompt", out, e) &&
+               keep_text((struct str){json_string_value(item), json_string_length(item)}, kept, e);
+    return add_text(s, api->prompt, flags, "prompt", out, e) && keep_text(api->prompt, kept, e);
 }
 
 bool prompt_of(const struct speech *s, const struct api_generate *api, size_t i,
-               struct token_list *out, struct api_error *e)
+               struct token_list *out, struct buf *text, struct api_error *e)
 {
     out->n_ids_max = INT32_MAX;
     if (api->prompt_before && !prompt_value(s, api->prompt_before, 0, "context", out, e))
         return false;
     size_t n_before = out->n_ids;
-    if (!own_prompt(s, api, i, out, e))
+    if (!own_prompt(s, api, i, out, text, e))
         return false;
     if (n_before > 0)
         drop_beginning(s, out, n_before);

@@ -7,9 +7,10 @@
 
 /* All return false with e filled; out is the caller's to release in any case. */
 
-/* prompt_of - prompt i of a request. */
+/* prompt_of - prompt i of a request. text gets what was tokenized, where that was one text; NULL:
+ * it is not wanted. */
 bool prompt_of(const struct speech *s, const struct api_generate *api, size_t i,
-               struct token_list *out, struct api_error *e);
+               struct token_list *out, struct buf *text, struct api_error *e);
 /* prompt_value - a text, or an array of token ids and texts, one after another. flags: enum
  * encode_flag; what the model adds at a text's beginning is added at the first alone. */
 bool prompt_value(const struct speech *s, const json_t *value, unsigned flags, const char *field,

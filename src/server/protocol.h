@@ -28,15 +28,25 @@ enum frame_kind {
     FRAME_END,    /* nothing, or a byte: its stream ended with an error */
     FRAME_USAGE, /* struct call_usage: how far the call is; once more before its answer's end */
     FRAME_STATS, /* struct stats: how the worker fares; of no call */
+    /* struct receipt_head, a receipt's body, its bundle: before the last frames of its answer */
+    FRAME_RECEIPT,
 };
 
 enum { FRAME_BYTES_MAX = (64 << 20) + 4096 };
+
+/* Of which answers receipts are made. */
+enum receipts_mode {
+    RECEIPTS_OFF,   /* who asks for one gets an error */
+    RECEIPTS_ASKED, /* of those whose request has "receipt": true */
+    RECEIPTS_ALWAYS,
+};
 
 struct call_head {
     uint64_t tenant; /* whose prompts may be shared */
     uint32_t n_path;
     int32_t priority;    /* the engine's */
     uint32_t may_verify; /* the key has that scope, or none is needed */
+    uint32_t receipts;   /* enum receipts_mode */
 };
 
 enum call_state {
@@ -51,8 +61,14 @@ struct call_usage {
     uint32_t n_prompt, n_read, n_cached, n_answer;
 };
 
+struct receipt_head {
+    uint32_t index;  /* of the call's choices */
+    uint32_t n_body; /* bytes; the rest is the bundle */
+};
+
 struct reply_line {
     uint32_t status;
+    uint32_t n_receipts; /* that come before the answer's end */
     uint32_t n_unknown; /* then names of unknown fields, for a header */
 };
 

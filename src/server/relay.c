@@ -47,13 +47,15 @@ static void on_gone(void *context, struct http_exchange *x)
     http_stream_end(x);
 }
 
-/* The names of fields that nobody knew; when to come back. */
+/* The names of fields that nobody knew; its receipt; when to come back. */
 static void add_headers(struct relay *r, const struct reply_line *line, struct str unknown)
 {
     char names[UNKNOWN_BYTES_MAX];
     snprintf(names, sizeof names, "%.*s", STR_ARG(unknown));
     if (unknown.len)
         http_reply_header(r->x, "x-unknown-fields", names);
+    if (line->n_receipts > 0)
+        http_reply_header(r->x, "x-receipt-id", r->ticket->receipt_id);
     if (line->status == 429 || line->status == 503)
         http_reply_header(r->x, "Retry-After", "1");
 }

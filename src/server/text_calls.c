@@ -95,7 +95,7 @@ void call_tokenize(struct worker *w, uint64_t id, struct str path, struct str bo
     buf_init(&out, TEXT_BYTES_MAX);
     if (ok)
         ok = r.content ? prompt_value(&w->speech, r.content, flags, r.field, &list, &e)
-                       : prompt_of(&w->speech, &r.chat, 0, &list, &e);
+                       : prompt_of(&w->speech, &r.chat, 0, &list, NULL, &e);
     if (ok) {
         write_begin(&j, &out);
         write_tokens(&j, w, &r, &list);
@@ -115,7 +115,7 @@ void call_count_tokens(struct worker *w, uint64_t id, struct str path, struct st
     buf_init(&out, TEXT_BYTES_MAX);
     bool is_responses = str_is(path, "/v1/responses/input_tokens");
     bool ok = is_responses ? responses_parse(body, &r, &e) : anthropic_count_parse(body, &r, &e);
-    ok = ok && api_tools_read(&r, &e) && prompt_of(&w->speech, &r, 0, &list, &e);
+    ok = ok && api_tools_read(&r, &e) && prompt_of(&w->speech, &r, 0, &list, NULL, &e);
     if (ok) {
         write_begin(&j, &out);
         write_open(&j, '{');

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "server/front_int.h"
 
-static struct ticket *find(struct front *f, uint64_t id)
+struct ticket *ticket_find(struct front *f, uint64_t id)
 {
     size_t place = (uint32_t)id;
     struct ticket *t = place < f->n_tickets ? f->tickets[place] : NULL;
@@ -42,6 +42,8 @@ static void give_back(struct ticket *t)
     metrics_call(&t->process->front->metrics, t->key ? t->key->id : "", &t->usage);
     t->used = false;
     t->sink = NULL;
+    hold_release(t->hold);
+    t->hold = NULL;
     buf_release(&t->call);
     t->process->n_tickets--;
     t->process->last_used_ns = clock_ns();
@@ -103,7 +105,8 @@ static struct ticket *open_ticket(struct front *f, struct key *key, struct proce
     struct call_head call = {.tenant = key ? key->tenant : 0,
                              .n_path = (uint32_t)path.len,
                              .priority = priority,
-                             .may_verify = key_has(key, KEY_VERIFY)};
+                             .may_verify = key_has(key, KEY_VERIFY),
+                             .receipts = f->receipts ? f->options.receipts.mode : 0};
     bool waits = p->state != PROCESS_READY;
     buf_init(&head, sizeof call + path.len + 1 + (waits ? body.len : 0));
     buf_add(&head, &call, sizeof call);
@@ -123,6 +126,9 @@ static struct ticket *open_ticket(struct front *f, struct key *key, struct proce
     t->begun_ns = clock_ns();
     snprintf(t->path, sizeof t->path, "%.*s", STR_ARG(path));
     snprintf(t->request_id, sizeof t->request_id, "req-%016" PRIx64, entropy_u64());
+    if (f->receipts)
+        snprintf(t->receipt_id, sizeof t->receipt_id, "rcpt-%016" PRIx64 "%08" PRIx32,
+                 entropy_u64(), (uint32_t)entropy_u64());
     if (waits) {
         t->call = head;
         wait_in_line(t);
@@ -201,30 +207,52 @@ static void take_usage(struct ticket *t, struct str bytes)
         gate_used(t->key, n_tokens - n_before, clock_ns());
 }
 
+static void data(struct ticket *t, struct str bytes)
+{
+    struct buf filled;
+    buf_init(&filled, FRAME_BYTES_MAX);
+    t->sink->data(t->to, hold_fill(t, bytes, &filled));
+    buf_release(&filled);
+}
+
+static void reply(struct ticket *t, struct str bytes)
+{
+    const struct sink *sink = t->sink;
+    struct reply_line line;
+    struct str unknown;
+    struct buf filled;
+    t->sink = NULL;
+    buf_init(&filled, FRAME_BYTES_MAX);
+    bytes = read_line(bytes, &line, &unknown);
+    sink->reply(t->to, &line, unknown, hold_fill(t, bytes, &filled));
+    buf_release(&filled);
+}
+
 void ticket_frame(struct front *f, uint8_t kind, uint64_t id, struct str bytes)
 {
-    struct ticket *t = find(f, id);
+    struct ticket *t = ticket_find(f, id);
     struct reply_line line;
     struct str unknown;
     CHECK(t);
     if (kind == FRAME_USAGE) {
         take_usage(t, bytes);
+    } else if (kind == FRAME_RECEIPT) {
+        hold_receipt(f, t, bytes);
+    } else if (hold_takes(t, kind, bytes)) {
+        return;
     } else if (kind == FRAME_END) {
         t->broken = bytes.len > 0;
         end(t);
     } else if (!t->sink) {
         return;
     } else if (kind == FRAME_REPLY) {
-        const struct sink *sink = t->sink;
-        t->sink = NULL;
-        bytes = read_line(bytes, &line, &unknown);
-        sink->reply(t->to, &line, unknown, bytes);
+        reply(t, bytes);
     } else if (kind == FRAME_STREAM) {
         read_line(bytes, &line, &unknown);
         t->streams = true;
         t->sink->begin(t->to, &line, unknown);
     } else if (kind == FRAME_DATA) {
-        t->sink->data(t->to, bytes);
+        data(t, bytes);
     }
 }
 

@@ -18,17 +18,24 @@ enum {
     REPLY_BYTES_MAX = 1 << 20,
 };
 
-void worker_reply(struct worker *w, uint64_t id, int status, struct str unknown, struct str body)
+void worker_reply_line(struct worker *w, uint64_t id, const struct reply_line *line,
+                       const char *unknown, struct str body)
 {
-    struct reply_line line = {.status = (uint32_t)status, .n_unknown = (uint32_t)unknown.len};
     struct buf head;
-    buf_init(&head, sizeof line + unknown.len + 1);
-    buf_add(&head, &line, sizeof line);
-    buf_add(&head, unknown.ptr, unknown.len);
+    buf_init(&head, sizeof *line + line->n_unknown + 1);
+    buf_add(&head, line, sizeof *line);
+    buf_add(&head, unknown, line->n_unknown);
     CHECK(!head.failed);
     frames_send(w->frames, FRAME_REPLY, id, (struct str){head.bytes, head.n_bytes}, body);
     frames_send(w->frames, FRAME_END, id, STR(""), STR(""));
     buf_release(&head);
+}
+
+void worker_reply(struct worker *w, uint64_t id, int status, struct str unknown, struct str body)
+{
+    const struct reply_line line = {.status = (uint32_t)status,
+                                    .n_unknown = (uint32_t)unknown.len};
+    worker_reply_line(w, id, &line, unknown.ptr, body);
 }
 
 void worker_fail(struct worker *w, uint64_t id, struct str path, const struct api_error *e)

@@ -81,6 +81,9 @@ struct choice {
     int32_t *forced; /* an enforced answer */
     size_t n_forced;
     uint32_t n_cached, n_read; /* of the prompt's tokens: remembered; those and what was read */
+    struct maker maker;     /* where the answer has it */
+    struct buf prompt_text; /* for its receipt; of the first of those that share a prompt */
+    enum iso_finish ended;  /* why, as the engine has it */
     int32_t *ids;      /* [n_ids] chosen, without an end token */
     size_t n_ids, n_ids_reserved;
     uint32_t n_tokens; /* chosen, up to the end */
@@ -98,6 +101,7 @@ struct call {
     const struct dialect *dialect;
     void *stream_state; /* the dialect's */
     bool gone, streaming, may_verify;
+    bool owes_end; /* it was cancelled, and its receipts come first */
     int32_t priority;
     struct api_generate api;
     struct shape shape;
@@ -112,6 +116,12 @@ struct call {
     uint64_t told_ns;
     int32_t stops[ISO_STOPS_MAX];
     uint32_t n_stops;
+    struct {
+        bool wanted;
+        char *request; /* [n_request] as it came; owned */
+        size_t n_request;
+        uint64_t started_ms, processor_ns;
+    } receipt;
 };
 
 /* completions.c: generated text, in any dialect. */
@@ -153,6 +163,15 @@ void embeddings_release(struct worker *w);
 /* show - keeps a token that is to be shown with its probability. */
 void show(struct choice *k, const struct news *news);
 
+/* receipt_make.c: receipts of a call's choices. */
+/* receipt_begin - whether the call's are wanted; false: they cannot be had. */
+bool receipt_begin(struct call *c, enum receipts_mode mode, struct str request,
+                   struct api_error *e);
+void receipt_watch(struct choice *k); /* before it is submitted */
+/* receipts_send - all of them, once all choices have finished. false: one could not be made. */
+bool receipts_send(struct call *c, struct api_error *e);
+uint32_t receipts_count_of(const struct call *c);
+
 /* enforce.c: answers that are given (scope verify), prompts that are said again. */
 bool is_enforced(const struct call *c);
 bool enforce_check(const struct call *c, struct api_error *e);
@@ -165,6 +184,9 @@ void fingerprint_end(struct worker *w);
 
 /* worker.c */
 void worker_say_facts(struct worker *w, enum frame_kind kind); /* READY, FACTS */
+/* unknown: [line->n_unknown]. */
+void worker_reply_line(struct worker *w, uint64_t id, const struct reply_line *line,
+                       const char *unknown, struct str body);
 void worker_reply(struct worker *w, uint64_t id, int status, struct str unknown, struct str body);
 void worker_fail(struct worker *w, uint64_t id, struct str path, const struct api_error *e);
 

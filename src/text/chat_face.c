@@ -105,8 +105,7 @@ static struct str special(const struct tokenizer *t, int32_t id)
     return id == TOKEN_NONE ? (struct str){0} : tokenizer_token_text(t, id);
 }
 
-/* The local wall clock, as strftime_now wants it. */
-static int64_t local_now(void)
+int64_t chat_face_clock(void)
 {
     time_t now = time(NULL);
     struct tm local;
@@ -121,7 +120,8 @@ enum err chat_face_render(const struct chat_face *f, const struct tokenizer *t,
     request.eos_token = special(t, tokenizer_eos(t));
     request.unk_token = special(t, tokenizer_unk(t));
     request.pad_token = special(t, tokenizer_pad(t));
-    request.now_s = local_now();
+    if (request.now_s == 0)
+        request.now_s = chat_face_clock();
     return chat_render(chat_face_template(f, request.tools != NULL), &request, out, note);
 }
 

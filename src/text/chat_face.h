@@ -23,8 +23,11 @@ void chat_face_close(struct chat_face *f);
 /* The template for conversations with tools, or without. */
 const struct chat_template *chat_face_template(const struct chat_face *f, bool has_tools);
 
+/* chat_face_clock - the local wall clock, as strftime_now wants it. */
+int64_t chat_face_clock(void);
 /* chat_face_render - the conversation as the text that the model was trained on. request's special
- * tokens and clock are filled in here; the rest is the caller's. out is appended to. */
+ * tokens are filled in here, and the clock where it is 0; the rest is the caller's. out is appended
+ * to. */
 enum err chat_face_render(const struct chat_face *f, const struct tokenizer *t,
                           struct chat_request request, struct buf *out, struct err_note *note);
 /* chat_face_tokens - the same as tokens. */

@@ -1,0 +1,248 @@
+/* receipt_make.c - what a worker says of an answer for its receipt: a body and a bundle, which the
+ * front signs and keeps. */
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "proof/parameters.h"
+#include "server/worker_int.h"
+
+enum { PARTS_BYTES_MAX = CANON_BYTES_MAX, DEVICE_BYTES_MAX = 160 };
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Of all threads, since the process began. */
+static uint64_t processor_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+bool receipt_begin(struct call *c, enum receipts_mode mode, struct str request, struct api_error *e)
+{
+    if (c->api.receipt && mode == RECEIPTS_OFF)
+        return api_fail(e, 400, "receipt",
+                        "receipt: this server gives none (isobit serve --receipts)");
+    if (mode == RECEIPTS_OFF || (mode == RECEIPTS_ASKED && !c->api.receipt))
+        return true;
+    if (!identity_known(c->worker->identity)) {
+        e->retry_s = 5;
+        return api_fail(e, 503, NULL,
+                        "the model's weights are being hashed for the first time, and receipts "
+                        "name that hash; try again");
+    }
+    c->receipt.request = mem_strndup(request.ptr, request.len);
+    if (!c->receipt.request)
+        return api_fail(e, 500, NULL, "out of memory for a receipt");
+    c->receipt.n_request = request.len;
+    c->receipt.wanted = true;
+    c->receipt.started_ms = now_ms();
+    c->receipt.processor_ns = processor_ns();
+    c->api.clock_s = chat_face_clock();
+    return true;
+}
+
+void receipt_watch(struct choice *k)
+{
+    if (!k->call->receipt.wanted || k->failed)
+        return;
+    maker_init(&k->maker);
+    k->answer.maker = &k->maker;
+    k->answer.request.want_records = true;
+    k->answer.request.want_pages = true;
+}
+
+/* ---- what it was made by ------------------------------------------------------------------ */
+
+static void hash_value(const json_t *value, struct buf *text)
+{
+    api_dump(value, text);
+}
+
+/* The text that the answer's shape was made from, and what kind of text that is. */
+static const char *constraint_text(const struct api_generate *api, struct buf *text)
+{
+    switch (api->shape) {
+    case API_SHAPE_JSON:
+        return "json_object";
+    case API_SHAPE_SCHEMA:
+        hash_value(api->shape_value, text);
+        return "json_schema";
+    case API_SHAPE_GRAMMAR:
+        buf_add(text, api->shape_text.ptr, api->shape_text.len);
+        return "gbnf";
+    case API_SHAPE_REGEX:
+        buf_add(text, api->shape_text.ptr, api->shape_text.len);
+        return "regex";
+    case API_SHAPE_CHOICE:
+        hash_value(api->shape_value, text);
+        return "choice";
+    case API_SHAPE_ANY:
+        break;
+    }
+    hash_value(api->tools, text);
+    return "tools";
+}
+
+static bool write_parameters(const struct choice *k, struct buf *out)
+{
+    const struct call *c = k->call;
+    struct parameters p = {.request = k->answer.request,
+                           .n_ctx = c->worker->info.n_ctx,
+                           .stop_texts = c->api.stops,
+                           .n_stop_texts = c->api.n_stops,
+                           .interface = str_from(c->dialect->path),
+                           .has_clock = c->api.messages != NULL,
+                           .clock_s = (uint64_t)c->api.clock_s};
+    struct buf text;
+    buf_init(&text, PARTS_BYTES_MAX);
+    if (c->shape.grammar) {
+        p.constraint.kind = str_from(constraint_text(&c->api, &text));
+        sha256_of(text.n_bytes ? text.bytes : "", text.n_bytes, p.constraint.hash.bytes);
+    }
+    parameters_write(&p, out);
+    bool ok = !text.failed && !out->failed;
+    buf_release(&text);
+    return ok;
+}
+
+static enum err name_model(const struct call *c, struct receipt *r, struct err_note *note)
+{
+    const struct worker *w = c->worker;
+    struct identity identity;
+    enum err rc = identity_wait(w->identity, &identity, note);
+    rc = rc ? rc : tokenizer_hash(w->speech.tokenizer, r->model.tokenizer.bytes, note);
+    if (rc)
+        return rc;
+    memcpy(r->model.weights.bytes, identity.weights, SHA256_BYTES);
+    memcpy(r->model.metadata.bytes, identity.config, SHA256_BYTES);
+    if (w->speech.face.template) /* else zeros: it has none */
+        memcpy(r->model.template.bytes,
+               chat_template_hash(chat_face_template(&w->speech.face, c->api.tools != NULL)),
+               SHA256_BYTES);
+    return ERR_OK;
+}
+
+static void fill_load(const struct call *c, struct receipt *r)
+{
+    struct rusage usage;
+    uint64_t ns = (r->ended_ms - r->started_ms) * 1000000 * (uint64_t)c->worker->info.n_threads;
+    uint64_t used_ns = processor_ns() - c->receipt.processor_ns;
+    if (getrusage(RUSAGE_SELF, &usage) == 0)
+        r->memory_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    r->utilisation_permille = ns == 0 || used_ns > ns ? 1000 : used_ns * 1000 / ns;
+}
+
+/* ---- at its end --------------------------------------------------------------------------- */
+
+/* The choice whose prompt it has: answers to one prompt share it. */
+static const struct choice *prompt_holder(const struct choice *k)
+{
+    return &k->call->choices[k->index - k->index % k->call->api.n];
+}
+
+static void fill_bundle(const struct choice *k, struct bundle *b)
+{
+    const struct call *c = k->call;
+    const struct buf *prompt = &prompt_holder(k)->prompt_text;
+    b->has[BUNDLE_REQUEST] = b->has[BUNDLE_PROMPT] = b->has[BUNDLE_PROMPT_IDS] = true;
+    b->request = (struct str){c->receipt.request, c->receipt.n_request};
+    b->prompt = (struct str){prompt->n_bytes ? prompt->bytes : "", prompt->n_bytes};
+    b->prompt_ids = (const uint32_t *)k->prompt.ids;
+    b->n_prompt_ids = k->prompt.n_ids;
+}
+
+static const char *finish_text(const struct choice *k)
+{
+    return iso_finish_text(k->stops.found ? ISO_FINISH_STOP : k->ended);
+}
+
+/* The body and the bundle of a choice. */
+static enum err make(struct choice *k, struct buf *body, struct buf *bundle, struct err_note *note)
+{
+    const struct call *c = k->call;
+    struct bundle b = {.has = {false}};
+    struct buf parameters;
+    char device[DEVICE_BYTES_MAX];
+    snprintf(device, sizeof device, "cpu, %s, %d threads", c->worker->info.isa,
+             c->worker->info.n_threads);
+    struct receipt r = {.arithmetic = str_from(c->worker->info.arithmetic),
+                        .device = str_from(device),
+                        .seed = c->api.sampling.seed,
+                        .seed_by_node = !c->api.has_seed,
+                        .finish_reason = str_from(finish_text(k)),
+                        .started_ms = c->receipt.started_ms,
+                        .ended_ms = now_ms()};
+    fill_bundle(k, &b);
+    maker_cut(&k->maker, k->n_tokens);
+    enum err rc = maker_fill(&k->maker, &b, &r, note);
+    rc = rc ? rc : name_model(c, &r, note);
+    if (rc)
+        return rc;
+    fill_load(c, &r);
+    buf_init(&parameters, PARTS_BYTES_MAX);
+    bool ok = write_parameters(k, &parameters);
+    r.parameters = (struct str){parameters.bytes, parameters.n_bytes};
+    if (ok) {
+        receipt_write(&r, body);
+        bundle_write(&b, bundle);
+    }
+    buf_release(&parameters);
+    if (!ok || body->failed || bundle->failed)
+        rc = err_set(note, ERR_LIMIT, "the receipt's bundle would be larger than %d MiB",
+                     CANON_BYTES_MAX >> 20);
+    return rc;
+}
+
+static bool send_one(struct choice *k, struct api_error *e)
+{
+    struct buf body, bundle, both;
+    struct err_note note = {""};
+    buf_init(&body, CANON_BYTES_MAX);
+    buf_init(&bundle, CANON_BYTES_MAX);
+    buf_init(&both, sizeof(struct receipt_head) + CANON_BYTES_MAX);
+    enum err rc = make(k, &body, &bundle, &note);
+    if (!rc) {
+        const struct receipt_head head = {k->index, (uint32_t)body.n_bytes};
+        buf_add(&both, &head, sizeof head);
+        buf_add(&both, body.bytes, body.n_bytes);
+        if (both.failed)
+            rc = err_set(&note, ERR_MEMORY, "out of memory for a receipt");
+    }
+    if (!rc)
+        frames_send(k->call->worker->frames, FRAME_RECEIPT, k->call->id,
+                    (struct str){both.bytes, both.n_bytes},
+                    (struct str){bundle.bytes, bundle.n_bytes});
+    buf_release(&body);
+    buf_release(&bundle);
+    buf_release(&both);
+    return !rc || api_fail(e, 500, NULL, "no receipt could be made: %s", note.text);
+}
+
+bool receipts_send(struct call *c, struct api_error *e)
+{
+    bool ok = true;
+    for (uint32_t i = 0; ok && c->receipt.wanted && i < c->n_choices; i++) {
+        struct choice *k = &c->choices[i];
+        bool nothing = k->ended == ISO_FINISH_CANCELLED && k->n_tokens == 0;
+        if (k->answer.maker && k->finished && !k->failed && !nothing)
+            ok = send_one(k, e);
+    }
+    return ok;
+}
+
+uint32_t receipts_count_of(const struct call *c)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->n_choices; i++)
+        n += c->choices[i].answer.maker != NULL;
+    return n;
+}
