@@ -142,9 +142,29 @@ def leave():
         t.join()
 
 
+def receipts(text):
+    """With isobit serve --receipts: a whole answer has them as an extra field, a stream in its last event."""
+    ask = dict(ASK, extra_body={"seed": 3, "receipt": True})
+    raw = client.messages.with_raw_response.create(**ask)
+    m = raw.parse()
+    [one] = m.model_extra["receipts"]
+    assert one["id"] == raw.headers["x-receipt-id"] and m.content[0].text == text
+    events = list(client.messages.create(**ask, stream=True))
+    assert events[-1].type == "message_stop" and events[-1].model_extra["receipts"][0]["receipt"]["kind"] == "receipt"
+    with client.messages.stream(**ask) as s:
+        assert "".join(s.text_stream) == text and s.get_final_message().content[0].text == text
+
+
 print("anthropic", anthropic.__version__)
 text = create()
 for check, arguments in ((stops, [text]), (stream, [text]), (prefill, []), (schema, []), (count, []), (models, []), (errors, []), (agent, []),
                          (leave, []), (tools, [])):
     check(*arguments)
     print("ok", check.__name__)
+try:
+    client.get("/v1/receipts/log", cast_to=object)
+except anthropic.NotFoundError:
+    print("NOT TRIED receipts: this server gives none")
+else:
+    receipts(text)
+    print("ok receipts")

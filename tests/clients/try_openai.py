@@ -186,9 +186,41 @@ def embeddings():
     assert len(r.data) == 2 and len(r.data[0].embedding) > 0
 
 
+def receipts():
+    """With isobit serve --receipts: whole answers have them as extra fields, streams in a last chunk or event."""
+    more = {"extra_body": {"seed": 3, "receipt": True}}
+    raw = client.chat.completions.with_raw_response.create(**CHAT, extra_body={"receipt": True})
+    r = raw.parse()
+    [one] = r.model_extra["receipts"]
+    assert one["id"] == raw.headers["x-receipt-id"] and one["receipt"]["kind"] == "receipt"
+    text = client.chat.completions.create(**CHAT).choices[0].message.content
+    assert r.choices[0].message.content == text
+    chunks = list(client.chat.completions.create(**CHAT, stream=True, extra_body={"receipt": True}))
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == text
+    assert chunks[-1].choices == [] and chunks[-1].model_extra["receipts"][0]["receipt"]["kind"] == "receipt"
+    with client.chat.completions.stream(**CHAT, extra_body={"receipt": True}) as s:
+        assert s.get_final_completion().choices[0].message.content == text
+    chunks = list(client.completions.create(model=MODEL, prompt="Once", max_tokens=8, stream=True, **more))
+    assert chunks[-1].model_extra["receipts"]
+    ask = dict(ASK, **more)
+    assert client.responses.create(**ask).model_extra["receipts"]
+    events = list(client.responses.create(**ask, stream=True))
+    assert events[-1].type in ("response.completed", "response.incomplete") and events[-1].model_extra["receipts"]
+    with client.responses.stream(**ask) as s:
+        for _ in s:
+            pass
+        assert s.get_final_response().output_text == client.responses.create(**ASK).output_text
+
+
 print("openai", openai.__version__)
 wanted = sys.argv[2:] or ["models", "chat", "completions", "responses", "responses_stream", "responses_shapes",
                           "responses_kept", "errors", "leave", "chat_tools", "responses_tools", "embeddings"]
+if not sys.argv[2:]:
+    try:
+        client.get("/receipts/log", cast_to=object)
+        wanted.append("receipts")
+    except openai.NotFoundError:
+        print("NOT TRIED receipts: this server gives none")
 for name in wanted:
     globals()[name]()
     print("ok", name)

@@ -127,6 +127,16 @@ def assert_log(seen=()):
     return all_heads
 
 
+def ready(key=None):
+    """The model's weights have been hashed: receipts can be given."""
+    for _ in range(300):
+        status, answer, _ = call(TEXT, {"prompt": "x", "max_tokens": 1, "receipt": True}, key)
+        if status != 503:
+            return
+        time.sleep(0.1)
+    assert False, answer
+
+
 # ---- what is tried ----------------------------------------------------------------------------
 
 def events_of(text):

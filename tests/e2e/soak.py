@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""soak.py ISOBIT [--requests N] [--seconds N] - the server for long: what it uses at the end is what it used at first.
+"""soak.py ISOBIT [--requests N] [--seconds N] [--receipts] - the server for long: what it uses at the end is what it used at first.
 
 Requests to the demo model, from a seed: 30 % are cancelled at random points, 10 % are malformed, 5 % are over limits,
 the others are checked to be whole. After a tenth of them (at least 200) and at the end, at rest: the resident memory of all
@@ -23,12 +23,16 @@ p.add_argument("--requests", type=int, default=20000)
 p.add_argument("--seconds", type=float, default=1e9, help="end earlier, after so long")
 p.add_argument("--threads", type=int, default=6)
 p.add_argument("--seed", type=int, default=1)
+p.add_argument("--receipts", action="store_true", help="of every answer")
 a = p.parse_args()
 deadline = time.monotonic() + a.seconds
 
 folder = tempfile.TemporaryDirectory()
+receipts = ["--receipts", "always", "--node-key", folder.name] if a.receipts else []
+if receipts:
+    subprocess.run([a.isobit, "node-key", "create", "--dir", folder.name], check=True, capture_output=True)
 server = subprocess.Popen([a.isobit, "serve", "--port", "0", "--parallel", "8", "-t", "1", "-c", "512", "--sessions", "64",
-                           "--data", folder.name], stderr=subprocess.PIPE, text=True)
+                           "--data", folder.name, *receipts], stderr=subprocess.PIPE, text=True)
 port = 0
 for line in server.stderr:
     found = re.match(r"listening on http://127.0.0.1:(\d+)", line)
@@ -52,6 +56,18 @@ def resident_kb():
             key = (i, name[0])
             kb[key] = kb.get(key, 0) + int(re.search(r"Pss:\s+(\d+)", mapping)[1])
     return kb
+
+
+def wait_for_hashes():
+    """Receipts name the weights' hash."""
+    while True:
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        c.request("POST", CHAT, json.dumps(ask(random.Random(1), max_tokens=1)), {"Content-Type": "application/json"})
+        status = c.getresponse().status
+        c.close()
+        if status != 503:
+            return
+        time.sleep(0.1)
 
 
 def descriptors():
@@ -183,6 +199,7 @@ def use_all():
 
 try:
     counts = {}
+    wait_for_hashes()
     use_all()
     n_first = max(200, a.requests // 10)
     spread(0, n_first, counts)

@@ -17,6 +17,7 @@ client off
 stop_server
 
 start --receipts ask
+client ready
 grep -q "receipts: for those who ask, signed under certificate 1 until" "$tmp/log" || fail "nothing is said"
 client whole
 client streams
@@ -45,8 +46,9 @@ cp "$tmp/signing.key" "$node/signing.key"
 client load "$tmp/second" $server
 wait $server 2>/dev/null || true
 start --receipts always
-client kept "$tmp/first" 2 2
-client kept "$tmp/second" 2 2
+client ready
+client kept "$tmp/first" 3 2
+client kept "$tmp/second" 3 2
 client always
 client kept "$tmp/second" 3 2
 stop_server
@@ -63,11 +65,13 @@ for _ in $(seq 100); do
     [ -n "$port" ] && python3 tests/e2e/http_client.py "$port" ready 2>/dev/null && break
     sleep 0.1
 done
+client ready
 client fill
 client refused "no receipt could be given"
 stop_server
 start --receipts ask
-client kept "$tmp/second" 4 2
+client ready
+client kept "$tmp/second" 5 2
 client one
 stop_server
 
@@ -77,5 +81,6 @@ one=$("$isobit" key create one --keys "$keys" 2>/dev/null)
 other=$("$isobit" key create other --keys "$keys" 2>/dev/null)
 admin=$("$isobit" key create admin --scope admin --keys "$keys" 2>/dev/null)
 start --receipts ask --keys "$keys"
+client ready "$one"
 client keys "$one" "$other" "$admin"
 stop_server
