@@ -45,7 +45,7 @@ def parse(lines):
 
 
 def section(program, command):
-    summary, usage, about, options = parse(help_of(program, command).split("\n"))
+    summary, usage, about, options = parse(help_of(program, *command.split()).split("\n"))
     name = "isobit " + command
     out = ["## " + command]
     out.append("++\n".join(f"*{name}*" + escape(line[len(name):]) for line in usage))
@@ -57,13 +57,22 @@ def section(program, command):
     return "\n".join(out)
 
 
+def with_parts(program, command):
+    """A command, and those of its own that have a help of their own."""
+    usage = parse(help_of(program, command).split("\n"))[1]
+    words = dict.fromkeys(re.findall(rf"^isobit {command} ([a-z]+) ", "\n".join(usage), re.M))
+    return [command] + [f"{command} {w}" for w in words
+                        if help_of(program, command, w).startswith(f"isobit {command} {w} - ")]
+
+
 def main():
     program = sys.argv[1]
     commands = re.findall(r"^  ([a-z-]+)  +\S", help_of(program), re.M)
     page = PAGE.read_text()
     head, rest = page.split(BEGIN)
     tail = rest.split(END)[1]
-    wanted = head + BEGIN + "\n".join(section(program, c) for c in commands if c != "isobit") + END + tail
+    wanted = head + BEGIN + "\n".join(
+        section(program, part) for c in commands if c != "isobit" for part in with_parts(program, c)) + END + tail
     if "--check" not in sys.argv:
         PAGE.write_text(wanted)
     elif page != wanted:

@@ -14,6 +14,7 @@ typedef int command_fn(int argc, char **argv);
     X(cmd_key, "key", "make, list and revoke keys of the server")
 #define COMMAND_LIST_PULL(X) X(cmd_pull, "pull", "fetch a model by name")
 command_fn cmd_worker; /* not for people: serve starts it */
+command_fn cmd_poc_init, cmd_poc_generate, cmd_poc_validate, cmd_poc_serve; /* cmd_poc's */
 #else
 #define COMMAND_LIST_NET(H, X)
 #define COMMAND_LIST_PULL(X)
@@ -37,6 +38,7 @@ command_fn cmd_worker; /* not for people: serve starts it */
     X(cmd_convert, "convert", "write a Hugging Face folder as one GGUF file")                      \
     H("Measure")                                                                                   \
     X(cmd_bench, "bench", "measure speed beside what the machine could do")                        \
+    X(cmd_poc, "poc", "compute Gonka's proof of compute, and check that of others")                \
     H("Check")                                                                                     \
     X(cmd_node_key, "node-key", "make, renew and revoke the keys that sign receipts")              \
     X(cmd_logits, "logits", "print a hash of the logits after each token")                         \

@@ -271,6 +271,13 @@ enum err validated_batch_judge(struct validated_batch *v, struct err_note *note)
         claimed[i] = v->claimed.claims[i].dist;
     enum err rc = verdict_of(&v->verdict, claimed, v->found, n, v->r_target, v->fraud_threshold,
                              note);
+    if (!rc && v->exact) {
+        v->verdict.n_invalid = 0;
+        for (size_t i = 0; i < n; i++)
+            v->verdict.n_invalid += !(claimed[i] == v->found[i]);
+        v->verdict.fraud = v->verdict.n_invalid > 0;
+        v->verdict.honest = v->verdict.fraud ? 0 : 1;
+    }
     mem_free(claimed);
     return rc;
 }

@@ -47,10 +47,12 @@ struct validated_batch {
     struct proof_batch claimed;
     double *found; /* [claimed.n] */
     double r_target, fraud_threshold;
+    bool exact; /* found by the exact profile: a claim holds only if it is the same number */
     struct verdict verdict;
 };
 
-/* The verdict over claimed and found: what verdict_of says. */
+/* The verdict over claimed and found: what verdict_of says; where exact, any difference is fraud.
+ */
 enum err validated_batch_judge(struct validated_batch *v, struct err_note *note);
 /* The verdict is as the text has it, for whoever shows it; n_invalid UINT64_MAX: none was there.
  * It proves nothing: validated_batch_judge. */

@@ -18,7 +18,7 @@ enum err sql_open(const char *path, const char *begin, sqlite3 **db, struct err_
     if (rc == SQLITE_OK)
         return ERR_OK;
     enum err err = rc == SQLITE_BUSY
-                       ? err_set(note, ERR_BUSY, "%s: another isobit serve has it", path)
+                       ? err_set(note, ERR_BUSY, "%s: another isobit has it", path)
                        : sql_fail(*db, path, note);
     sqlite3_close(*db);
     *db = NULL;

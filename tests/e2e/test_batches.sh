@@ -25,4 +25,4 @@ second=$!
 for _ in $(seq 100); do grep -q "no batches" "$tmp/log2" && break; sleep 0.1; done
 kill $second
 wait $second || true
-grep -q "another isobit serve has it" "$tmp/log2" || fail "two servers, one folder: $(cat "$tmp/log2")"
+grep -q "another isobit has it" "$tmp/log2" || fail "two servers, one folder: $(cat "$tmp/log2")"

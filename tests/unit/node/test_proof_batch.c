@@ -146,6 +146,15 @@ static void a_verdict_is_judged_anew(void **state)
     assert_ok(validated_batch_judge(&v, NULL));
     assert_int_equal(v.verdict.n_invalid, 1);
     assert_true(v.verdict.fraud && v.verdict.honest < 0.0011);
+    v.exact = true;
+    v.found[1] = 1.1;
+    assert_ok(validated_batch_judge(&v, NULL));
+    assert_true(v.verdict.n_invalid == 0 && v.verdict.honest == 1 && !v.verdict.fraud);
+    v.found[1] = nextafter(1.1, 0); /* nearer, and yet another number */
+    assert_ok(validated_batch_judge(&v, NULL));
+    assert_true(v.verdict.n_invalid == 1 && v.verdict.honest == 0 && v.verdict.fraud);
+    v.exact = false;
+    v.found[1] = 1.5;
     v.found[0] = NAN;
     assert_ok(validated_batch_judge(&v, NULL));
     assert_int_equal(v.verdict.n_invalid, 2);
