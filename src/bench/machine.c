@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -41,10 +40,4 @@ void machine_read(struct machine *m)
         snprintf(m->cpu, sizeof m->cpu, "%s", u.machine);
     m->n_processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
     m->n_bytes_memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-uint64_t machine_peak_resident(void)
-{
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
 }

@@ -12,7 +12,4 @@ struct machine {
 };
 void machine_read(struct machine *m);
 
-/* The most memory that this process has had resident so far. */
-uint64_t machine_peak_resident(void);
-
 #endif

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/threads.h"
+#include "base/taken.h"
 #include "cli/args.h"
 #include "cli/bench_peer.h"
 #include "cli/bench_plot.h"
@@ -286,7 +287,7 @@ static enum err print_report(struct bench_command *c, struct err_note *note)
     r->commit = ISOBIT_COMMIT;
     r->against = c->against;
     machine_read(&r->machine);
-    r->n_bytes_resident = machine_peak_resident();
+    r->n_bytes_resident = taken_now().n_bytes_peak;
     enum err rc = c->svg ? bench_plot_write(r, c->svg, note) : ERR_OK;
     if (rc)
         return rc;

@@ -10,21 +10,29 @@
 #include "cli/commands.h"
 #include "cli/constrain.h"
 #include "cli/generate.h"
+#include "cli/receipt_file.h"
 #include "cli/say.h"
 #include "text/chat_face.h"
+
+enum { RENDERED_BYTES_MAX = 1 << 30 };
 
 struct run {
     struct model_options model;
     struct sample_options sample;
     struct constrain_options constrain;
-    const char *prompt, *file, *system, *template;
-    bool raw, json, quiet;
+    const char *prompt, *file, *system, *template, *receipt, *node_key;
+    bool raw, json, quiet, seed_given;
+    int argc;
+    char **argv;
 
     struct loaded loaded;
     struct chat_face face;
     char *text; /* the prompt */
     size_t n_bytes;
+    struct buf rendered; /* what the tokens are of */
     struct token_list tokens;
+    struct buf asked;             /* the request, for a receipt */
+    struct receipt_file receipts; /* where receipt names a file */
     struct iso_request request;
     struct constrained constrained;
     uint32_t n_choices;
@@ -54,6 +62,11 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
         OPT_HEADING("Output"),
         OPT_U32(0, "answers", "N", &r->n_choices, 1, 64,
                 "N of them at once; the prompt is read once (default: 1)"),
+        OPT_TEXT(0, "receipt", "FILE", &r->receipt,
+                 "a signed receipt of the answer in FILE, and in FILE.bundle\n"
+                 "what checks it; answers 1, 2, ... of several: FILE.1, ..."),
+        OPT_TEXT(0, "node-key", "FOLDER", &r->node_key,
+                 "where isobit node-key made the key that signs it\n(default: as node-key's)"),
         OPT_FLAG(0, "json", &r->json, "one JSON object at the end instead of text as it comes"),
         OPT_FLAG('q', "quiet", &r->quiet, "say nothing but errors"),
     };
@@ -76,6 +89,8 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
     };
     struct args args;
     enum err rc = args_parse(&command, argc, argv, &args, note);
+    for (size_t i = 0; !rc && i < COUNT_OF(options); i++)
+        r->seed_given |= args.given[i] && options[i].to == &r->sample.sampling.seed;
     *help = !rc && args.help;
     if (*help)
         args_help(&command, stdout);
@@ -86,35 +101,47 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
     return rc;
 }
 
-/* The prompt's tokens, through the chat template where there is one. */
-static enum err encode(struct run *r, struct err_note *note)
+/* The conversation as the model's template has it. */
+static enum err render(struct run *r, struct err_note *note)
 {
-    const struct tokenizer *t = r->loaded.tokenizer;
-    struct str text = {r->text, r->n_bytes};
-    r->tokens.n_ids_max = INT32_MAX;
-    if (!r->raw) {
-        enum err rc = chat_face_open(&r->face, &r->loaded.table, r->template, note);
-        if (rc)
-            return rc;
-    }
-    if (!r->face.template) {
-        if (r->system)
-            return err_set(note, ERR_USAGE,
-                           "--system needs a chat template, and this model has none; give one with "
-                           "--template");
-        say("the prompt is sent as it is%s", r->raw ? "" : " (the model has no chat template)");
-        return tokenizer_encode(t, text, ENCODE_ADD_SPECIAL | ENCODE_PARSE_SPECIAL, &r->tokens,
-                                note);
-    }
     const struct chat_message messages[2] = {
         {.role = STR("system"), .content = r->system ? str_from(r->system) : STR("")},
-        {.role = STR("user"), .content = text},
+        {.role = STR("user"), .content = {r->text, r->n_bytes}},
     };
     size_t from = r->system ? 0 : 1;
     say("the prompt goes through %s (--raw sends it as it is)", r->face.origin);
-    const struct chat_request request = {
-        .messages = messages + from, .n_messages = 2 - from, .add_generation_prompt = true};
-    return chat_face_tokens(&r->face, t, request, &r->tokens, note);
+    const struct chat_request request = {.messages = messages + from,
+                                         .n_messages = 2 - from,
+                                         .add_generation_prompt = true,
+                                         .now_s = r->receipts.clock_s};
+    return chat_face_render(&r->face, r->loaded.tokenizer, request, &r->rendered, note);
+}
+
+/* The prompt's tokens, through the chat template where there is one. */
+static enum err encode(struct run *r, struct err_note *note)
+{
+    int how = ENCODE_PARSE_SPECIAL;
+    enum err rc = ERR_OK;
+    r->tokens.n_ids_max = INT32_MAX;
+    if (!r->raw)
+        rc = chat_face_open(&r->face, &r->loaded.table, r->template, note);
+    if (rc)
+        return rc;
+    if (r->face.template) {
+        rc = render(r, note);
+    } else if (r->system) {
+        rc = err_set(note, ERR_USAGE,
+                     "--system needs a chat template, and this model has none; give one with "
+                     "--template");
+    } else {
+        say("the prompt is sent as it is%s", r->raw ? "" : " (the model has no chat template)");
+        buf_add(&r->rendered, r->text, r->n_bytes);
+        how |= ENCODE_ADD_SPECIAL;
+    }
+    if (!rc && r->rendered.failed)
+        rc = err_set(note, ERR_MEMORY, "out of memory for the prompt");
+    struct str text = {r->rendered.bytes, r->rendered.n_bytes};
+    return rc ? rc : tokenizer_encode(r->loaded.tokenizer, text, how, &r->tokens, note);
 }
 
 static void to_stdout(void *context, struct str text)
@@ -186,10 +213,66 @@ static void say_end(const struct run *r)
     say("%s; seed %" PRIu64, answer_speed(a, speed), r->sample.sampling.seed);
 }
 
-static enum err work(struct run *r, struct err_note *note)
+/* ---- the receipt -------------------------------------------------------------------------- */
+
+/* What was asked, as docs/formats/receipt.md has it. */
+static enum err write_request(struct run *r, struct err_note *note)
+{
+    struct canon_writer w;
+    canon_begin(&w, &r->asked);
+    canon_object(&w);
+    canon_key(&w, "arguments");
+    canon_array(&w);
+    for (int i = 1; i < r->argc; i++)
+        canon_text(&w, str_from(r->argv[i]));
+    canon_end(&w);
+    if (r->constrained.kind) {
+        canon_key(&w, "constraint");
+        canon_text(&w, (struct str){r->constrained.source, r->constrained.n_source});
+    }
+    canon_key(&w, "prompt");
+    canon_text(&w, (struct str){r->text, r->n_bytes});
+    if (r->system) {
+        canon_key(&w, "system");
+        canon_text(&w, str_from(r->system));
+    }
+    canon_end(&w);
+    return r->asked.failed ? err_set(note, ERR_USAGE,
+                                     "--receipt: the prompt is no UTF-8, or larger than the %d MiB "
+                                     "that a receipt's bundle may have",
+                                     CANON_BYTES_MAX >> 20)
+                           : ERR_OK;
+}
+
+static enum err write_receipts(struct run *r, struct err_note *note)
+{
+    const struct constrained *c = &r->constrained;
+    struct receipt_source s = {.loaded = &r->loaded,
+                               .template = r->face.template,
+                               .parameters = {.request = r->request,
+                                              .stop_texts = r->sample.stop_items,
+                                              .n_stop_texts = r->sample.n_stop_items,
+                                              .interface = STR("run")},
+                               .seed_by_node = !r->seed_given,
+                               .request = {r->asked.bytes, r->asked.n_bytes},
+                               .prompt = {r->rendered.bytes, r->rendered.n_bytes},
+                               .prompt_ids = r->tokens.ids,
+                               .n_prompt_ids = r->tokens.n_ids};
+    if (c->kind) {
+        s.parameters.constraint.kind = str_from(c->kind);
+        sha256_of(c->source, c->n_source, s.parameters.constraint.hash.bytes);
+    }
+    return receipt_file_write(&r->receipts, &s, r->answers, note);
+}
+
+/* ---- all of it ---------------------------------------------------------------------------- */
+
+static enum err prepare(struct run *r, struct err_note *note)
 {
     const struct iso_engine_options more = {.n_sessions = r->n_choices};
     enum err rc = load_text(r->prompt, r->file, &r->text, &r->n_bytes, note);
+    if (!rc && r->receipt)
+        rc = receipt_file_open(&r->receipts, r->receipt, r->node_key, r->n_choices, note);
     if (!rc)
         rc = load_tokenizer(&r->loaded, r->model.path, note);
     if (!rc)
@@ -206,13 +289,23 @@ static enum err work(struct run *r, struct err_note *note)
     r->answers = rc ? NULL : mem_array(r->n_choices, sizeof r->answers[0]);
     if (!rc && !r->answers)
         rc = err_set(note, ERR_MEMORY, "out of memory for %u answers", r->n_choices);
-    if (rc)
-        return rc;
     r->request.tokens = r->tokens.ids;
     r->request.n_tokens = (uint32_t)r->tokens.n_ids;
+    if (!rc && r->receipt)
+        rc = write_request(r, note);
+    if (!rc && r->receipt)
+        rc = receipt_file_begin(&r->receipts, &r->loaded, &r->request, note);
+    return rc;
+}
+
+static enum err work(struct run *r, struct err_note *note)
+{
+    enum err rc = prepare(r, note);
+    if (rc)
+        return rc;
     interrupt_catch();
     rc = answers_run(&r->loaded, &r->sample, &r->request, r->n_choices, to_stdout, r, r->answers,
-                     note);
+                     r->receipts.makers, note);
     interrupt_clear();
     if (rc)
         return rc;
@@ -221,12 +314,12 @@ static enum err work(struct run *r, struct err_note *note)
     else if (r->n_choices > 1)
         print_choices(r);
     say_end(r);
-    return ERR_OK;
+    return r->receipt ? write_receipts(r, note) : ERR_OK;
 }
 
 int cmd_run(int argc, char **argv)
 {
-    struct run r = {.n_choices = 1};
+    struct run r = {.n_choices = 1, .argc = argc, .argv = argv};
     struct err_note note = {""};
     bool help;
     sample_defaults(&r.sample);
@@ -234,6 +327,8 @@ int cmd_run(int argc, char **argv)
     if (help)
         return EXIT_OK;
     say_quiet(r.quiet);
+    buf_init(&r.rendered, RENDERED_BYTES_MAX);
+    buf_init(&r.asked, CANON_BYTES_MAX);
     if (!rc)
         rc = work(&r, &note);
     int status = rc ? say_error(rc, &note) : EXIT_OK;
@@ -242,9 +337,13 @@ int cmd_run(int argc, char **argv)
     for (uint32_t i = 0; r.answers && i < r.n_choices; i++)
         answer_release(&r.answers[i]);
     mem_free(r.answers);
+    receipt_file_close(&r.receipts);
     token_list_release(&r.tokens);
+    buf_release(&r.rendered);
+    buf_release(&r.asked);
     mem_free(r.text);
     chat_face_close(&r.face);
+    constrain_close(&r.constrained);
     sample_release(&r.sample);
     load_close(&r.loaded);
     return status;

@@ -32,19 +32,27 @@ static bool is_schema_text(const char *text)
     return *text == '{' || strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
 }
 
-static enum err from_file(const char *path, bool schema, struct grammar **out,
-                          struct err_note *note)
+/* The text that the options name, and what kind of text it is. *path: the file it is of or NULL. */
+static enum err read_source(const struct constrain_options *o, struct constrained *c,
+                            const char **path, struct err_note *note)
 {
-    char *text;
-    size_t n_bytes;
-    enum err rc = file_read(path, SOURCE_BYTES_MAX, &text, &n_bytes, note);
-    if (rc)
-        return rc;
-    struct str source = {text, n_bytes};
-    rc = schema ? grammar_from_json_schema(source, NULL, out, note)
-                : grammar_from_gbnf(source, NULL, out, note);
-    mem_free(text);
-    return rc ? err_wrap(note, rc, "%s", path) : ERR_OK;
+    const char *text = o->json_schema ? o->json_schema
+                       : o->grammar   ? o->grammar
+                       : o->regex     ? o->regex
+                       : o->choice    ? o->choice
+                                      : "";
+    bool is_file = o->grammar || (o->json_schema && !is_schema_text(o->json_schema));
+    c->kind = o->json_schema ? "json_schema"
+              : o->grammar   ? "gbnf"
+              : o->regex     ? "regex"
+              : o->choice    ? "choice"
+                             : "json_object";
+    *path = is_file ? text : NULL;
+    if (is_file)
+        return file_read(text, SOURCE_BYTES_MAX, &c->source, &c->n_source, note);
+    c->source = mem_strdup(text);
+    c->n_source = strlen(text);
+    return c->source ? ERR_OK : err_set(note, ERR_MEMORY, "out of memory for a constraint");
 }
 
 bool constrain_any(const struct constrain_options *o)
@@ -52,27 +60,42 @@ bool constrain_any(const struct constrain_options *o)
     return o->json_schema || o->grammar || o->regex || o->choice || o->json_object;
 }
 
-enum err constrain_grammar(const struct constrain_options *o, struct grammar **out,
-                           struct err_note *note)
+/* Reads and compiles what the options name; nothing where they name nothing. */
+static enum err make_grammar(const struct constrain_options *o, struct constrained *c,
+                             struct err_note *note)
 {
     int n = !!o->json_schema + !!o->grammar + !!o->regex + !!o->choice + o->json_object;
-    *out = NULL;
+    const char *path;
     if (n > 1)
         return err_set(note, ERR_USAGE,
                        "of --json-schema, --json-object, --grammar, --regex and "
                        "--choice, only one "
                        "can hold");
-    if (o->json_schema && is_schema_text(o->json_schema))
-        return grammar_from_json_schema(str_from(o->json_schema), NULL, out, note);
+    enum err rc = n ? read_source(o, c, &path, note) : ERR_OK;
+    struct str source = {c->source, c->n_source};
+    if (rc || n == 0)
+        return rc;
     if (o->json_schema)
-        return from_file(o->json_schema, true, out, note);
-    if (o->grammar)
-        return from_file(o->grammar, false, out, note);
-    if (o->regex)
-        return grammar_from_regex(str_from(o->regex), NULL, out, note);
-    if (o->choice)
-        return choices(o->choice, out, note);
-    return o->json_object ? grammar_from_json(true, NULL, out, note) : ERR_OK;
+        rc = grammar_from_json_schema(source, NULL, &c->grammar, note);
+    else if (o->grammar)
+        rc = grammar_from_gbnf(source, NULL, &c->grammar, note);
+    else if (o->regex)
+        rc = grammar_from_regex(source, NULL, &c->grammar, note);
+    else if (o->choice)
+        rc = choices(c->source, &c->grammar, note);
+    else
+        rc = grammar_from_json(true, NULL, &c->grammar, note);
+    return rc && path ? err_wrap(note, rc, "%s", path) : rc;
+}
+
+enum err constrain_grammar(const struct constrain_options *o, struct grammar **out,
+                           struct err_note *note)
+{
+    struct constrained c = {0};
+    enum err rc = make_grammar(o, &c, note);
+    *out = rc ? NULL : c.grammar;
+    mem_free(c.source);
+    return rc;
 }
 
 static enum err make_vocab(const struct tokenizer *t, uint32_t n_vocab, struct grammar_vocab **out,
@@ -90,7 +113,7 @@ enum err constrain_open(struct constrained *c, const struct constrain_options *o
                         const struct tokenizer *t, uint32_t n_vocab, struct iso_request *request,
                         struct err_note *note)
 {
-    enum err rc = constrain_grammar(o, &c->grammar, note);
+    enum err rc = make_grammar(o, c, note);
     if (rc || !c->grammar)
         return rc;
     rc = make_vocab(t, n_vocab, &c->vocab, note);
@@ -108,5 +131,6 @@ void constrain_close(struct constrained *c)
     matcher_free(c->matcher);
     grammar_vocab_free(c->vocab);
     grammar_free(c->grammar);
+    mem_free(c->source);
     *c = (struct constrained){0};
 }

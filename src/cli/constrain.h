@@ -25,6 +25,9 @@ struct constrain_options {
         OPT_TEXT(0, "choice", "A,B", &(c).choice, "one of these texts")
 
 struct constrained {
+    const char *kind; /* as a receipt's parameters have it; NULL: no constraint */
+    char *source;     /* the text that it was made from */
+    size_t n_source;
     struct grammar *grammar;
     struct grammar_vocab *vocab;
     struct matcher *matcher;

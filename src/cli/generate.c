@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/say.h"
+#include "proof/maker.h"
 #include "text/stops.h"
 #include "text/stream.h"
 
@@ -49,6 +50,7 @@ struct talk {
     const struct loaded *loaded;
     struct iso_session *session;
     struct answer *answer;
+    struct maker *maker; /* NULL: no receipt */
     struct stream stream;
     struct stops stops;
     struct buf piece, certain;
@@ -102,6 +104,8 @@ static void take_token(struct talk *k, const struct iso_event *e)
 static void take_event(struct talk *k, const struct iso_event *e, struct err_note *note)
 {
     struct answer *a = k->answer;
+    if (k->maker)
+        maker_take(k->maker, e);
     switch (e->kind) {
     case ISO_EVENT_PROMPT:
         a->n_prompt = e->n_done;
@@ -148,6 +152,8 @@ static void talk_end(struct talk *k)
         a->prompt_s = (double)(k->first_ns - k->start_ns) * 1e-9;
         a->answer_s = (double)(k->last_ns - k->first_ns) * 1e-9;
     }
+    if (k->maker)
+        maker_cut(k->maker, a->n_answer);
     stops_release(&k->stops);
     buf_release(&k->piece);
     buf_release(&k->certain);
@@ -219,7 +225,8 @@ static enum err run_choices(struct talk *k, const struct iso_request *request, u
 
 enum err answers_run(struct loaded *l, const struct sample_options *o,
                      const struct iso_request *request, uint32_t n_choices, answer_emit *emit,
-                     void *context, struct answer *answers, struct err_note *note)
+                     void *context, struct answer *answers, struct maker *makers,
+                     struct err_note *note)
 {
     struct talk *k = mem_array(n_choices, sizeof k[0]);
     if (!k)
@@ -227,6 +234,7 @@ enum err answers_run(struct loaded *l, const struct sample_options *o,
     for (uint32_t i = 0; i < n_choices; i++) {
         k[i] = (struct talk){.loaded = l, .answer = &answers[i], .emit = emit, .context = context};
         k[i].session = i == 0 ? l->session : NULL;
+        k[i].maker = makers ? &makers[i] : NULL;
         talk_init(&k[i], o, &answers[i]);
     }
     enum err rc = run_choices(k, request, n_choices, note);
@@ -247,7 +255,7 @@ enum err answer_run(struct loaded *l, const struct sample_options *o,
                     const struct iso_request *request, answer_emit *emit, void *context,
                     struct answer *a, struct err_note *note)
 {
-    return answers_run(l, o, request, 1, emit, context, a, note);
+    return answers_run(l, o, request, 1, emit, context, a, NULL, note);
 }
 
 void answer_release(struct answer *a)

@@ -22,10 +22,13 @@ enum err answer_run(struct loaded *l, const struct sample_options *o,
                     const struct iso_request *request, answer_emit *emit, void *context,
                     struct answer *a, struct err_note *note);
 /* answers_run - n_choices answers at once to one prompt, which is read once: choice i of the
- * request's seed. The engine needs as many sessions. answers [n_choices]. */
+ * request's seed. The engine needs as many sessions. answers [n_choices]; makers [n_choices] see
+ * what their receipts are made of, the answer's kept tokens alone; NULL: none are made. */
+struct maker;
 enum err answers_run(struct loaded *l, const struct sample_options *o,
                      const struct iso_request *request, uint32_t n_choices, answer_emit *emit,
-                     void *context, struct answer *answers, struct err_note *note);
+                     void *context, struct answer *answers, struct maker *makers,
+                     struct err_note *note);
 void answer_release(struct answer *a);
 
 /* "12 tokens read at 340.1/s, 40 written at 88.0/s" */

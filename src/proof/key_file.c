@@ -1,6 +1,8 @@
 /* key_file.c - secret keys to private files and back. */
 #include "proof/key_file.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include <sodium.h>
@@ -124,4 +126,51 @@ enum err signing_read(const char *path, struct sign_pair *pair, struct certifica
                       struct err_note *note)
 {
     return read_file(path, true, pair, certificate, note);
+}
+
+/* The certificate's text lies in the secret's file too, but is public beside it. */
+static enum err read_certificate_text(struct signing *s, const char *folder, struct err_note *note)
+{
+    char path[PATH_MAX];
+    struct certificate c;
+    size_t n_bytes;
+    snprintf(path, sizeof path, "%s/certificate-%llu.json", folder,
+             (unsigned long long)s->certificate.serial);
+    enum err rc = file_read(path, FILE_BYTES_MAX, &s->text, &n_bytes, note);
+    if (rc)
+        return rc;
+    rc = certificate_read((struct str){s->text, n_bytes}, &c, note);
+    if (!rc && !sign_key_equal(&c.key, &s->pair.key))
+        rc = err_set(note, ERR_FORMAT, "the certificate is not of signing.key");
+    return rc ? err_wrap(note, rc, "%s", path) : ERR_OK;
+}
+
+enum err signing_open(const char *folder, uint64_t now_s, struct signing *s, struct err_note *note)
+{
+    char path[PATH_MAX];
+    *s = (struct signing){0};
+    if ((size_t)snprintf(path, sizeof path, "%s/signing.key", folder) >= sizeof path)
+        return err_set(note, ERR_USAGE, "the path of the keys is too long");
+    if (!file_exists(path))
+        return err_set(note, ERR_USAGE,
+                       "receipts need a signing key, and %s is not there; isobit node-key create "
+                       "makes one, or say where it lies: --node-key",
+                       path);
+    enum err rc = signing_read(path, &s->pair, &s->certificate, note);
+    rc = rc ? rc : read_certificate_text(s, folder, note);
+    if (!rc && !certificate_covers(&s->certificate, now_s))
+        rc = err_set(note, ERR_USAGE,
+                     "the certificate of %s is not valid now; isobit node-key rotate makes a new "
+                     "signing key",
+                     path);
+    if (rc)
+        signing_release(s);
+    return rc;
+}
+
+void signing_release(struct signing *s)
+{
+    sign_pair_wipe(&s->pair);
+    mem_free(s->text);
+    *s = (struct signing){0};
 }

@@ -17,4 +17,16 @@ enum err signing_read(const char *path, struct sign_pair *pair, struct certifica
 enum err signing_write(const char *path, const struct sign_pair *pair, struct str certificate,
                        struct err_note *note);
 
+/* Who signs receipts: a signing key with its certificate, from the folder of isobit node-key. */
+struct signing {
+    struct sign_pair pair;
+    struct certificate certificate;
+    char *text; /* the certificate as it was signed */
+};
+/* signing_open - FOLDER/signing.key, valid at now_s. ERR_USAGE says what to do where there is none,
+ * or where it is valid no longer; else as signing_read. */
+enum err signing_open(const char *folder, uint64_t now_s, struct signing *s,
+                      struct err_note *note);
+void signing_release(struct signing *s); /* wipes the secret */
+
 #endif

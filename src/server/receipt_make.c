@@ -1,10 +1,8 @@
 /* receipt_make.c - what a worker says of an answer for its receipt: a body and a bundle, which the
  * front signs and keeps. */
-#include <sys/resource.h>
 #include <time.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "proof/parameters.h"
 #include "server/worker_int.h"
@@ -16,14 +14,6 @@ static uint64_t now_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-/* Of all threads, since the process began. */
-static uint64_t processor_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 bool receipt_begin(struct call *c, enum receipts_mode mode, struct str request, struct api_error *e)
@@ -45,7 +35,7 @@ bool receipt_begin(struct call *c, enum receipts_mode mode, struct str request, 
     c->receipt.n_request = request.len;
     c->receipt.wanted = true;
     c->receipt.started_ms = now_ms();
-    c->receipt.processor_ns = processor_ns();
+    c->receipt.begun = taken_now();
     c->api.clock_s = chat_face_clock();
     return true;
 }
@@ -133,12 +123,9 @@ static enum err name_model(const struct call *c, struct receipt *r, struct err_n
 
 static void fill_load(const struct call *c, struct receipt *r)
 {
-    struct rusage usage;
-    uint64_t ns = (r->ended_ms - r->started_ms) * 1000000 * (uint64_t)c->worker->info.n_threads;
-    uint64_t used_ns = processor_ns() - c->receipt.processor_ns;
-    if (getrusage(RUSAGE_SELF, &usage) == 0)
-        r->memory_bytes = (uint64_t)usage.ru_maxrss * 1024;
-    r->utilisation_permille = ns == 0 || used_ns > ns ? 1000 : used_ns * 1000 / ns;
+    struct taken now = taken_now();
+    r->memory_bytes = now.n_bytes_peak;
+    r->utilisation_permille = taken_permille(&c->receipt.begun, &now, c->worker->info.n_threads);
 }
 
 /* ---- at its end --------------------------------------------------------------------------- */

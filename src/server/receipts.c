@@ -17,14 +17,7 @@
 #include "base/mem.h"
 #include "proof/key_file.h"
 
-enum { GROUP_MAX = 256, CERTIFICATE_BYTES_MAX = 64 << 10, FORGET_EVERY_S = 60 };
-
-/* What a key file and the certificate beside it say. */
-struct signing {
-    struct sign_pair pair;
-    struct certificate certificate;
-    char *text; /* the certificate as it was signed; owned */
-};
+enum { GROUP_MAX = 256, FORGET_EVERY_S = 60 };
 
 struct errands {
     struct errand *first, **last;
@@ -68,50 +61,6 @@ static struct errand *errands_take(struct errands *l)
 }
 
 /* ---- keys --------------------------------------------------------------------------------- */
-
-static void signing_release(struct signing *s)
-{
-    sign_pair_wipe(&s->pair);
-    mem_free(s->text);
-}
-
-static enum err read_text(const char *folder, uint64_t serial, struct signing *s,
-                          struct err_note *note)
-{
-    char path[PATH_MAX];
-    struct certificate c;
-    size_t n_bytes;
-    snprintf(path, sizeof path, "%s/certificate-%" PRIu64 ".json", folder, serial);
-    enum err rc = file_read(path, CERTIFICATE_BYTES_MAX, &s->text, &n_bytes, note);
-    if (rc)
-        return rc;
-    rc = certificate_read((struct str){s->text, n_bytes}, &c, note);
-    if (!rc && !sign_key_equal(&c.key, &s->pair.key))
-        rc = err_set(note, ERR_FORMAT, "the certificate is not of signing.key");
-    return rc ? err_wrap(note, rc, "%s", path) : ERR_OK;
-}
-
-static enum err signing_open(const char *folder, struct signing *s, struct err_note *note)
-{
-    char path[PATH_MAX];
-    *s = (struct signing){0};
-    snprintf(path, sizeof path, "%s/signing.key", folder);
-    if (!file_exists(path))
-        return err_set(note, ERR_USAGE,
-                       "receipts need a signing key, and %s is not there; isobit node-key create "
-                       "makes one, or say where it lies: --node-key",
-                       path);
-    enum err rc = signing_read(path, &s->pair, &s->certificate, note);
-    rc = rc ? rc : read_text(folder, s->certificate.serial, s, note);
-    if (!rc && !certificate_covers(&s->certificate, (uint64_t)time(NULL)))
-        rc = err_set(note, ERR_USAGE,
-                     "the certificate of %s is not valid now; isobit node-key rotate makes a new "
-                     "signing key",
-                     path);
-    if (rc)
-        signing_release(s);
-    return rc;
-}
 
 static void say_signing(const struct receipts_options *o, const struct signing *s,
                         struct err_note *say)
@@ -284,7 +233,7 @@ enum err receipts_open(struct event_base *loop, const struct receipts_options *o
 {
     struct signing s;
     *out = NULL;
-    enum err rc = signing_open(o->folder, &s, note);
+    enum err rc = signing_open(o->folder, (uint64_t)time(NULL), &s, note);
     if (rc)
         return rc;
     struct receipts *r = mem_zalloc(sizeof *r);
@@ -353,7 +302,7 @@ enum err receipts_reload(struct receipts *r, struct err_note *note)
     struct new_key *k = mem_zalloc(sizeof *k);
     if (!k)
         return err_set(note, ERR_MEMORY, "out of memory for a key");
-    enum err rc = signing_open(r->options.folder, &k->signing, note);
+    enum err rc = signing_open(r->options.folder, (uint64_t)time(NULL), &k->signing, note);
     if (rc) {
         mem_free(k);
         return rc;

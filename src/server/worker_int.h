@@ -6,8 +6,9 @@
 #define SERVER_WORKER_INT_H
 
 #include "api/dialect.h"
-#include "format/identity.h"
 #include "api/embed.h"
+#include "base/taken.h"
+#include "format/identity.h"
 #include "net/frames.h"
 #include "server/answers.h"
 #include "server/protocol.h"
@@ -120,7 +121,8 @@ struct call {
         bool wanted;
         char *request; /* [n_request] as it came; owned */
         size_t n_request;
-        uint64_t started_ms, processor_ns;
+        uint64_t started_ms;
+        struct taken begun;
     } receipt;
 };
 

@@ -140,6 +140,39 @@ static void keys_come_back_from_private_files(void **state)
     buf_release(&out);
 }
 
+/* The folder of isobit node-key: what is missing, over, or another's is told. */
+static void a_folder_says_who_signs(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/isobit-keys-XXXXXX", key[64], text[64];
+    struct err_note note = {""};
+    struct signing s;
+    struct file_writer w;
+    struct buf out;
+    struct certificate of = certify(&out);
+    assert_non_null(mkdtemp(folder));
+    snprintf(key, sizeof key, "%s/signing.key", folder);
+    snprintf(text, sizeof text, "%s/certificate-%d.json", folder, (int)of.serial);
+    assert_int_equal(signing_open(folder, of.not_before_s, &s, &note), ERR_USAGE);
+    assert_non_null(strstr(note.text, "isobit node-key create"));
+    assert_ok(signing_write(key, &signing, text_of(&out), &note));
+    assert_int_equal(signing_open(folder, of.not_before_s, &s, &note), ERR_NOT_FOUND);
+    assert_ok(file_writer_open(&w, text, &note));
+    file_writer_add(&w, out.bytes, out.n_bytes);
+    assert_ok(file_writer_commit(&w, &note));
+    assert_ok(signing_open(folder, of.not_before_s, &s, &note));
+    assert_memory_equal(&s.pair, &signing, sizeof signing);
+    assert_true(str_is(text_of(&out), s.text));
+    signing_release(&s);
+    assert_null(s.text);
+    assert_int_equal(signing_open(folder, of.not_after_s, &s, &note), ERR_USAGE);
+    assert_non_null(strstr(note.text, "isobit node-key rotate"));
+    unlink(key);
+    unlink(text);
+    rmdir(folder);
+    buf_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +180,7 @@ int main(void)
         cmocka_unit_test(malformed_ones_are_refused),
         cmocka_unit_test(a_revocation_hits_its_certificate),
         cmocka_unit_test(keys_come_back_from_private_files),
+        cmocka_unit_test(a_folder_says_who_signs),
     };
     return cmocka_run_group_tests(tests, make_keys, NULL);
 }
