@@ -52,7 +52,6 @@ static void close_checks(struct desk *d)
 {
     for (size_t i = 0; i < DESK_CHECKS_OPEN_MAX; i++)
         close_check(&d->checks[i]);
-    d->last_check = 0;
 }
 
 /* Every group's walk: from its beginning, or from where the store has it. */
