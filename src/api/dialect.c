@@ -4,6 +4,7 @@
 #include "api/anthropic.h"
 #include "api/llama.h"
 #include "api/ollama.h"
+#include "api/pow.h"
 #include "api/prompts.h"
 #include "api/responses.h"
 #include "api/socket_call.h"
@@ -58,10 +59,10 @@ void dialect_error(struct buf *out, struct str path, const struct api_error *e)
         llama_error(out, e);
     else if (str_is(path, SOCKET_GENERATE_PATH))
         socket_error(out, e);
+    else if (str_is(path, dialect_prompts.path) || pow_is_path(path))
+        prompts_error(out, e);
     else if (ollama_is_path(path))
         ollama_error(out, e);
-    else if (str_is(path, dialect_prompts.path))
-        prompts_error(out, e);
     else
         reply_error(out, e);
 }

@@ -33,6 +33,10 @@ static const struct {
     {"/v1/batches", &api_batch_table},
     {"/tokenize", &api_tokenize_table},
     {"/detokenize", &api_detokenize_table},
+    {"/api/v1/pow/init/generate", &api_pow_init_table},
+    {"/api/v1/inference/pow/init/generate", &api_pow_init_table},
+    {"/api/v1/pow/generate", &api_pow_generate_table},
+    {"/api/v1/inference/pow/generate", &api_pow_generate_table},
 };
 
 const struct api_table *api_table_of(const char *path)

@@ -25,6 +25,7 @@ extern const struct api_table api_ollama_generate_table, api_ollama_chat_table; 
 extern const struct api_table api_vectors_table, api_rerank_table, api_score_table; /* embed.c */
 
 extern const struct api_table api_pull_table; /* pull.c */
+extern const struct api_table api_pow_init_table, api_pow_generate_table; /* pow.c */
 
 /* api_table_of - of the endpoint that takes POST at this path; NULL: none is known. */
 const struct api_table *api_table_of(const char *path);

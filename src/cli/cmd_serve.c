@@ -23,6 +23,7 @@ enum { PORT_DEFAULT = 8080, WORKER_ARGUMENTS_MAX = 40 };
 struct engine_words {
     uint32_t n_threads, n_ctx, n_running, n_sessions, n_queue, n_chunk;
     const char *template, *tool_format;
+    bool poc;
 };
 
 #define ENGINE_OPTIONS(e)                                                                          \
@@ -70,6 +71,14 @@ struct engine_words {
         OPT_TEXT(0, "receipts-size", "BYTES", &(s).receipts_size,                                  \
                  "and no more than this of them: 4G, 512M (default: 4G)")
 
+#define POC_OPTIONS(s)                                                                             \
+    OPT_HEADING("Gonka's proof of compute, version 2"),                                            \
+        OPT_FLAG(0, "poc", &(s).engine.poc,                                                        \
+                 "compute nonces in the gaps of serving: /api/v1/pow"),                            \
+        OPT_TEXT(0, "poc-order", "index|score", &(s).poc_order,                                    \
+                 "the order of an artifact's dimensions, as PyTorch has it\n"                      \
+                 "on GPUs, or on CPUs (default: index)")
+
 struct serve {
     const char *receipts, *node_key, *receipts_size;
     uint32_t n_receipts_days;
@@ -79,6 +88,7 @@ struct serve {
     struct arg_texts models, hosts, origins;
     uint32_t n_body_mib, n_connections;
     bool no_auth, log_requests, log_prompts;
+    const char *poc_order;
     struct engine_words engine;
     struct settings_options settings;
     char numbers[8][16];
@@ -121,6 +131,8 @@ static void make_worker(struct serve *s)
         s->worker[s->n_worker++] = "--tool-format";
         s->worker[s->n_worker++] = e->tool_format;
     }
+    if (e->poc)
+        s->worker[s->n_worker++] = "--poc";
     s->worker[s->n_worker] = NULL;
 }
 
@@ -213,6 +225,8 @@ static enum err serve(struct serve *s, struct err_note *note)
                               .keys = s->keys,
                               .models_dir = s->models_dir,
                               .n_idle_s = s->n_idle_s,
+                              .poc = s->engine.poc,
+                              .poc_by_score = s->poc_order && strcmp(s->poc_order, "score") == 0,
                               .worker = s->worker,
                               .say = say_line};
     char data[PATH_MAX], node[PATH_MAX];
@@ -223,6 +237,8 @@ static enum err serve(struct serve *s, struct err_note *note)
     if (s->models.n_items > FRONT_MODELS_MAX)
         return err_set(note, ERR_LIMIT, "%zu models; at most %d", s->models.n_items,
                        FRONT_MODELS_MAX);
+    if (s->poc_order && !o.poc_by_score && strcmp(s->poc_order, "index") != 0)
+        return err_set(note, ERR_USAGE, "--poc-order %s: it is index or score", s->poc_order);
     if (memory)
         rc = load_memory("--memory", memory, &o.n_bytes_memory, note);
     if (!rc && s->models_dir && !file_is_dir(s->models_dir))
@@ -270,6 +286,7 @@ int cmd_serve(int argc, char **argv)
                  "where files and batches are kept (default:\n$XDG_DATA_HOME/isobit or "
                  "~/.local/share/isobit); '': nowhere"),
         RECEIPT_OPTIONS(s),
+        POC_OPTIONS(s),
         OPT_HEADING("Log, on standard error"),
         OPT_FLAG(0, "log-requests", &s.log_requests,
                  "a line for each answer, without what was said"),
@@ -316,6 +333,7 @@ int cmd_worker(int argc, char **argv)
     const struct arg_option options[] = {
         OPT_TEXT('m', "model", "MODEL", &o.path, "GGUF file or Hugging Face folder"),
         OPT_TEXT(0, "name", "NAME", &o.name, "what it is called"),
+        OPT_FLAG(0, "poc", &e.poc, "nonces run in the gaps"),
         OPT_U32(0, "fd", "N", &fd, 3, 1 << 20, "the socket to isobit serve"),
         ENGINE_OPTIONS(e),
     };
@@ -348,5 +366,6 @@ int cmd_worker(int argc, char **argv)
     o.n_chunk = e.n_chunk;
     o.template = e.template;
     o.tool_format = e.tool_format;
+    o.poc = e.poc;
     return worker_run(&o, &note) ? EXIT_FAILED : EXIT_OK; /* the front says why */
 }

@@ -150,20 +150,29 @@ void artifact_write(const uint16_t *halves, uint32_t k, char *out)
     buf_release(&text);
 }
 
+bool artifact_read(struct str text, uint32_t k, uint16_t *halves)
+{
+    struct buf bytes;
+    struct err_note note;
+    buf_init(&bytes, k * sizeof halves[0] + 2);
+    bool good = !base64_decode(text, &bytes, &note) && bytes.n_bytes == k * sizeof halves[0];
+    if (good)
+        memcpy(halves, bytes.bytes, bytes.n_bytes);
+    buf_release(&bytes);
+    for (uint32_t i = 0; good && i < k; i++)
+        good = f32_is_finite(f16_widen(halves[i]));
+    return good;
+}
+
 double artifact_distance(const uint16_t *halves, uint32_t k, struct str text)
 {
     uint16_t claimed[ARTIFACT_DIMS_MAX];
-    struct buf bytes;
-    struct err_note note;
     double square = 0;
-    buf_init(&bytes, sizeof claimed);
-    bool good = !base64_decode(text, &bytes, &note) && bytes.n_bytes == k * sizeof claimed[0];
-    if (good)
-        memcpy(claimed, bytes.bytes, bytes.n_bytes);
-    buf_release(&bytes);
-    for (uint32_t i = 0; good && i < k; i++) {
+    if (!artifact_read(text, k, claimed))
+        return INFINITY;
+    for (uint32_t i = 0; i < k; i++) {
         double gap = (double)f16_widen(claimed[i]) - (double)f16_widen(halves[i]);
         square += gap * gap;
     }
-    return good && isfinite(square) ? sqrt(square) : INFINITY;
+    return sqrt(square);
 }

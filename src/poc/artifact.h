@@ -53,6 +53,10 @@ bool artifact_make(const struct artifact_key *key, uint64_t nonce, const float *
 /* As text: base64 of the halves, little-endian. out: ARTIFACT_TEXT_MAX. */
 void artifact_write(const uint16_t *halves, uint32_t k, char *out);
 
+/* artifact_read - halves[k] of such a text. false: it has another length, is no base64 or not
+ * finite. */
+bool artifact_read(struct str text, uint32_t k, uint16_t *halves);
+
 /* artifact_distance - from halves[k] to what a text claims; infinite where that has another length,
  * is no base64 or not finite. */
 double artifact_distance(const uint16_t *halves, uint32_t k, struct str text);

@@ -102,8 +102,10 @@ static void end(struct answers *a, struct answer *answer, const struct iso_event
     while (*at != answer)
         at = &(*at)->next;
     *at = answer->next;
-    a->stats.counters[STATS_answers]++;
-    a->stats.counters[STATS_cancellations] += e->finish == ISO_FINISH_CANCELLED;
+    bool is_nonce = answer->request.rows != NULL;
+    a->stats.counters[STATS_nonces] += is_nonce && e->finish == ISO_FINISH_LENGTH;
+    a->stats.counters[STATS_answers] += !is_nonce;
+    a->stats.counters[STATS_cancellations] += !is_nonce && e->finish == ISO_FINISH_CANCELLED;
     iso_session_close(answer->session);
     add_finish(a, answer, e->finish, e->err, e->note);
 }
@@ -173,9 +175,9 @@ static void take_event(struct answers *a, const struct iso_event *e)
     if (e->kind == ISO_EVENT_FINISH) {
         end(a, answer, e);
     } else if (e->kind == ISO_EVENT_PROMPT) {
-        if (!answer->began)
+        if (!answer->began && !answer->request.rows)
             began(a, answer, e);
-        if (answer->last_ns == 0)
+        if (answer->last_ns == 0 && !answer->request.rows)
             add_progress(a, answer, e);
     } else if (e->kind == ISO_EVENT_BORDER && answer->hidden) {
         memcpy(answer->hidden, e->hidden, iso_engine_info(a->engine).n_embd * sizeof(float));

@@ -194,27 +194,7 @@ static void on_fail(void *to, const struct api_error *e)
         finish_with(l, e);
 }
 
-/* Lines do not ask for streams. */
-static void on_begin(void *to, const struct reply_line *line, struct str unknown)
-{
-    (void)to, (void)line, (void)unknown;
-    CHECK(false);
-}
-
-static void on_data(void *to, struct str bytes)
-{
-    (void)to, (void)bytes;
-    CHECK(false);
-}
-
-static void on_end(void *to)
-{
-    (void)to;
-    CHECK(false);
-}
-
-static const struct sink line_sink = {
-    .reply = on_reply, .begin = on_begin, .data = on_data, .end = on_end, .fail = on_fail};
+static const struct sink line_sink = {.reply = on_reply, .fail = on_fail};
 
 /* ---- beginning lines ---------------------------------------------------------------------- */
 

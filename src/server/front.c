@@ -41,6 +41,7 @@ static void on_tick(int fd, short what, void *context)
         rest_stir(&f->rest);
     relays_keep_alive(f);
     models_tick(f);
+    pow_tick(f);
     sockets_tick(f->sockets);
     if (f->draining && n_open(f) == 0)
         event_base_loopbreak(f->loop);
@@ -173,6 +174,7 @@ static enum err open_front(struct front *f, struct err_note *note)
         rc = process_start(&f->processes[i], note);
     }
     models_scan(f);
+    rc = rc ? rc : pow_open(f, note);
     if (!rc)
         batches_open(f);
     event_add(f->tick, &each);
@@ -193,6 +195,7 @@ static void close_front(struct front *f)
     pulls_release(f);
     receipts_close(f->receipts); /* what is under way is still kept */
     tickets_release(f);
+    pow_close(f);
     models_release(f);
     batches_close(f);
     gate_close(f);

@@ -41,6 +41,8 @@ struct front_options {
     uint32_t n_idle_s;       /* unused for so long, it is unloaded; 0: never */
     uint64_t n_bytes_memory; /* of all models together; 0: no limit but the machine's */
     struct receipts_options receipts;
+    bool poc;          /* proof of compute, version 2, on /api/v1/pow */
+    bool poc_by_score; /* the order of its picks: enum artifact_order */
     const char *data; /* folder of what is kept: files and batches; NULL: nothing is */
     /* How a worker is started: program, then options that every worker gets; -m, --name and --fd
      * are added. NULL-ended. */

@@ -53,8 +53,9 @@ struct process {
 };
 
 /* SINK: who gets a worker's answer: an HTTP client, a call over a WebSocket, a line of a batch.
- * A whole answer is one reply; a stream is begin, data ..., end. fail: there will be no (further)
- * answer, the worker has died. After reply, end or fail the sink hears nothing more. */
+ * A whole answer is one reply; a stream is begin, data ..., end, which are NULL where none is asked
+ * for. fail: there will be no (further) answer, the worker has died. After reply, end or fail the
+ * sink hears nothing more. */
 struct sink {
     void (*reply)(void *to, const struct reply_line *line, struct str unknown, struct str body);
     void (*begin)(void *to, const struct reply_line *line, struct str unknown);
@@ -105,6 +106,7 @@ struct front {
     struct metrics metrics;
     struct batch_run *batches; /* NULL: not opened */
     struct receipts *receipts; /* NULL: none are given */
+    struct pow *pow;           /* NULL: started without proof of compute */
 };
 
 /* What a method and a path mean. A path may have one "{id}", which stands for any text but "". */
@@ -269,6 +271,16 @@ void post_batch(struct front *f, struct http_exchange *x);
 void get_batches(struct front *f, struct http_exchange *x);
 void get_batch(struct front *f, struct http_exchange *x);
 void cancel_batch(struct front *f, struct http_exchange *x);
+
+/* pow.c, pow_calls.c: proof of compute, version 2. */
+enum err pow_open(struct front *f, struct err_note *note);
+void pow_close(struct front *f);
+void pow_tick(struct front *f); /* once a second */
+void post_pow_init(struct front *f, struct http_exchange *x);
+void post_pow_generate(struct front *f, struct http_exchange *x);
+void post_pow_stop(struct front *f, struct http_exchange *x);
+void get_pow_status(struct front *f, struct http_exchange *x);
+void get_pow_result(struct front *f, struct http_exchange *x);
 
 /* page.c: the web page's files. */
 void get_page(struct front *f, struct http_exchange *x);

@@ -49,6 +49,11 @@ struct call_head {
     uint32_t receipts;   /* enum receipts_mode */
 };
 
+/* The path of a call for artifacts of proof of compute, which is the front's own. Its body is
+ * {block_hash, public_key, seq_len, k_dim, stronger, order, nonces}, its answer an array: each
+ * nonce's artifact in base64, or null. */
+#define NONCES_PATH "/nonces"
+
 enum call_state {
     CALL_QUEUED, /* none of its prompts is being read */
     CALL_PROMPT, /* no token was chosen yet */

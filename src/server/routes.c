@@ -317,6 +317,16 @@ static const struct endpoint endpoints[] = {
     {"POST", "/v2/rerank", pass_on},
     {"POST", "/score", pass_on},
     {"POST", "/v1/score", pass_on},
+    {"POST", "/api/v1/pow/init/generate", post_pow_init},
+    {"POST", "/api/v1/pow/generate", post_pow_generate},
+    {"GET", "/api/v1/pow/generate/{id}", get_pow_result},
+    {"GET", "/api/v1/pow/status", get_pow_status},
+    {"POST", "/api/v1/pow/stop", post_pow_stop},
+    {"POST", "/api/v1/inference/pow/init/generate", post_pow_init},
+    {"POST", "/api/v1/inference/pow/generate", post_pow_generate},
+    {"GET", "/api/v1/inference/pow/generate/{id}", get_pow_result},
+    {"GET", "/api/v1/inference/pow/status", get_pow_status},
+    {"POST", "/api/v1/inference/pow/stop", post_pow_stop},
 };
 
 const struct endpoint *route_endpoints(size_t *n)

@@ -31,6 +31,7 @@
     X(preemptions, "Answers that went back to wait", 1)                                            \
     X(guesses, "Tokens computed ahead", 1)                                                         \
     X(guesses_true, "Those of them that were chosen", 1)                                           \
+    X(nonces, "Nonces of proof of compute that were computed", 1)                                  \
     X(steps, "Forward passes", 1)                                                                  \
     X(step_rows, "Tokens that went through them", 1)                                               \
     X(busy_seconds, "Time spent in forward passes", 1e-9)

@@ -191,6 +191,7 @@ static void end(struct ticket *t)
     const struct sink *sink = t->sink;
     void *to = t->to;
     give_back(t);
+    CHECK(!sink || sink->end);
     if (sink)
         sink->end(to);
 }
@@ -249,6 +250,7 @@ void ticket_frame(struct front *f, uint8_t kind, uint64_t id, struct str bytes)
         reply(t, bytes);
     } else if (kind == FRAME_STREAM) {
         read_line(bytes, &line, &unknown);
+        CHECK(t->sink->begin);
         t->streams = true;
         t->sink->begin(t->to, &line, unknown);
     } else if (kind == FRAME_DATA) {

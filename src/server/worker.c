@@ -80,6 +80,10 @@ static void on_call(struct worker *w, uint64_t id, struct str bytes)
     struct str body = {path.ptr + path.len, bytes.len - sizeof head - path.len};
     const struct dialect *dialect = dialect_of(path);
     enum embed_kind kind;
+    if (str_is(path, NONCES_PATH)) {
+        nonces_begin(w, id, body);
+        return;
+    }
     if (embed_kind_of(path, &kind)) {
         embedding_begin(w, id, head.tenant, kind, path, body);
         return;
@@ -108,7 +112,7 @@ static void on_frame(void *context, uint8_t kind, uint64_t id, struct str bytes)
     rest_stir(&w->rest);
     if (kind == FRAME_CALL)
         on_call(w, id, bytes);
-    else if (kind == FRAME_CANCEL && !embedding_cancel(w, id))
+    else if (kind == FRAME_CANCEL && !embedding_cancel(w, id) && !nonces_cancel(w, id))
         completion_cancel(w, id);
     else if (kind == FRAME_LOAD)
         w->may_load = true;
@@ -141,7 +145,8 @@ static void on_news(int fd, short what, void *context)
     }
     const struct news *news = answers_news(w->answers, &n);
     for (size_t i = 0; i < n; i++)
-        (news[i].answer->hidden ? embedding_take : completion_take)(&news[i]);
+        if (!nonces_take(w, &news[i]))
+            (news[i].answer->hidden ? embedding_take : completion_take)(&news[i]);
     completion_flush(w);
     say_stats(w);
 }
@@ -215,6 +220,10 @@ static enum err open_model(struct worker *w, struct err_note *note)
         return rc ? rc : open_embedder(w, note);
     if (engine.n_sessions == 0)
         engine.n_sessions = SESSIONS_DEFAULT;
+    if (o->poc) { /* clients' places stay theirs */
+        engine.n_queue = engine.n_queue ? engine.n_queue + NONCES_FLIGHTS_MAX : 0;
+        engine.n_sessions += NONCES_FLIGHTS_MAX;
+    }
     if (engine.n_ctx == 0) {
         uint32_t n = table_context(&w->speech.table);
         engine.n_ctx = n && n < CONTEXT_DEFAULT ? n : CONTEXT_DEFAULT;
@@ -307,6 +316,7 @@ enum err worker_run(const struct worker_options *o, struct err_note *note)
     vectors_stop(w.vectors);
     completions_release(&w);
     embeddings_release(&w);
+    nonces_release(&w);
     iso_engine_close(w.engine);
     iso_embedder_close(w.embedder);
     grammar_vocab_free(w.vocabs[0]);

@@ -2,6 +2,7 @@
 #ifndef SERVER_WORKER_H
 #define SERVER_WORKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -12,6 +13,7 @@ struct worker_options {
     const char *isa;
     int n_threads;
     uint32_t n_ctx, n_sessions, n_running, n_queue, n_kv_pages, n_chunk; /* 0: defaults */
+    bool poc; /* proof of compute: nonces run in the gaps */
     int fd; /* a socket to the front */
 };
 

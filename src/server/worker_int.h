@@ -43,6 +43,7 @@ struct worker {
     bool ranks, knows_pairs;  /* a cross-encoder; it tells a pair's texts apart */
     enum iso_pooling pooling; /* LAST where the model generates */
     struct embedding *embeddings; /* open calls */
+    struct nonces *nonces; /* proof of compute; NULL: none was asked for yet */
     struct grammar_vocab *vocabs[2]; /* without marks, with; NULL until a shape is asked for */
     struct identity_job *identity; /* on its way, or there; NULL: none */
     struct event *look;            /* for it */
@@ -161,6 +162,13 @@ void embedding_take(const struct news *news); /* of answers with hidden */
 void embeddings_done(struct worker *w); /* answers the calls whose vectors are there */
 bool embedding_cancel(struct worker *w, uint64_t id); /* false: no such call */
 void embeddings_release(struct worker *w);
+
+/* nonces.c: artifacts of proof of compute. */
+enum { NONCES_FLIGHTS_MAX = 8 }; /* with the engine at once */
+void nonces_begin(struct worker *w, uint64_t id, struct str body);
+bool nonces_take(struct worker *w, const struct news *news); /* false: not of a nonce */
+bool nonces_cancel(struct worker *w, uint64_t id);           /* false: no such call */
+void nonces_release(struct worker *w);
 
 /* show - keeps a token that is to be shown with its probability. */
 void show(struct choice *k, const struct news *news);

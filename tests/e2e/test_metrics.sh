@@ -6,7 +6,7 @@ m=tests/golden/engine/talker.gguf
 
 client() { python3 tests/e2e/metrics_client.py "$port" "$@" || fail "$1"; }
 
-start_server -m talker=$m --parallel 4 --chunk 128 -c 65536 --log-requests
+start_server -m talker=$m --parallel 4 --chunk 128 -c 65536 --log-requests --poc
 
 client counts
 client health
