@@ -26,7 +26,7 @@ FLOORS = {
     "api": ["base", "text"],
     "node": ["base", "poc", "net", "store"],
     "hub": ["base"],
-    "server": ["base", "format", "text", "grammar", "engine", "net", "store", "api", "hub", "proof", "poc"],
+    "server": ["base", "format", "text", "grammar", "engine", "net", "store", "api", "hub", "proof", "poc", "node"],
     "bench": ["base", "numeric", "tensor", "device", "model", "engine"],
     "cli": ["base", "numeric", "tensor", "format", "text", "grammar", "device", "model", "engine", "bench",
             "server", "hub", "proof", "poc", "node"],

@@ -75,6 +75,10 @@ struct engine_words {
     OPT_HEADING("Gonka's proof of compute, version 2"),                                            \
         OPT_FLAG(0, "poc", &(s).engine.poc,                                                        \
                  "compute nonces in the gaps of serving: /api/v1/pow"),                            \
+        OPT_TEXTS(0, "poc-callback", "HOST", &(s).callbacks,                                       \
+                  "a host that results may be sent to; may be repeated\n"                          \
+                  "(default: this machine). SIGNER_PUBKEY (base64) in the\n"                       \
+                  "environment: requests must be signed by it"),                                   \
         OPT_TEXT(0, "poc-order", "index|score", &(s).poc_order,                                    \
                  "the order of an artifact's dimensions, as PyTorch has it\n"                      \
                  "on GPUs, or on CPUs (default: index)")
@@ -85,7 +89,7 @@ struct serve {
     const char *host, *keys, *data, *tls_cert, *tls_key, *models_dir, *memory;
     uint32_t port, socket_port; /* UINT32_MAX: none */
     uint32_t n_idle_s;
-    struct arg_texts models, hosts, origins;
+    struct arg_texts models, hosts, origins, callbacks;
     uint32_t n_body_mib, n_connections;
     bool no_auth, log_requests, log_prompts;
     const char *poc_order;
@@ -206,6 +210,7 @@ static enum err find_receipts(const struct serve *s, char path[PATH_MAX],
 
 static enum err serve(struct serve *s, struct err_note *note)
 {
+    const char *signer = getenv("SIGNER_PUBKEY");
     const char *memory = s->memory ? s->memory : s->models_dir ? "80%" : NULL;
     struct front_options o = {.host = s->host,
                               .port = (uint16_t)s->port,
@@ -226,6 +231,8 @@ static enum err serve(struct serve *s, struct err_note *note)
                               .models_dir = s->models_dir,
                               .n_idle_s = s->n_idle_s,
                               .poc = s->engine.poc,
+                              .poc_callbacks = {s->callbacks.items, s->callbacks.n_items},
+                              .poc_signer = signer && *signer ? signer : NULL,
                               .poc_by_score = s->poc_order && strcmp(s->poc_order, "score") == 0,
                               .worker = s->worker,
                               .say = say_line};

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "node/callback.h"
 #include "server/receipts.h"
 
 enum { FRONT_MODELS_MAX = 128, FRONT_BODY_BYTES_MAX = 64 << 20 };
@@ -43,6 +44,8 @@ struct front_options {
     struct receipts_options receipts;
     bool poc;          /* proof of compute, version 2, on /api/v1/pow */
     bool poc_by_score; /* the order of its picks: enum artifact_order */
+    struct callback_hosts poc_callbacks; /* where its results may be sent */
+    const char *poc_signer; /* whose signature its requests need (node/signature.h), or NULL */
     const char *data; /* folder of what is kept: files and batches; NULL: nothing is */
     /* How a worker is started: program, then options that every worker gets; -m, --name and --fd
      * are added. NULL-ended. */

@@ -87,6 +87,7 @@ static void complete(struct pow *p, struct pow_job *j)
         pow_fail(p, j, POW_FAILED, 500, "out of memory for the artifacts");
         return;
     }
+    pow_report_job(p, j);
     end_job(p, j, POW_COMPLETED);
     j->x = NULL;
     if (x)
@@ -99,6 +100,7 @@ void pow_end_generation(struct pow *p)
     if (p->generation.active)
         front_say(p->front, "proof of compute: stopped after %llu nonces",
                   (unsigned long long)p->generation.n_done);
+    pow_report_end(p);
     p->generation.active = false;
     api_pow_release(&p->generation.r);
 }
@@ -139,10 +141,12 @@ static void take_artifacts(struct pow_chunk *c, const json_t *texts)
     struct pow_job *j = c->job;
     for (size_t i = 0; i < c->n; i++)
         take_artifact(c, i, json_string_value(json_array_get(texts, i)));
-    if (!j)
-        p->generation.n_done += c->n;
-    else
+    if (j)
         j->n_done += c->n;
+    else
+        p->generation.n_done += c->n;
+    if (!j)
+        pow_report_keep(p, c, texts);
     drop_chunk(c);
     if (j)
         j->progress_ns = clock_ns();
@@ -301,7 +305,9 @@ void pow_begin_generation(struct pow *p)
 {
     p->generation.active = true;
     p->generation.begun_ns = clock_ns();
+    p->generation.sent_ns = p->generation.begun_ns;
     p->generation.n_done = 0;
+    p->generation.epoch++;
     front_say(p->front, "proof of compute: generating, node %lld of %lld",
               (long long)p->generation.r.node_id, (long long)p->generation.r.node_count);
 }
@@ -344,6 +350,7 @@ void pow_tick(struct front *f)
     if (f->draining)
         pow_end_generation(p);
     forget_jobs(p, now_ns);
+    pow_report_tick(p, now_ns);
     pow_pump(p);
 }
 
@@ -355,7 +362,12 @@ enum err pow_open(struct front *f, struct err_note *note)
     if (!f->pow)
         return err_set(note, ERR_MEMORY, "out of memory for proof of compute");
     f->pow->front = f;
-    return ERR_OK;
+    if (f->options.poc_signer) {
+        enum err rc = signer_new(f->options.poc_signer, &f->pow->signer, note);
+        if (rc)
+            return rc;
+    }
+    return pow_sender_open(&f->options.poc_callbacks, &f->pow->sender, note);
 }
 
 void pow_close(struct front *f)
@@ -363,6 +375,11 @@ void pow_close(struct front *f)
     struct pow *p = f->pow;
     if (!p)
         return;
+    size_t n_unsent = pow_sender_close(p->sender);
+    if (n_unsent)
+        front_say(f, "proof of compute: %zu deliveries were not made", n_unsent);
+    pow_report_drop(&p->generation);
+    signer_free(p->signer);
     for (struct pow_chunk *c = p->chunks, *next; c; c = next) {
         next = c->next;
         mem_free(c);

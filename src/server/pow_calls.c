@@ -11,19 +11,36 @@
 
 enum { BODY_BYTES_MAX = 64 << 20 };
 
-/* The front's; NULL, and answered: proof of compute is off, or not for this key. */
+static bool may(const struct pow *p, struct http_exchange *x, struct api_error *e)
+{
+    const struct key *key = visit_of(x)->key;
+    bool is_post = strcmp(http_method(x), "POST") == 0;
+    if (!p)
+        return api_fail(e, 404, NULL, "proof of compute is off here: isobit serve --poc");
+    if (!key_has(key, KEY_VERIFY) && !key_has(key, KEY_ADMIN))
+        return api_fail(e, 403, NULL, "this needs a key with the scope verify");
+    if (is_post && p->signer &&
+        !signer_admits(p->signer, http_body(x), http_header(x, "X-Signature")))
+        return api_fail(e, 403, NULL, "Invalid signature");
+    return true;
+}
+
+/* The front's; NULL, and answered: proof of compute is off, or not for who asks. */
 static struct pow *admit(struct front *f, struct http_exchange *x)
 {
     struct api_error e;
-    const struct key *key = visit_of(x)->key;
-    if (f->pow && (key_has(key, KEY_VERIFY) || key_has(key, KEY_ADMIN)))
+    if (may(f->pow, x, &e))
         return f->pow;
-    if (!f->pow)
-        api_fail(&e, 404, NULL, "proof of compute is off here: isobit serve --poc");
-    else
-        api_fail(&e, 403, NULL, "this needs a key with the scope verify");
     front_fail(x, &e);
     return NULL;
+}
+
+/* Whether results may be sent where the request says. */
+static bool check_url(const struct front *f, const struct api_pow *r, struct api_error *e)
+{
+    struct err_note note;
+    return r->url.len == 0 || !callback_check(&f->options.poc_callbacks, r->url.ptr, &note) ||
+           api_fail(e, 400, "url", "%s", note.text);
 }
 
 /* ---- parameters --------------------------------------------------------------------------- */
@@ -129,7 +146,7 @@ void post_pow_init(struct front *f, struct http_exchange *x)
     struct process *process = NULL;
     if (!p)
         return;
-    bool ok = api_pow_parse(false, http_body(x), &r, &e);
+    bool ok = api_pow_parse(false, http_body(x), &r, &e) && check_url(f, &r, &e);
     if (ok && nonce_walk_init(&walk, r.node_id, r.node_count, r.group_id, r.n_groups, &note))
         ok = api_fail(&e, 400, "node_id", "%s", note.text);
     if (ok && !(process = model_for(f, x, &r))) {
@@ -249,7 +266,7 @@ static void reply_queued(struct http_exchange *x, const struct pow_job *j)
 /* false with e filled. NULL in j->process: it was answered. */
 static bool prepare(struct pow *p, struct http_exchange *x, struct pow_job *j, struct api_error *e)
 {
-    if (!api_pow_parse(true, http_body(x), &j->r, e))
+    if (!api_pow_parse(true, http_body(x), &j->r, e) || !check_url(p->front, &j->r, e))
         return false;
     if (!(j->process = model_for(p->front, x, &j->r)))
         return true;

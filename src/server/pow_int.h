@@ -10,7 +10,9 @@
 #include "api/pow.h"
 #include "poc/artifact.h"
 #include "poc/proof.h"
+#include "node/signature.h"
 #include "server/front_int.h"
+#include "server/pow_sender.h"
 
 enum {
     POW_CHUNK_NONCES = 8,
@@ -45,14 +47,17 @@ struct pow_generation {
     struct process *process;
     struct key *key;
     struct nonce_walk walk;
-    uint64_t epoch, begun_ns, n_done;
+    uint64_t epoch, begun_ns, n_done; /* epoch: which generation, from 1 on */
+    /* For its url: what was not yet given to the sender. */
+    struct pow_block *blocks, *last_block;
+    size_t n_buffered;
+    uint64_t sent_ns;
 };
 
 struct pow_chunk {
     struct pow_chunk *next, **link;
     struct pow *pow;
     struct pow_job *job; /* NULL: of the generation */
-    uint64_t epoch;      /* which one */
     struct ticket *ticket; /* NULL: it waits to be given out again */
     size_t first, n;     /* of the job's nonces */
     uint64_t nonces[POW_CHUNK_NONCES];
@@ -65,6 +70,9 @@ struct pow {
     struct pow_generation generation;
     struct pow_chunk *chunks;
     size_t n_chunks_out, n_nonces_queued;
+    struct pow_sender *sender;
+    struct signer *signer; /* whose signature requests need; NULL: they need none */
+    size_t n_dropped;      /* artifacts, not yet said */
 };
 
 /* pow.c */
@@ -80,7 +88,15 @@ void pow_begin_generation(struct pow *p);         /* of what generation holds */
 void pow_end_generation(struct pow *p);
 void pow_job_release(struct pow_job *j);
 
+/* pow_report.c: what is sent. */
+void pow_report_keep(struct pow *p, const struct pow_chunk *c, const json_t *texts);
+void pow_report_end(struct pow *p); /* the generation ends: its last artifacts go out */
+void pow_report_drop(struct pow_generation *g);
+void pow_report_tick(struct pow *p, uint64_t now_ns);
+void pow_report_job(struct pow *p, const struct pow_job *j); /* before its artifacts go */
+
 /* pow_result.c: what jobs come to, as JSON. */
+void pow_write_findings(struct writer *w, const struct pow_job *j); /* artifacts or verdict */
 void pow_write_result(struct buf *out, const struct pow_job *j);
 void pow_write_artifact(struct writer *w, uint64_t nonce, const char *text);
 void pow_write_encoding(struct writer *w, uint32_t k_dim);

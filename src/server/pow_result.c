@@ -68,6 +68,14 @@ static void write_verdict(struct writer *w, const struct pow_job *j)
     write_key_word(w, "fraud_detected", p < j->r.p_threshold ? "true" : "false");
 }
 
+void pow_write_findings(struct writer *w, const struct pow_job *j)
+{
+    if (j->r.validates)
+        write_verdict(w, j);
+    else
+        write_artifacts(w, j);
+}
+
 void pow_write_result(struct buf *out, const struct pow_job *j)
 {
     struct writer w;
@@ -75,9 +83,6 @@ void pow_write_result(struct buf *out, const struct pow_job *j)
     write_open(&w, '{');
     write_key_text(&w, "status", STR("completed"));
     write_key_text(&w, "request_id", str_from(j->id));
-    if (j->r.validates)
-        write_verdict(&w, j);
-    else
-        write_artifacts(&w, j);
+    pow_write_findings(&w, j);
     write_close(&w, '}');
 }

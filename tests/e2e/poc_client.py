@@ -11,9 +11,11 @@ import threading
 import time
 
 from http_client import CHAT, call, user
+from signer import public_key, sign
 
 POW = "/api/v1/pow"
 SEQ_LEN = 40
+SECRET = 0x1234567890ABCDEF
 
 
 def ask(nonces=None, **more):
@@ -185,6 +187,66 @@ def worker_dies():
     assert all(vectors(generate([n]))[n] == got[n] for n in (0, 199, 399))
 
 
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """Takes what is posted; answers the first few posts with an error."""
+    got, n_refused, n_to_refuse = [], 0, 2
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        refuse = Receiver.n_refused < Receiver.n_to_refuse
+        Receiver.n_refused += refuse
+        self.send_response(500 if refuse else 200)
+        self.end_headers()
+        if not refuse:
+            Receiver.got.append((self.path, json.loads(body)))
+
+    def log_message(self, *arguments):
+        pass
+
+
+def calls_back():
+    """Results go to who asked, once, though some posts fail; not to strangers."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/v2"
+    status, answer, _ = call(POW + "/generate", ask([1], url="http://example.com"))
+    assert status == 400 and "--poc-callback example.com" in answer["detail"], answer
+    want = vectors(generate([1, 2]))
+    claims = {"artifacts": [{"nonce": 1, "vector_b64": want[1]}, {"nonce": 2, "vector_b64": want[1]}]}
+    ids = [call(POW + "/generate", ask([1, 2], url=url, **more))[1]["request_id"]
+           for more in ({}, {"validation": claims})]
+    assert call(POW + "/init/generate", ask(url=url, node_id=1, node_count=3))[0] == 200
+    for _ in range(400):
+        if len(Receiver.got) >= 3:
+            break
+        time.sleep(0.05)
+    processed = call(POW + "/status")[1]["stats"]["total_processed"]
+    call(POW + "/stop", {})
+    time.sleep(1)
+    jobs = {b["request_id"]: (path, b) for path, b in Receiver.got if "request_id" in b}
+    path, made = jobs[ids[0]]
+    assert path == "/v2/generated" and vectors(made) == want and made["block_height"] == 12, made
+    assert made["encoding"]["k_dim"] == 12 and made["public_key"] == "gonka1key" and made["node_id"] == 0
+    path, verdict = jobs[ids[1]]
+    assert path == "/v2/validated" and verdict["mismatch_nonces"] == [2] and verdict["n_total"] == 2, verdict
+    nonces = [a["nonce"] for _, b in Receiver.got if "request_id" not in b for a in b["artifacts"]]
+    assert sorted(nonces) == [1 + 3 * i for i in range(len(nonces))] and len(nonces) >= processed, nonces
+    assert Receiver.n_refused == 2
+
+
+def signed():
+    """With SIGNER_PUBKEY a POST that is not signed is refused; a status may be asked."""
+    status, answer, _ = call(POW + "/generate", ask([1], wait=True))
+    assert status == 403 and answer["detail"] == "Invalid signature", answer
+    assert call(POW + "/status")[0] == 200
+    body = json.dumps(ask([1], wait=True)).encode()
+    good = {"X-Signature": sign(SECRET, body)}
+    status, answer, _ = call(POW + "/generate", body, good)
+    assert status == 200 and len(answer["artifacts"]) == 1, answer
+    assert call(POW + "/generate", body + b" ", good)[0] == 403
+    assert call(POW + "/generate", body, {"X-Signature": sign(SECRET + 1, body)})[0] == 403
+
+
 def needs_scope():
     plain, verify = sys.argv[3], sys.argv[4]
     status, answer, _ = call(POW + "/generate", ask([1], wait=True), {"Authorization": f"Bearer {plain}"})
@@ -194,6 +256,10 @@ def needs_scope():
     assert call(POW + "/status")[0] == 401
 
 
+def key():
+    print(public_key(SECRET))
+
+
 def off():
     status, answer, _ = call(POW + "/status")
     assert status == 404 and "--poc" in answer["detail"], answer
@@ -201,4 +267,5 @@ def off():
 
 if __name__ == "__main__":
     {f.__name__: f for f in (artifacts, validates, refusals, fills_the_queue, chat_goes_on, worker_dies, needs_scope,
+                             calls_back, signed, key,
                              off)}[sys.argv[2]]()

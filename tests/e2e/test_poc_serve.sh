@@ -15,6 +15,7 @@ client artifacts "$tmp/claims"
 client refusals
 client fills_the_queue
 client chat_goes_on
+client calls_back
 client worker_dies $server
 stop_server
 
@@ -28,6 +29,11 @@ done
 "$isobit" key create checker --scope verify --keys "$tmp/keys" >"$tmp/verify"
 start_server -m talker=$m --poc --keys "$tmp/keys"
 client needs_scope "$(grep -o 'sk-isobit-[0-9a-f]*' "$tmp/plain")" "$(grep -o 'sk-isobit-[0-9a-f]*' "$tmp/verify")"
+stop_server
+
+port=0
+SIGNER_PUBKEY=$(client key) start_server -m talker=$m --poc
+client signed
 stop_server
 
 start_server -m talker=$m
