@@ -231,6 +231,8 @@ def openapi():
 
     def check(path, body=None, status=200):
         got, text, headers = call(path, body, {"Accept": "application/json"})
+        if got == 404 and "isobit serve --" in text:
+            return  # this server was started without it
         assert got == status, (path, got, text)
         o = document["paths"][path]["get" if body is None else "post"]
         answer = o["responses"][str(status) if str(status) in o["responses"] else "default"]
