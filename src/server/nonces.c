@@ -2,8 +2,9 @@
  *
  * A call has some nonces. Each is made, a part at a time so that the loop goes on telling clients
  * their tokens, then read by the engine in the gaps of serving as a request of rows, and its last
- * row becomes an artifact. FLIGHTS_MAX of them are with the engine at most, and no more than a
- * quarter of the cache's pages hold (but always one): remembered prompts of others stay. */
+ * row becomes an artifact. NONCES_FLIGHTS_MAX of them are on their way at most, and no more than a
+ * quarter of the cache's pages and FLIGHT_BYTES_MAX of rows hold (but always one): remembered
+ * prompts of others stay. */
 #include <event2/event.h>
 #include <math.h>
 
@@ -13,7 +14,7 @@
 #include "poc/artifact.h"
 #include "server/worker_int.h"
 
-enum { PART_NUMBERS = 1 << 14, REPLY_BYTES_MAX = 8 << 20 };
+enum { PART_NUMBERS = 1 << 14, REPLY_BYTES_MAX = 8 << 20, FLIGHT_BYTES_MAX = 64 << 20 };
 
 /* Nobody else is this tenant: keys' are counted up from 1. */
 #define NONCES_TENANT UINT64_MAX
@@ -119,6 +120,9 @@ static size_t flights_max(const struct nonces *q, uint32_t n_rows)
     const struct iso_engine_info *info = &q->worker->info;
     uint32_t n_pages = (n_rows + ISO_PAGE_POSITIONS - 1) / ISO_PAGE_POSITIONS;
     size_t n = info->n_kv_pages / 4 / n_pages;
+    size_t n_by_bytes = FLIGHT_BYTES_MAX / ((size_t)n_rows * info->n_embd * sizeof(float));
+    if (n > n_by_bytes)
+        n = n_by_bytes;
     return n < 1 ? 1 : n < NONCES_FLIGHTS_MAX ? n : NONCES_FLIGHTS_MAX;
 }
 
@@ -143,7 +147,8 @@ static struct flight *begin_flight(struct nonces *q)
                              .n_parts = (uint32_t)(n / PART_NUMBERS + 1)};
     place->answer.owner = c;
     place->answer.hidden = mem_array(q->worker->info.n_embd, sizeof(float));
-    CHECK(place->rows && place->answer.hidden);
+    if (!place->rows || !place->answer.hidden)
+        snprintf(c->failed, sizeof c->failed, "out of memory for a nonce of %u rows", c->n_rows);
     c->n_begun++;
     return place;
 }

@@ -105,6 +105,16 @@ void pow_end_generation(struct pow *p)
     api_pow_release(&p->generation.r);
 }
 
+/* A chunk should last about a second: what a worker that dies had done of it is lost. */
+static void learn(struct pow *p, const struct pow_chunk *c)
+{
+    uint64_t ns = clock_ns() - c->given_ns;
+    if (ns < SECOND_NS && c->n >= p->n_chunk && p->n_chunk < POW_CHUNK_NONCES)
+        p->n_chunk *= 2;
+    else if (ns > 4 * SECOND_NS && p->n_chunk > 1)
+        p->n_chunk /= 2;
+}
+
 /* ---- answers of workers ------------------------------------------------------------------- */
 
 /* Once more, when its worker is there again. */
@@ -161,6 +171,7 @@ static void on_reply(void *to, const struct reply_line *line, struct str unknown
     (void)unknown;
     json_t *root = json_loadb(body.ptr, body.len, 0, NULL);
     if (line->status == 200 && json_array_size(root) == c->n) {
+        learn(p, c);
         take_artifacts(c, root);
     } else {
         const json_t *error = json_object_get(root, "error");
@@ -226,6 +237,7 @@ static void give_out(struct pow_chunk *c)
                                    STR(NONCES_PATH), (struct str){body.bytes, body.n_bytes},
                                    &chunk_sink, c);
     p->n_chunks_out += c->ticket != NULL;
+    c->given_ns = clock_ns();
     buf_release(&body);
 }
 
@@ -248,7 +260,7 @@ static struct pow_chunk *cut_job(struct pow *p, struct pow_job *j)
     struct pow_chunk *c = new_chunk(p, j);
     size_t n_left = j->r.n - j->n_given;
     c->first = j->n_given;
-    c->n = n_left < POW_CHUNK_NONCES ? n_left : POW_CHUNK_NONCES;
+    c->n = n_left < p->n_chunk ? n_left : p->n_chunk;
     memcpy(c->nonces, j->r.nonces + c->first, c->n * sizeof c->nonces[0]);
     j->n_given += c->n;
     j->state = POW_RUNNING;
@@ -258,7 +270,7 @@ static struct pow_chunk *cut_job(struct pow *p, struct pow_job *j)
 static struct pow_chunk *cut_generation(struct pow *p)
 {
     struct pow_chunk *c = new_chunk(p, NULL);
-    for (; c->n < POW_CHUNK_NONCES; c->n++)
+    for (; c->n < p->n_chunk; c->n++)
         c->nonces[c->n] = nonce_walk_next(&p->generation.walk);
     return c;
 }
@@ -362,6 +374,7 @@ enum err pow_open(struct front *f, struct err_note *note)
     if (!f->pow)
         return err_set(note, ERR_MEMORY, "out of memory for proof of compute");
     f->pow->front = f;
+    f->pow->n_chunk = 1;
     if (f->options.poc_signer) {
         enum err rc = signer_new(f->options.poc_signer, &f->pow->signer, note);
         if (rc)

@@ -15,7 +15,7 @@
 #include "server/pow_sender.h"
 
 enum {
-    POW_CHUNK_NONCES = 8,
+    POW_CHUNK_NONCES = 8, /* at most; as many as take a second or so */
     POW_CHUNKS = 2,     /* with workers at once: one is computed, one is made */
     POW_CHUNK_TRIES = 3, /* workers that may die of one */
     POW_RESULT_S = 300,  /* an ended job is remembered */
@@ -62,6 +62,7 @@ struct pow_chunk {
     size_t first, n;     /* of the job's nonces */
     uint64_t nonces[POW_CHUNK_NONCES];
     unsigned n_tries;
+    uint64_t given_ns;
 };
 
 struct pow {
@@ -70,6 +71,7 @@ struct pow {
     struct pow_generation generation;
     struct pow_chunk *chunks;
     size_t n_chunks_out, n_nonces_queued;
+    size_t n_chunk; /* nonces of the next chunk */
     struct pow_sender *sender;
     struct signer *signer; /* whose signature requests need; NULL: they need none */
     size_t n_dropped;      /* artifacts, not yet said */
