@@ -5,7 +5,7 @@
 
 enum { TURN = 16 }; /* rows that a tenant gets at a time */
 
-static const double gap_stretch = 1.1, gap_ns = 50e6;
+static const double gap_stretch = 1.1, alone_stretch = 2, alone_ns = 50e6;
 
 uint32_t schedule_logits(struct schedule_need need, uint32_t n_rows)
 {
@@ -192,7 +192,8 @@ static void serve_gaps(struct plan *p, uint32_t n)
 {
     bool alone = p->rows_total == 0;
     uint32_t first = p->n;
-    double ns_max = gap_stretch * cost_of(p->cost, alone ? 1 : p->rows_total, p->depth_total);
+    double ns_max = (alone ? alone_stretch : gap_stretch) *
+                    cost_of(p->cost, alone ? 1 : p->rows_total, p->depth_total);
     for (uint32_t i = 0; i < p->n; i++)
         if (p->n_rows[i] < p->need[i].n_pending)
             return;
@@ -200,8 +201,8 @@ static void serve_gaps(struct plan *p, uint32_t n)
         first++;
     if (first == n || (!alone && !cost_is_sure(p->cost, p->rows_total)))
         return;
-    if (alone && ns_max < gap_ns)
-        ns_max = gap_ns;
+    if (alone && ns_max < alone_ns)
+        ns_max = alone_ns;
     p->rows_left = gap_rows(p, first, ns_max, alone);
     for (uint32_t i = first; i < n && p->rows_left > 0; i++) {
         CHECK(p->need[i].in_gaps);

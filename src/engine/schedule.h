@@ -8,8 +8,8 @@
  *    allows it is the one that reads fastest, because kernels work in tiles.
  * 4. Rows that are left go to guesses (speculation).
  * 5. What nobody waits for (in_gaps) comes last: rows that make the step a tenth longer at most; if
- *    there are no others, a step of 50 ms, or of little more than one row takes, so that whoever
- *    comes meanwhile is not kept waiting. Here, too, the count that is fastest.
+ *    there are no others, a step of 50 ms, or of twice what one row takes, so that whoever comes
+ *    meanwhile is not kept waiting. Here, too, the count that is fastest.
  * Higher priority first; within one, the tenant that was served least, a handful of rows at a time
  * (deficit round robin: what the most served tenant had more is the others' deficit, up to one full
  * pass); within a tenant, first come first served. */

@@ -392,7 +392,7 @@ static void check_rows_in_gaps(void)
     DEMAND(n_lacking == 0, "%u rows in gaps before others", n_gap);
     if (n_others == 0) {
         others += fake_cost.row;
-        others = 2 * (others > 50e6 ? others : 50e6);
+        others = 2 * (2 * others > 50e6 ? 2 * others : 50e6);
     }
     double limit = 1.1 * (!w.calm ? 2 : 1.5) * others;
     DEMAND(w.engine->stats.n_steps < 100 || all <= limit,

@@ -204,7 +204,7 @@ static void gaps_are_filled(void **state)
     assert_int_equal(rows[1] + rows[2], 0);
     struct cost slow = known_cost(200e6, 1e6);
     schedule_rows(need + 2, 2, limits, &slow, served, rows);
-    assert_int_equal(rows[0], 21); /* 221 of 201 * 1.1 ms */
+    assert_int_equal(rows[0], 100); /* 300 of 201 * 2 ms */
     for (int i = 0; i < 40; i++) { /* from nothing, by trying */
         schedule_rows(need + 2, 1, limits, &unknown, served, rows);
         assert_in_range(rows[0], 1, 62);
