@@ -40,6 +40,7 @@ command_fn cmd_poc_init, cmd_poc_generate, cmd_poc_validate, cmd_poc_serve; /* c
     X(cmd_bench, "bench", "measure speed beside what the machine could do")                        \
     X(cmd_poc, "poc", "compute Gonka's proof of compute, and check that of others")                \
     H("Check")                                                                                     \
+    X(cmd_verify, "verify", "check a receipt, and compute its answer anew")                        \
     X(cmd_node_key, "node-key", "make, renew and revoke the keys that sign receipts")              \
     X(cmd_logits, "logits", "print a hash of the logits after each token")                         \
     X(cmd_perplexity, "perplexity", "measure how well a model predicts a text")                    \

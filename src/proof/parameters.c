@@ -2,8 +2,9 @@
  *
  * Fields of a request that are not here choose no token: the prompt and the seed, which have their
  * own places in a receipt; what is reported (n_logprobs, want_..., processed_logprobs); who asks
- * and when (priority, deadline_ms, tenant, cache_pool, no_cache, user); guesses (expected). A test
- * compares this with include/isobit.h, field by field. */
+ * and when (priority, in_gaps, deadline_ms, tenant, cache_pool, no_cache, user); guesses
+ * (expected); what makes no answer (rows, mirrors). A test compares this with include/isobit.h,
+ * field by field. */
 #include "proof/parameters.h"
 
 #include <math.h>

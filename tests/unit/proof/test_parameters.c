@@ -140,6 +140,9 @@ static const struct field request_fields[] = {
     {"expected", NULL}, /* a guess */
     {"n_expected", NULL},
     {"priority", NULL},
+    {"rows", NULL}, /* no text, and no answer */
+    {"mirrors", NULL},
+    {"in_gaps", NULL},
     {"deadline_ms", NULL},
     {"n_logprobs", NULL},
     {"want_logprob", NULL},

@@ -1,0 +1,280 @@
+/* verify_model.c - a receipt's answer computed anew, in one pass over prompt and answer. */
+#include "cli/verify_model.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/threads.h"
+#include "cli/say.h"
+#include "format/identity.h"
+#include "proof/parameters.h"
+#include "proof/replay.h"
+#include "text/chat_face.h"
+#include "text/stops.h"
+#include "text/stream.h"
+
+enum { ANSWER_BYTES_MAX = 1 << 30 };
+
+struct compute {
+    const struct verify_case *c;
+    const struct verify_inputs *in;
+    const struct verify_compute *o;
+    struct verify_report *r;
+    struct loaded loaded;
+    struct chat_face face;
+    struct parameters parameters;
+    struct token_list prompt;
+    struct replay replay;
+};
+
+/* ---- the model's parts -------------------------------------------------------------------- */
+
+/* The weights are hashed, whatever hash of them is remembered. */
+static enum err hash_weights(struct compute *k, struct verify_model *m, struct err_note *note)
+{
+    struct identity identity;
+    struct threads *threads = threads_new(threads_online());
+    struct progress progress;
+    if (!threads)
+        return err_set(note, ERR_MEMORY, "out of memory for threads that hash the weights");
+    progress_begin(&progress, "hashing");
+    enum err rc = identity_of(&k->loaded.table, threads, progress_show, &progress, &identity, note);
+    progress_end(&progress);
+    threads_free(threads);
+    memcpy(m->weights.bytes, identity.weights, SHA256_BYTES);
+    memcpy(m->metadata.bytes, identity.config, SHA256_BYTES);
+    return rc;
+}
+
+/* The template is the one for conversations with tools if that is the receipt's. */
+static struct merkle_hash template_hash(const struct compute *k)
+{
+    struct merkle_hash hash = {{0}};
+    for (int tools = 0; k->face.template && tools < 2; tools++) {
+        struct merkle_hash this;
+        memcpy(this.bytes, chat_template_hash(chat_face_template(&k->face, tools)), SHA256_BYTES);
+        if (!tools || merkle_equal(&this, &k->c->receipt.model.template))
+            hash = this;
+    }
+    return hash;
+}
+
+static enum err check_parts(struct compute *k, struct err_note *note)
+{
+    struct verify_model m;
+    enum err rc = hash_weights(k, &m, note);
+    rc = rc ? rc : tokenizer_hash(k->loaded.tokenizer, m.tokenizer.bytes, note);
+    rc = rc ? rc : chat_face_open(&k->face, &k->loaded.table, k->o->template, note);
+    if (rc)
+        return rc;
+    m.template = template_hash(k);
+    verify_model(k->c, &m, k->r);
+    return ERR_OK;
+}
+
+/* ---- the prompt --------------------------------------------------------------------------- */
+
+static bool is_prompt(const struct compute *k, const struct token_list *l)
+{
+    return l->n_ids == k->prompt.n_ids &&
+           memcmp(l->ids, k->prompt.ids, l->n_ids * sizeof l->ids[0]) == 0;
+}
+
+/* Chats and texts differ in what is added at the beginning. */
+static enum err tokenize_again(struct compute *k, struct str text, struct err_note *note)
+{
+    static const unsigned flags[] = {ENCODE_PARSE_SPECIAL,
+                                     ENCODE_PARSE_SPECIAL | ENCODE_ADD_SPECIAL};
+    bool same = false;
+    char expected[32], found[32];
+    size_t n_ids = 0;
+    for (size_t i = 0; i < COUNT_OF(flags) && !same; i++) {
+        struct token_list list = {.n_ids_max = INT32_MAX};
+        enum err rc = tokenizer_encode(k->loaded.tokenizer, text, flags[i], &list, note);
+        same = !rc && is_prompt(k, &list);
+        n_ids = list.n_ids;
+        token_list_release(&list);
+        if (rc)
+            return rc;
+    }
+    snprintf(expected, sizeof expected, "%zu tokens", n_ids);
+    snprintf(found, sizeof found, "%zu tokens", k->prompt.n_ids);
+    if (same)
+        verify_say(k->r, "prompt.ids", VERIFY_RECOMPUTED, "the prompt's text, tokenized anew");
+    else
+        verify_differ(k->r, "prompt.ids", expected, found, "they are not the prompt's text");
+    return ERR_OK;
+}
+
+static enum err take_prompt(struct compute *k, struct err_note *note)
+{
+    const struct bundle *b = k->c->bundle;
+    if (!b->has[BUNDLE_PROMPT_IDS]) {
+        verify_say(k->r, "prompt.ids", VERIFY_MISSING, "the bundle does not show them");
+        return ERR_OK;
+    }
+    k->prompt.ids = mem_array(b->n_prompt_ids + 1, sizeof k->prompt.ids[0]);
+    if (!k->prompt.ids)
+        return err_set(note, ERR_MEMORY, "no memory for a prompt of %zu tokens", b->n_prompt_ids);
+    for (size_t i = 0; i < b->n_prompt_ids; i++)
+        k->prompt.ids[k->prompt.n_ids++] = (int32_t)b->prompt_ids[i];
+    return b->has[BUNDLE_PROMPT] ? tokenize_again(k, b->prompt, note) : ERR_OK;
+}
+
+/* ---- the answer --------------------------------------------------------------------------- */
+
+static enum err open_engine(struct compute *k, struct err_note *note)
+{
+    struct model_options m = k->o->model;
+    uint32_t n_vocab = (uint32_t)tokenizer_n_tokens(k->loaded.tokenizer);
+    const struct iso_engine_options more = {.n_logits = replay_logits(n_vocab, 512),
+                                            .no_speculation = true};
+    m.n_ctx = k->parameters.n_ctx;
+    return load_engine(&k->loaded, &m, &more, note);
+}
+
+/* What the engine refuses, a receipt cannot have been made of. */
+static enum err run(struct compute *k, struct err_note *note)
+{
+    struct replay *p = &k->replay;
+    const struct bundle *b = k->c->bundle;
+    const struct iso_event *events;
+    struct err_note why = {""};
+    struct iso_request request = k->parameters.request;
+    request.tokens = k->prompt.ids;
+    request.n_tokens = (uint32_t)k->prompt.n_ids;
+    request.sampling.seed = k->c->receipt.seed;
+    enum err rc =
+        replay_init(p, &request, b->has[BUNDLE_OUTPUT_IDS] ? b->output_ids : NULL,
+                    (size_t)k->c->receipt.n_output, iso_engine_info(k->loaded.engine), &why);
+    if (!rc)
+        rc = (enum err)iso_session_submit(k->loaded.session, &p->request, (struct iso_note *)&why);
+    while (!rc && !p->is_over) {
+        size_t n = iso_engine_step(k->loaded.engine, &events);
+        CHECK(n > 0);
+        for (size_t i = 0; i < n; i++)
+            replay_take(p, &events[i]);
+        rc = p->err;
+    }
+    if (p->err)
+        why = p->note;
+    if (rc == ERR_MEMORY || rc == ERR_NUMERIC)
+        return err_set(note, rc, "%s", why.text);
+    if (rc)
+        verify_differ(k->r, "parameters", "a request that can be answered", why.text,
+                      "the model does not take it");
+    return ERR_OK;
+}
+
+/* The answer's text without its stop text; where a stop text ends. */
+struct spoken {
+    struct buf text;
+    size_t n_tokens; /* up to where a stop text ended; all where none did */
+    bool stopped;
+};
+
+static bool is_stop(const struct iso_request *r, uint32_t id)
+{
+    for (uint32_t i = 0; i < r->n_stops; i++)
+        if ((uint32_t)r->stops[i] == id)
+            return true;
+    return false;
+}
+
+static void speak(const struct compute *k, struct spoken *out)
+{
+    const struct parameters *p = &k->parameters;
+    struct stream stream;
+    struct stops stops;
+    struct buf piece;
+    buf_init(&out->text, ANSWER_BYTES_MAX);
+    buf_init(&piece, ANSWER_BYTES_MAX);
+    stream_init(&stream, k->loaded.tokenizer, DECODE_CONTINUE);
+    stops_init(&stops, p->stop_texts, p->n_stop_texts);
+    for (; out->n_tokens < k->replay.n_records && !stops.found; out->n_tokens++) {
+        uint32_t id = k->replay.ids[out->n_tokens];
+        if (is_stop(&p->request, id) || id >= tokenizer_n_tokens(k->loaded.tokenizer))
+            continue;
+        stream_add(&stream, (int32_t)id, &piece);
+        stops_add(&stops, (struct str){piece.n_bytes ? piece.bytes : "", piece.n_bytes},
+                  &out->text);
+        buf_clear(&piece);
+    }
+    stream_end(&stream, &piece);
+    stops_add(&stops, (struct str){piece.n_bytes ? piece.bytes : "", piece.n_bytes}, &out->text);
+    stops_end(&stops, &out->text);
+    out->stopped = stops.found;
+    stops_release(&stops);
+    buf_release(&piece);
+}
+
+static void check_end(struct compute *k)
+{
+    struct spoken s = {.n_tokens = 0};
+    char expected[32], found[32];
+    speak(k, &s);
+    if (s.stopped && s.n_tokens < k->replay.n_records) {
+        snprintf(expected, sizeof expected, "%zu", s.n_tokens);
+        snprintf(found, sizeof found, "%zu", k->replay.n_records);
+        verify_differ(k->r, "output.count", expected, found, "a stop text ended the answer");
+    }
+    verify_finish(k->c, k->replay.finish, s.stopped, k->r);
+    struct str given = {k->in->response, k->in->n_response};
+    struct str text = {s.text.n_bytes ? s.text.bytes : "", s.text.n_bytes};
+    if (k->in->response && given.len == text.len + 1 && given.ptr[given.len - 1] == '\n')
+        given.len--;
+    if (k->in->response && str_eq(given, text))
+        verify_say(k->r, "response", VERIFY_CHECKED, "the answer's text");
+    else if (k->in->response)
+        verify_differ(k->r, "response", text.ptr, given.ptr, "it is not the answer's text");
+    buf_release(&s.text);
+}
+
+static enum err check_answer(struct compute *k, struct err_note *note)
+{
+    const struct verify_case *c = k->c;
+    if (k->parameters.constraint.kind.len > 0) {
+        verify_say(k->r, "output.ids", VERIFY_MISSING,
+                   "the answer had a form (%.*s), which is needed to compute it",
+                   STR_ARG(k->parameters.constraint.kind));
+        return ERR_OK;
+    }
+    if (!c->bundle->has[BUNDLE_SALT] || k->prompt.n_ids == 0) {
+        verify_say(k->r, "output.ids", VERIFY_MISSING,
+                   "salt and prompt are needed to compute them");
+        return ERR_OK;
+    }
+    enum err rc = open_engine(k, note);
+    rc = rc ? rc : run(k, note);
+    const struct replay *p = &k->replay;
+    const struct verify_replay found = {p->ids, p->records, p->n_records, p->pages, p->n_pages};
+    if (!rc && !p->err && p->ids && verify_replayed(c, &found, k->r))
+        check_end(k);
+    return rc;
+}
+
+enum err verify_compute(const struct verify_case *c, const struct verify_inputs *in,
+                        const struct verify_compute *o, struct verify_report *r,
+                        struct err_note *note)
+{
+    struct compute k = {.c = c, .in = in, .o = o, .r = r};
+    struct canon_doc doc = {0};
+    enum err rc = load_tokenizer(&k.loaded, o->model.path, note);
+    rc = rc ? rc : check_parts(&k, note);
+    struct err_note why = {""};
+    if (!rc && (canon_read(c->receipt.parameters, &doc, &why) ||
+                parameters_read(&doc, doc.nodes, &k.parameters, &why)))
+        verify_differ(r, "parameters", "parameters of this version", why.text, "they are none");
+    else if (!rc)
+        rc = take_prompt(&k, note);
+    if (!rc && !why.text[0])
+        rc = check_answer(&k, note);
+    parameters_release(&k.parameters);
+    canon_release(&doc);
+    replay_release(&k.replay);
+    token_list_release(&k.prompt);
+    chat_face_close(&k.face);
+    load_close(&k.loaded);
+    return rc;
+}

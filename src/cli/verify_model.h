@@ -1,0 +1,20 @@
+/* verify_model.h - what a model at hand says of a receipt: its hashes, the prompt tokenized anew,
+ * the answer computed anew, its end. */
+#ifndef CLI_VERIFY_MODEL_H
+#define CLI_VERIFY_MODEL_H
+
+#include "cli/load.h"
+#include "cli/verify_inputs.h"
+
+struct verify_compute {
+    struct model_options model;
+    const char *template; /* another than the model's own; NULL: that */
+};
+
+/* verify_compute - adds to the report. An error is one of the model or the machine, not of the
+ * receipt. Nothing that was read before is used: no cache of pages, no remembered hashes. */
+enum err verify_compute(const struct verify_case *c, const struct verify_inputs *in,
+                        const struct verify_compute *o, struct verify_report *r,
+                        struct err_note *note);
+
+#endif
