@@ -200,7 +200,12 @@ static void take_page(struct talk *t, const struct iso_event *v)
     DEMAND(v->position == t->n_pages * KV_PAGE && last < t->n, "a page at %u after %u of them",
            v->position, t->n_pages);
     extend_hashes(t);
-    bool is_far = fake_options.rope_border && last >= fake_options.rope_border;
+    /* Beyond LongRoPE's border all pages of a timeline are far ones, those that are read again
+     * too. */
+    uint32_t border = fake_options.rope_border;
+    bool is_far = v->session->far;
+    DEMAND(is_far ? border && t->n > border : !border || last < border, "far %d, %u tokens",
+           is_far, t->n);
     sha256_of((is_far ? t->far : t->near) + v->position, KV_PAGE * sizeof t->near[0], wanted);
     DEMAND(memcmp(v->digest, wanted, sizeof wanted) == 0, "the page at %u", v->position);
     t->n_pages++;
