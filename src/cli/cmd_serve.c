@@ -131,6 +131,8 @@ static void make_worker(struct serve *s)
         s->worker[s->n_worker++] = "--template";
         s->worker[s->n_worker++] = e->template;
     }
+    if (s->receipts && strcmp(s->receipts, "off") != 0)
+        s->worker[s->n_worker++] = "--receipts";
     if (e->tool_format) {
         s->worker[s->n_worker++] = "--tool-format";
         s->worker[s->n_worker++] = e->tool_format;
@@ -342,6 +344,7 @@ int cmd_worker(int argc, char **argv)
         OPT_TEXT(0, "name", "NAME", &o.name, "what it is called"),
         OPT_FLAG(0, "poc", &e.poc, "nonces run in the gaps"),
         OPT_U32(0, "fd", "N", &fd, 3, 1 << 20, "the socket to isobit serve"),
+        OPT_FLAG(0, "receipts", &o.receipts, "hash the weights first"),
         ENGINE_OPTIONS(e),
     };
     const struct arg_command command = {

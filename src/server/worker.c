@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/threads.h"
 #include "engine/embedder.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
@@ -283,10 +284,25 @@ static enum err say_failed(struct worker *w, enum err rc, const struct err_note 
     return rc;
 }
 
+/* Where it was not computed before; else it is remembered. */
+static enum err hash_weights(const struct worker *w, struct err_note *note)
+{
+    struct identity identity;
+    int n_threads = w->options.n_threads ? w->options.n_threads : threads_online();
+    struct threads *threads = threads_new(n_threads);
+    if (!threads)
+        return err_set(note, ERR_MEMORY, "no threads to hash the weights");
+    enum err rc = identity_find(&w->speech.table, threads, NULL, NULL, &identity, note);
+    threads_free(threads);
+    return rc;
+}
+
 static enum err serve(struct worker *w, struct err_note *note)
 {
     int fd;
     enum err rc = open_model(w, note);
+    if (!rc && w->options.receipts)
+        rc = hash_weights(w, note);
     if (!rc)
         rc = w->embedder ? vectors_start(w->embedder, &w->vectors, &fd, note)
                          : answers_start(w->engine, &w->answers, &fd, note);
