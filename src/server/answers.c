@@ -163,6 +163,17 @@ static void add_read(struct answers *a, struct answer *answer, const struct iso_
         news->rank += e->logits[i] >= e->logits[news->token];
 }
 
+/* What comes after its end tells nothing about the answer. */
+static void replay(struct answers *a, struct answer *answer, const struct iso_event *e)
+{
+    if (answer->replay->is_over && answer->i_over != a->i_step)
+        return;
+    if (!replay_take(answer->replay, e)) {
+        answer->i_over = a->i_step;
+        atomic_store(&answer->leave, ISO_FINISH_STOP);
+    }
+}
+
 static void take_event(struct answers *a, const struct iso_event *e)
 {
     struct answer *answer = e->request->user;
@@ -172,6 +183,8 @@ static void take_event(struct answers *a, const struct iso_event *e)
     }
     if (answer->maker)
         maker_take(answer->maker, e);
+    if (answer->replay)
+        replay(a, answer, e);
     if (e->kind == ISO_EVENT_FINISH) {
         end(a, answer, e);
     } else if (e->kind == ISO_EVENT_PROMPT) {

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "isobit.h"
 #include "proof/maker.h"
+#include "proof/replay.h"
 #include "server/stats.h"
 
 struct answers;
@@ -19,22 +20,24 @@ struct answers;
 struct answer {
     struct iso_request request; /* what it points to is kept until the end */
     void *owner;
-    struct maker *maker; /* is told what happens, until the end; NULL: no receipt is wanted */
-    float *hidden; /* [n_embd] gets the row that the first choice is made of; NULL: not wanted */
+    struct replay *replay; /* the same, until it is over; it ends the answer then */
+    struct maker *maker;   /* is told what happens, until the end; NULL: no receipt is wanted */
+    float *hidden;    /* [n_embd] gets the row that the first choice is made of; NULL: not wanted */
     atomic_int leave; /* enum iso_finish: end it for this reason; 0: go on */
     /* The thread's own: */
     struct answer *next;
     struct iso_session *session;
-    bool began;        /* its prompt is being read */
-    uint32_t n_cached; /* prompt tokens that were not computed again */
+    bool began;                     /* its prompt is being read */
+    uint32_t n_cached;              /* prompt tokens that were not computed again */
     uint64_t submitted_ns, last_ns; /* last: of a token; 0: none yet */
     uint64_t i_step;                /* the last step that it was part of */
+    uint64_t i_over;                /* the step in which replay was over */
 };
 
 enum news_kind {
-    NEWS_BEGIN, /* the engine has taken it */
+    NEWS_BEGIN,  /* the engine has taken it */
     NEWS_PROMPT, /* more of its prompt was read */
-    NEWS_READ, /* with want_logits_prompt: the prompt's next token, and how likely it was */
+    NEWS_READ,   /* with want_logits_prompt: the prompt's next token, and how likely it was */
     NEWS_TOKEN,
     NEWS_FINISH, /* the last of this answer */
 };

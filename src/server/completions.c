@@ -704,16 +704,41 @@ static bool shape_choices(struct call *c, struct api_error *e)
     return true;
 }
 
-static bool parse(struct call *c, struct str body, enum receipts_mode receipts,
+/* clock_s: what the template is told; 0: the time. */
+static bool parse(struct call *c, struct str body, enum receipts_mode receipts, int64_t clock_s,
                   struct api_error *e)
 {
     if (!c->dialect->parse(body, &c->api, e) || !receipt_begin(c, receipts, body, e))
         return false;
+    if (clock_s)
+        c->api.clock_s = clock_s;
     if (!c->api.has_seed)
         c->api.sampling.seed = entropy_u64() >> 11; /* a number that every JSON reader can hold */
     return enforce_check(c, e) && api_tools_read(&c->api, e) && collect_stops(c, e) &&
            sampling_open(&c->sampling, &c->worker->speech, &c->api, e) &&
            make_choices(c, e) && (is_enforced(c) || shape_choices(c, e));
+}
+
+struct call *completion_read(struct worker *w, const struct dialect *dialect, struct str body,
+                             int64_t clock_s, struct api_error *e)
+{
+    struct call *c = mem_zalloc(sizeof *c);
+    if (!c) {
+        api_fail(e, 500, NULL, "out of memory for a request");
+        return NULL;
+    }
+    c->worker = w;
+    c->dialect = dialect;
+    c->may_verify = true;
+    if (parse(c, body, RECEIPTS_ALWAYS, clock_s, e))
+        return c;
+    free_call(c);
+    return NULL;
+}
+
+void completion_forget(struct call *c)
+{
+    free_call(c);
 }
 
 void completion_begin(struct worker *w, uint64_t id, const struct call_head *head,
@@ -739,7 +764,7 @@ void completion_begin(struct worker *w, uint64_t id, const struct call_head *hea
     c->created_s = (int64_t)time(NULL);
     c->begin_ns = clock_ns();
     make_id(c->answer_id, dialect->id_prefix);
-    if (!parse(c, body, (enum receipts_mode)head->receipts, &e)) {
+    if (!parse(c, body, (enum receipts_mode)head->receipts, 0, &e)) {
         worker_fail(w, id, str_from(dialect->path), &e);
         free_call(c);
         return;

@@ -191,6 +191,7 @@ void get_receipt_log(struct front *f, struct http_exchange *x);
 void get_receipt_names(struct front *f, struct http_exchange *x);
 void get_receipt_inclusion(struct front *f, struct http_exchange *x);
 void get_receipt_consistency(struct front *f, struct http_exchange *x);
+void post_verify(struct front *f, struct http_exchange *x);
 
 /* relay.c: an HTTP exchange that a worker answers. */
 /* relay_open - NULL: it was answered with an error. */

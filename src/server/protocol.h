@@ -12,6 +12,9 @@
 #include "base/buf.h"
 #include "base/str.h"
 
+/* Answers are computed anew behind everything else. */
+#define VERIFY_PATH "/v1/verify"
+
 enum frame_kind {
     /* front -> worker */
     FRAME_CALL = 1, /* struct call_head, path, body */

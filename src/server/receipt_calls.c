@@ -1,4 +1,5 @@
-/* receipt_calls.c - GET /v1/receipts: receipts for who asked for them, their log for everybody. */
+/* receipt_calls.c - GET /v1/receipts: receipts for who asked for them, their log for everybody; and
+ * to which worker POST /v1/verify goes. */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@ enum {
     HEADS_SHOWN = 100,
     NAMES_SHOWN_MAX = 10000,
     SERIALS_MAX = 100000,
+    VERIFY_BYTES_MAX = CANON_BYTES_MAX,
+    VERIFY_MAX = 16, /* at once */
 };
 
 /* A question on its way to the ledger and back. */
@@ -387,4 +390,70 @@ void get_receipt_consistency(struct front *f, struct http_exchange *x)
         ask_go(a);
     else
         ask_fail(a, &e);
+}
+
+/* ---- computing anew ----------------------------------------------------------------------- */
+
+/* The model whose weights the receipt names, among those that are there and the key may use. */
+static struct process *model_with(struct front *f, const struct key *key, const json_t *root,
+                                  struct api_error *e)
+{
+    const char *keys[] = {"receipt", "body", "model", "weights"};
+    const json_t *at = root;
+    char fact[128];
+    for (size_t i = 0; i < COUNT_OF(keys); i++)
+        at = json_object_get(at, keys[i]);
+    if (json_string_length(at) != 2 * SHA256_BYTES) {
+        api_fail(e, 400, "receipt", "receipt names no weights");
+        return NULL;
+    }
+    snprintf(fact, sizeof fact, "\"weights_sha256\":\"%s\"", json_string_value(at));
+    for (size_t i = 0; i < f->options.n_models; i++) {
+        struct process *p = &f->processes[i];
+        if (p->facts && strstr(p->facts, fact) && model_is_shown(p, key))
+            return route_model(f, key, str_from(p->model->name), e);
+    }
+    api_fail(e, 404, "receipt", "no model that is loaded here has the weights %.12s...",
+             json_string_value(at));
+    return NULL;
+}
+
+static size_t count_verifications(const struct front *f)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->n_tickets; i++)
+        n += f->tickets[i]->used && strcmp(f->tickets[i]->path, VERIFY_PATH) == 0;
+    return n;
+}
+
+static struct process *verifier(struct front *f, struct http_exchange *x, struct api_error *e)
+{
+    const struct key *key = visit_of(x)->key;
+    struct process *p = NULL;
+    if (!key_has(key, KEY_VERIFY))
+        api_fail(e, 403, NULL, "computing receipts anew wants a key with the scope verify");
+    else if (http_body(x).len > VERIFY_BYTES_MAX)
+        api_fail(e, 413, NULL, "a receipt with its bundle has at most %d MiB",
+                 VERIFY_BYTES_MAX >> 20);
+    else if (count_verifications(f) >= VERIFY_MAX)
+        api_fail(e, 429, NULL, "%d receipts are being computed anew, the most at once", VERIFY_MAX);
+    else {
+        json_t *root = api_parse(http_body(x), e);
+        const json_t *model = json_object_get(root, "model");
+        const struct str name = {json_string_value(model), json_string_length(model)};
+        if (root)
+            p = name.len ? route_model(f, key, name, e) : model_with(f, key, root, e);
+        json_decref(root);
+    }
+    return p;
+}
+
+void post_verify(struct front *f, struct http_exchange *x)
+{
+    struct api_error e = {0};
+    struct process *p = verifier(f, x, &e);
+    if (p)
+        relay_open(f, p, x, http_body(x));
+    else
+        front_fail(x, &e);
 }

@@ -82,11 +82,11 @@ static const char *constraint_text(const struct api_generate *api, struct buf *t
     return "tools";
 }
 
-static bool write_parameters(const struct choice *k, struct buf *out)
+static bool write_parameters(const struct choice *k, uint32_t n_ctx, struct buf *out)
 {
     const struct call *c = k->call;
     struct parameters p = {.request = k->answer.request,
-                           .n_ctx = c->worker->info.n_ctx,
+                           .n_ctx = n_ctx,
                            .stop_texts = c->api.stops,
                            .n_stop_texts = c->api.n_stops,
                            .interface = str_from(c->dialect->path),
@@ -104,9 +104,9 @@ static bool write_parameters(const struct choice *k, struct buf *out)
     return ok;
 }
 
-static enum err name_model(const struct call *c, struct receipt *r, struct err_note *note)
+enum err receipt_name_model(const struct worker *w, bool has_tools, struct receipt *r,
+                            struct err_note *note)
 {
-    const struct worker *w = c->worker;
     struct identity identity;
     enum err rc = identity_wait(w->identity, &identity, note);
     rc = rc ? rc : tokenizer_hash(w->speech.tokenizer, r->model.tokenizer.bytes, note);
@@ -116,8 +116,7 @@ static enum err name_model(const struct call *c, struct receipt *r, struct err_n
     memcpy(r->model.metadata.bytes, identity.config, SHA256_BYTES);
     if (w->speech.face.template) /* else zeros: it has none */
         memcpy(r->model.template.bytes,
-               chat_template_hash(chat_face_template(&w->speech.face, c->api.tools != NULL)),
-               SHA256_BYTES);
+               chat_template_hash(chat_face_template(&w->speech.face, has_tools)), SHA256_BYTES);
     return ERR_OK;
 }
 
@@ -171,12 +170,12 @@ static enum err make(struct choice *k, struct buf *body, struct buf *bundle, str
     fill_bundle(k, &b);
     maker_cut(&k->maker, k->n_tokens);
     enum err rc = maker_fill(&k->maker, &b, &r, note);
-    rc = rc ? rc : name_model(c, &r, note);
+    rc = rc ? rc : receipt_name_model(c->worker, c->api.tools != NULL, &r, note);
     if (rc)
         return rc;
     fill_load(c, &r);
     buf_init(&parameters, PARTS_BYTES_MAX);
-    bool ok = write_parameters(k, &parameters);
+    bool ok = write_parameters(k, c->worker->info.n_ctx, &parameters);
     r.parameters = (struct str){parameters.bytes, parameters.n_bytes};
     if (ok) {
         receipt_write(&r, body);
@@ -232,4 +231,55 @@ uint32_t receipts_count_of(const struct call *c)
     for (uint32_t i = 0; i < c->n_choices; i++)
         n += c->choices[i].answer.maker != NULL;
     return n;
+}
+
+/* ---- the other way ------------------------------------------------------------------------ */
+
+static bool is_made_so(const struct choice *k, const struct verify_case *about,
+                       const struct parameters *p, const char **what)
+{
+    const struct bundle *b = about->bundle;
+    const struct buf *text = &prompt_holder(k)->prompt_text;
+    struct buf parameters;
+    *what = "the prompt";
+    if (k->prompt.n_ids != b->n_prompt_ids ||
+        memcmp(k->prompt.ids, b->prompt_ids, k->prompt.n_ids * sizeof k->prompt.ids[0]) != 0 ||
+        !str_eq(b->prompt, (struct str){text->n_bytes ? text->bytes : "", text->n_bytes}))
+        return false;
+    *what = "the parameters";
+    buf_init(&parameters, PARTS_BYTES_MAX);
+    bool same =
+        write_parameters(k, p->n_ctx, &parameters) &&
+        str_eq((struct str){parameters.bytes, parameters.n_bytes}, about->receipt.parameters);
+    buf_release(&parameters);
+    return same;
+}
+
+bool receipt_follows(struct worker *w, const struct verify_case *about, const struct parameters *p,
+                     struct api_error *e)
+{
+    const struct dialect *dialect = dialect_of(p->interface);
+    const char *what = "the prompt", *missing = what;
+    bool same = false;
+    if (!dialect)
+        return api_fail(e, 501, NULL, "no request of \"%.*s\" is understood here",
+                        STR_ARG(p->interface));
+    struct call *c = completion_read(w, dialect, about->bundle->request,
+                                     p->has_clock ? (int64_t)p->clock_s : 0, e);
+    if (!c)
+        return false;
+    for (uint32_t i = 0; i < c->n_choices && !same; i++) {
+        same = is_made_so(&c->choices[i], about, p, &what);
+        if (what != missing)
+            missing = what;
+    }
+    if (same && c->api.has_seed != !about->receipt.seed_by_node) {
+        same = false;
+        missing = "who chose the seed";
+    } else if (same && c->api.has_seed && c->api.sampling.seed != about->receipt.seed) {
+        same = false;
+        missing = "the seed";
+    }
+    completion_forget(c);
+    return same || api_fail(e, 400, NULL, "%s is not what the request asks for", missing);
 }

@@ -300,6 +300,7 @@ static const struct endpoint endpoints[] = {
     {"GET", "/v1/receipts/log/inclusion", get_receipt_inclusion, FOR_ALL},
     {"GET", "/v1/receipts/log/consistency", get_receipt_consistency, FOR_ALL},
     {"GET", "/v1/receipts/{id}", get_receipt},
+    {"POST", VERIFY_PATH, post_verify},
     {"POST", "/v1/files", post_file},
     {"GET", "/v1/files", get_files},
     {"GET", "/v1/files/{id}/content", get_file_content},

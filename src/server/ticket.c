@@ -142,7 +142,8 @@ static struct ticket *open_ticket(struct front *f, struct key *key, struct proce
 struct ticket *ticket_open(struct front *f, struct key *key, struct process *p, struct str path,
                            struct str body, const struct sink *sink, void *to)
 {
-    return open_ticket(f, key, p, path, body, sink, to, 0);
+    int32_t priority = str_is(path, VERIFY_PATH) ? -1 : 0;
+    return open_ticket(f, key, p, path, body, sink, to, priority);
 }
 
 struct ticket *ticket_open_behind(struct front *f, struct key *key, struct process *p,

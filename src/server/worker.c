@@ -59,6 +59,7 @@ static const struct {
     {"/props", call_props},
     {"/api/show", call_show},
     {"/v1/messages/count_tokens", call_count_tokens},
+    {VERIFY_PATH, call_verify},
     {"/v1/responses/input_tokens", call_count_tokens},
 };
 
@@ -89,7 +90,7 @@ static void on_call(struct worker *w, uint64_t id, struct str bytes)
         embedding_begin(w, id, head.tenant, kind, path, body);
         return;
     }
-    if (dialect && w->embedder) {
+    if ((dialect || str_is(path, VERIFY_PATH)) && w->embedder) {
         refuse_to_talk(w, id, path);
         return;
     }
@@ -113,7 +114,8 @@ static void on_frame(void *context, uint8_t kind, uint64_t id, struct str bytes)
     rest_stir(&w->rest);
     if (kind == FRAME_CALL)
         on_call(w, id, bytes);
-    else if (kind == FRAME_CANCEL && !embedding_cancel(w, id) && !nonces_cancel(w, id))
+    else if (kind == FRAME_CANCEL && !embedding_cancel(w, id) && !nonces_cancel(w, id) &&
+             !verification_cancel(w, id))
         completion_cancel(w, id);
     else if (kind == FRAME_LOAD)
         w->may_load = true;
@@ -133,6 +135,12 @@ static void say_stats(struct worker *w)
         frames_send(w->frames, FRAME_STATS, 0, STR(""), (struct str){(char *)&stats, sizeof stats});
 }
 
+/* Whose news these are. */
+static void (*take_of(const struct answer *answer))(const struct news *news)
+{
+    return answer->replay ? verification_take : answer->hidden ? embedding_take : completion_take;
+}
+
 static void on_news(int fd, short what, void *context)
 {
     (void)fd, (void)what;
@@ -147,7 +155,7 @@ static void on_news(int fd, short what, void *context)
     const struct news *news = answers_news(w->answers, &n);
     for (size_t i = 0; i < n; i++)
         if (!nonces_take(w, &news[i]))
-            (news[i].answer->hidden ? embedding_take : completion_take)(&news[i]);
+            take_of(news[i].answer)(&news[i]);
     completion_flush(w);
     say_stats(w);
 }
@@ -333,6 +341,7 @@ enum err worker_run(const struct worker_options *o, struct err_note *note)
     completions_release(&w);
     embeddings_release(&w);
     nonces_release(&w);
+    verifications_release(&w);
     iso_engine_close(w.engine);
     iso_embedder_close(w.embedder);
     grammar_vocab_free(w.vocabs[0]);

@@ -10,6 +10,7 @@
 #include "base/taken.h"
 #include "format/identity.h"
 #include "net/frames.h"
+#include "proof/verify.h"
 #include "server/answers.h"
 #include "server/protocol.h"
 #include "server/rest.h"
@@ -24,6 +25,7 @@
 
 struct event;
 struct event_base;
+struct parameters;
 
 struct worker {
     struct worker_options options;
@@ -43,6 +45,7 @@ struct worker {
     bool ranks, knows_pairs;  /* a cross-encoder; it tells a pair's texts apart */
     enum iso_pooling pooling; /* LAST where the model generates */
     struct embedding *embeddings; /* open calls */
+    struct verification *verifications; /* the same */
     struct nonces *nonces; /* proof of compute; NULL: none was asked for yet */
     struct grammar_vocab *vocabs[2]; /* without marks, with; NULL until a shape is asked for */
     struct identity_job *identity; /* on its way, or there; NULL: none */
@@ -131,6 +134,11 @@ struct call {
 void completion_begin(struct worker *w, uint64_t id, const struct call_head *head,
                       const struct dialect *dialect, struct str body);
 void completion_take(const struct news *news);
+/* completion_read - what a request means to the model, without answering it; NULL: e says why it
+ * means nothing. clock_s: what its template is told. completion_forget: frees it. */
+struct call *completion_read(struct worker *w, const struct dialect *dialect, struct str body,
+                             int64_t clock_s, struct api_error *e);
+void completion_forget(struct call *c);
 /* completion_flush - sends what the news of one step made certain. */
 void completion_flush(struct worker *w);
 void completion_cancel(struct worker *w, uint64_t id);
@@ -181,6 +189,18 @@ void receipt_watch(struct choice *k); /* before it is submitted */
 /* receipts_send - all of them, once all choices have finished. false: one could not be made. */
 bool receipts_send(struct call *c, struct api_error *e);
 uint32_t receipts_count_of(const struct call *c);
+/* receipt_name_model - the hashes of the model's parts. */
+enum err receipt_name_model(const struct worker *w, bool has_tools, struct receipt *r,
+                            struct err_note *note);
+/* receipt_follows - whether prompt and parameters (p, as read) are what the bundle's request means.
+ * false: e, 400: they are not. */
+bool receipt_follows(struct worker *w, const struct verify_case *about, const struct parameters *p,
+                     struct api_error *e);
+/* verify_call.c: POST /v1/verify. */
+void call_verify(struct worker *w, uint64_t id, struct str path, struct str body);
+void verification_take(const struct news *news);
+bool verification_cancel(struct worker *w, uint64_t id); /* false: no such call */
+void verifications_release(struct worker *w);
 
 /* enforce.c: answers that are given (scope verify), prompts that are said again. */
 bool is_enforced(const struct call *c);

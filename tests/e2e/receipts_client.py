@@ -297,6 +297,63 @@ def off():
     assert "x-receipt-id" not in good(CHAT, HELLO)[1]
 
 
+def verify():
+    """What was answered is computed anew; what was changed since is found."""
+    log, _ = good("/v1/receipts/log")
+    identity = log["certificates"][0]["key"]
+
+    def ask(body, path=CHAT, i=0, change=None, **more):
+        _, headers = good(path, json.dumps(dict(body, receipt=True)))
+        both, _ = good("/v1/receipts/" + headers["x-receipt-id"] + (".%d" % i if i else ""))
+        both.update(keys=[identity], request=both["bundle"]["request"])
+        both.update(more)
+        if change:
+            change(both)
+        verdict, headers = good("/v1/verify", canonical(both).decode())
+        return verdict["verdict"], verdict["first_difference"], {l["field"]: l for l in verdict["fields"]}
+
+    long = dict(HELLO, max_tokens=200, temperature=0.9, ignore_eos=True)
+    for body, path, i in ((long, CHAT, 0), (dict(HELLO, n=3), CHAT, 2), (dict(HELLO, temperature=0), CHAT, 0),
+                          (dict(HELLO, stop=["e", "a", "\n"], max_tokens=60), CHAT, 0),
+                          ({"prompt": ["One", "Two"], "max_tokens": 9, "seed": 4, "n": 2}, TEXT, 3),
+                          ({"prompt": [257, 72], "max_tokens": 9, "seed": 4}, TEXT, 0),
+                          ({"prompt": "Hi", "n_predict": 20, "seed": 2, "mirostat": 2, "stop": ["x"]}, "/completion", 0),
+                          (dict(HELLO, model="talker"), "/v1/messages", 0)):
+        verdict, first, fields = ask(body, path, i)
+        assert verdict == "Valid", (body, first, [l for l in fields.values() if l["status"] == "missing"])
+        for field in ("output.ids", "output.root", "parameters", "prompt.text", "model.weights", "finish_reason"):
+            assert fields[field]["status"] == "recomputed", fields[field]
+    # Nothing passes that was not measured.
+    unknown = ask(HELLO, keys=[])
+    assert unknown[0] == "NotMeasured" and unknown[2]["key"]["status"] == "missing"
+    verdict, _, fields = ask({k: HELLO[k] for k in ("messages", "max_tokens")})
+    assert verdict == "NotMeasured" and fields["seed"]["status"] == "missing"
+    verdict, _, fields = ask(dict(HELLO, guided_choice=["left"]))
+    assert verdict == "NotMeasured" and fields["output.ids"]["status"] == "missing"
+
+    def differs(field, change, body=HELLO, **more):
+        verdict, first, _ = ask(body, change=change, **more)
+        assert verdict == "Mismatch" and first["field"] == field, (field, verdict, first)
+
+    differs("signature", lambda b: b["receipt"]["body"]["output"].update(count=1))
+    differs("output.ids", lambda b: b["bundle"]["output_ids"].__setitem__(0, 99))
+    differs("request", lambda b: b.update(request=b["request"].replace("Hello", "Bye")))
+    differs("request", lambda b: b["bundle"].update(request=b["request"].replace("Hello", "Bye")), request="x")
+    differs("log", lambda b: b["bundle"]["log"].update(index=b["bundle"]["log"]["index"] + 1))
+
+    def refused(status, words, body):
+        got, answer, _ = call("/v1/verify", body)
+        assert got == status and words in answer["error"]["message"], (got, answer)
+
+    refused(400, "names no weights", "{}")
+    refused(400, "as GET /v1/receipts", canonical({"receipt": {"body": {"model": {"weights": log_weights()}}}}).decode() + " ")
+    refused(404, "no model that is loaded", canonical({"receipt": {"body": {"model": {"weights": 64 * "0"}}}}).decode())
+
+
+def log_weights():
+    return good("/v1/models")[0]["data"][0]["meta"]["weights_sha256"]
+
+
 def keys(one, other, admin):
     body = json.dumps(dict(HELLO, receipt=True))
     _, headers = good(CHAT, body, one)
@@ -307,6 +364,9 @@ def keys(one, other, admin):
     assert status == 404 and answer == call("/v1/receipts/rcpt-" + 24 * "0", key=other)[1] | answer
     assert call("/v1/receipts/" + given)[0] == 401
     good("/v1/receipts/log")
+    status, answer, _ = call("/v1/verify", "{}", one)
+    assert status == 403 and "scope verify" in answer["error"]["message"]
+    assert call("/v1/verify", "{}", other)[0] == 400
 
 
 def load(file, kill=None):

@@ -8,8 +8,8 @@ node=$tmp/node
 start() { start_server -m talker=$m --parallel 8 -c 4096 --node-key "$node" --data "$tmp/kept" "$@"; }
 client() { python3 tests/e2e/receipts_client.py "$port" "$@" || fail "$1: $(cat "$tmp/log")"; }
 
-refuses 2 "$isobit" serve --receipts ask --node-key "$node" -- "isobit node-key create"
-refuses 2 "$isobit" serve --receipts some -- "off, ask or always"
+refuses 2 "$isobit" serve -m talker=$m --receipts ask --node-key "$node" -- "isobit node-key create"
+refuses 2 "$isobit" serve -m talker=$m --receipts some -- "off, ask or always"
 expect 0 "$isobit" node-key create --dir "$node"
 
 start
@@ -24,12 +24,13 @@ client streams
 client leaving
 client batch
 client errors
+client verify
 client load "$tmp/first"
 client kept "$tmp/first" 1 1
 [ "$(stat -c %a "$node/receipts.db")" = 600 ] || fail "others can read the receipts"
 # Another server leaves the log to this one.
 refuses 1 "$isobit" serve --port 0 -m talker=$m --node-key "$node" --data '' --receipts ask \
-    -- "another isobit serve has it"
+    -- "another isobit has it"
 # Another key: an epoch of its own, in the same log.
 expect 0 "$isobit" node-key rotate --dir "$node"
 kill -HUP $server
@@ -78,7 +79,7 @@ stop_server
 # Keys.
 keys=$tmp/keys.json
 one=$("$isobit" key create one --keys "$keys" 2>/dev/null)
-other=$("$isobit" key create other --keys "$keys" 2>/dev/null)
+other=$("$isobit" key create other --scope verify --keys "$keys" 2>/dev/null)
 admin=$("$isobit" key create admin --scope admin --keys "$keys" 2>/dev/null)
 start --receipts ask --keys "$keys"
 client ready "$one"

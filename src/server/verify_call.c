@@ -1,0 +1,352 @@
+/* verify_call.c - POST /v1/verify at a worker: a receipt's answer computed anew, in the gaps of
+ * serving.
+ *
+ * The body is canonical JSON, as GET /v1/receipts/{id} gives it, with what the asker knows beside:
+ * {"bundle", "keys", "receipt", "request"}. */
+#include "base/check.h"
+#include "base/mem.h"
+#include "proof/parameters.h"
+#include "proof/verify.h"
+#include "server/worker_int.h"
+
+enum { REPLY_BYTES_MAX = 1 << 20, KEYS_MAX = 64, DEADLINE_MS = 10 * 60 * 1000 };
+
+struct verification {
+    struct worker *worker;
+    struct verification *next, **link;
+    uint64_t id;
+    bool gone;
+    char *body;
+    struct canon_doc doc, parameters_doc;
+    struct bundle bundle;
+    struct sign_key keys[KEYS_MAX];
+    struct verify_trust trust;
+    struct str request; /* as the asker sent it; ptr NULL: it is not told */
+    struct verify_case about;
+    bool is_open;
+    struct verify_report report;
+    struct parameters parameters;
+    struct iso_request made; /* what the answer was asked for by */
+    struct replay replay;
+    struct answer answer;
+};
+
+static void release(struct verification *v)
+{
+    if (v->link) {
+        *v->link = v->next;
+        if (v->next)
+            v->next->link = v->link;
+    }
+    if (v->is_open)
+        verify_close(&v->about);
+    replay_release(&v->replay);
+    parameters_release(&v->parameters);
+    bundle_release(&v->bundle);
+    canon_release(&v->parameters_doc);
+    canon_release(&v->doc);
+    mem_free(v->body);
+    mem_free(v);
+}
+
+void verifications_release(struct worker *w)
+{
+    while (w->verifications)
+        release(w->verifications);
+}
+
+/* ---- what is said ------------------------------------------------------------------------- */
+
+static void write_line(struct writer *w, const struct verify_line *l)
+{
+    write_open(w, '{');
+    write_key_text(w, "field", str_from(l->field));
+    write_key_text(w, "status", str_from(verify_status_text(l->status)));
+    write_key(w, "text");
+    write_bytes(w, str_from(l->text));
+    if (l->status == VERIFY_DIFFERS) {
+        write_key(w, "expected");
+        write_bytes(w, str_from(l->expected));
+        write_key(w, "found");
+        write_bytes(w, str_from(l->found));
+    }
+    write_close(w, '}');
+}
+
+static void say(struct verification *v)
+{
+    const struct verify_report *r = &v->report;
+    struct buf out;
+    struct writer w;
+    buf_init(&out, REPLY_BYTES_MAX);
+    write_begin(&w, &out);
+    write_open(&w, '{');
+    write_key_text(&w, "verdict", str_from(verdict_text(verify_verdict(r))));
+    write_key(&w, "fields");
+    write_open(&w, '[');
+    for (size_t i = 0; i < r->n_lines; i++)
+        write_line(&w, &r->lines[i]);
+    write_close(&w, ']');
+    write_key(&w, "first_difference");
+    if (r->first)
+        write_line(&w, r->first);
+    else
+        write_word(&w, "null");
+    write_close(&w, '}');
+    CHECK(!out.failed);
+    worker_reply(v->worker, v->id, 200, STR(""), (struct str){out.bytes, out.n_bytes});
+    buf_release(&out);
+}
+
+/* ---- what is asked ------------------------------------------------------------------------ */
+
+static bool read_keys(struct verification *v, const struct canon_node *list, struct api_error *e)
+{
+    size_t n = 0;
+    for (const struct canon_node *k = list ? canon_first(list) : NULL; k;
+         k = canon_next(&v->doc, list, k), n++)
+        if (n == KEYS_MAX || !canon_bytes(k, v->keys[n].bytes, SIGN_KEY_BYTES))
+            return api_fail(e, 400, "keys", "keys must be at most %d texts of 64 hex digits",
+                            KEYS_MAX);
+    v->trust.keys = v->keys;
+    v->trust.n_keys = n;
+    return true;
+}
+
+static bool read_body(struct verification *v, struct str body, struct api_error *e)
+{
+    enum { BUNDLE, KEYS, MODEL, RECEIPT, REQUEST, N_FIELDS };
+    static const struct canon_field fields[N_FIELDS] = {
+        [BUNDLE] = {"bundle", CANON_OBJECT, false}, [KEYS] = {"keys", CANON_ARRAY, true},
+        [MODEL] = {"model", CANON_TEXT, true},      [RECEIPT] = {"receipt", CANON_OBJECT, false},
+        [REQUEST] = {"request", CANON_TEXT, true},
+    };
+    const struct canon_node *found[N_FIELDS];
+    struct err_note note = {""};
+    v->body = mem_strndup(body.ptr, body.len);
+    if (!v->body)
+        return api_fail(e, 500, NULL, "out of memory for a receipt");
+    if (canon_read((struct str){v->body, body.len}, &v->doc, &note) ||
+        canon_fields(&v->doc, v->doc.nodes, fields, N_FIELDS, found, "the request", &note))
+        return api_fail(e, 400, NULL, "the body must be as GET /v1/receipts gives it: %s",
+                        note.text);
+    if (bundle_read(&v->doc, found[BUNDLE], &v->bundle, &note))
+        return api_fail(e, 400, "bundle", "%s", note.text);
+    if (found[REQUEST])
+        v->request = found[REQUEST]->text;
+    v->is_open = verify_open(&v->about, found[RECEIPT]->raw, &v->bundle, &v->report);
+    return read_keys(v, found[KEYS], e);
+}
+
+/* ---- what is compared --------------------------------------------------------------------- */
+
+static bool compare_model(struct verification *v, struct api_error *e)
+{
+    const struct worker *w = v->worker;
+    struct err_note note = {""};
+    struct receipt parts = {.n_output = 0};
+    if (!identity_known(w->identity)) {
+        e->retry_s = 5;
+        return api_fail(e, 503, NULL, "the model's weights are being hashed; try again");
+    }
+    bool tools = w->speech.face.template &&
+                 memcmp(chat_template_hash(chat_face_template(&w->speech.face, true)),
+                        v->about.receipt.model.template.bytes, SHA256_BYTES) == 0;
+    if (receipt_name_model(w, tools, &parts, &note))
+        return api_fail(e, 500, NULL, "%s", note.text);
+    const struct verify_model m = {parts.model.weights, parts.model.metadata, parts.model.tokenizer,
+                                   parts.model.template};
+    verify_model(&v->about, &m, &v->report);
+    return true;
+}
+
+/* Prompt and parameters must follow from the request. */
+static void compare_request(struct verification *v)
+{
+    const struct bundle *b = &v->bundle;
+    struct str why = STR("the bundle does not show the request");
+    struct api_error e = {0};
+    if (b->has[BUNDLE_REQUEST] && b->has[BUNDLE_PROMPT_IDS] && b->has[BUNDLE_PROMPT]) {
+        if (receipt_follows(v->worker, &v->about, &v->parameters, &e)) {
+            verify_say(&v->report, "prompt.text", VERIFY_RECOMPUTED, "from the request");
+            verify_say(&v->report, "prompt.ids", VERIFY_RECOMPUTED, "from the request");
+            verify_say(&v->report, "parameters", VERIFY_RECOMPUTED, "from the request");
+            return;
+        }
+        if (e.status == 400) {
+            verify_differ(&v->report, "parameters", "what follows from the request", e.message,
+                          "something else");
+            return;
+        }
+        why = str_from(e.message);
+    }
+    verify_say(&v->report, "parameters", VERIFY_MISSING, "%.*s", STR_ARG(why));
+}
+
+/* Whether there is an answer to be computed. */
+static bool can_replay(struct verification *v)
+{
+    struct err_note note = {""};
+    const struct bundle *b = &v->bundle;
+    struct verify_report *r = &v->report;
+    const struct receipt *of = &v->about.receipt;
+    if (canon_read(of->parameters, &v->parameters_doc, &note) ||
+        parameters_read(&v->parameters_doc, v->parameters_doc.nodes, &v->parameters, &note)) {
+        verify_differ(r, "parameters", "parameters of this version", note.text, "they are none");
+        return false;
+    }
+    compare_request(v);
+    if (v->parameters.constraint.kind.len > 0)
+        verify_say(r, "output.ids", VERIFY_MISSING, "the answer had a form (%.*s)",
+                   STR_ARG(v->parameters.constraint.kind));
+    else if (!b->has[BUNDLE_SALT] || !b->has[BUNDLE_PROMPT_IDS] || !b->has[BUNDLE_OUTPUT_IDS])
+        verify_say(r, "output.ids", VERIFY_MISSING,
+                   "salt, prompt and answer are needed to compute them");
+    else if (b->n_output_ids != of->n_output)
+        verify_say(r, "output.ids", VERIFY_MISSING, "the bundle shows other ones");
+    else
+        return true;
+    return false;
+}
+
+static bool start(struct verification *v, struct api_error *e)
+{
+    struct worker *w = v->worker;
+    const struct bundle *b = &v->bundle;
+    struct err_note note = {""};
+    v->made = v->parameters.request;
+    v->made.tokens = (const int32_t *)b->prompt_ids;
+    v->made.n_tokens = (uint32_t)b->n_prompt_ids;
+    v->made.sampling.seed = v->about.receipt.seed;
+    enum err rc = replay_init(&v->replay, &v->made, b->output_ids, b->n_output_ids, w->info, &note);
+    if (rc)
+        return api_fail(e, rc == ERR_MEMORY ? 500 : 400, "bundle", "%s", note.text);
+    v->answer.owner = v;
+    v->answer.request = v->replay.request;
+    v->answer.request.priority = -1;
+    v->answer.request.deadline_ms = DEADLINE_MS;
+    v->answer.replay = &v->replay;
+    struct call_usage usage = {.state = CALL_PROMPT,
+                               .n_prompt = (uint32_t)(b->n_prompt_ids + b->n_output_ids)};
+    frames_send(w->frames, FRAME_USAGE, v->id, STR(""), (struct str){(char *)&usage, sizeof usage});
+    answers_submit(w->answers, &v->answer);
+    return true;
+}
+
+/* true: it runs; else e says why not, or all has been said. */
+static bool begin(struct verification *v, struct str body, struct api_error *e)
+{
+    if (!read_body(v, body, e))
+        return false;
+    if (!v->is_open)
+        return true;
+    verify_key(&v->about, &v->trust, &v->report);
+    verify_log(&v->about, &v->trust, &v->report);
+    verify_parts(&v->about, v->request, &v->report);
+    return compare_model(v, e) && (v->report.first || !can_replay(v) || start(v, e));
+}
+
+void call_verify(struct worker *w, uint64_t id, struct str path, struct str body)
+{
+    struct api_error e = {0};
+    struct verification *v = mem_zalloc(sizeof *v);
+    CHECK(v);
+    v->worker = w;
+    v->id = id;
+    bool ok = begin(v, body, &e);
+    if (ok && v->answer.replay) {
+        v->next = w->verifications;
+        v->link = &w->verifications;
+        if (v->next)
+            v->next->link = &v->next;
+        w->verifications = v;
+        return;
+    }
+    if (ok)
+        say(v);
+    else
+        worker_fail(w, id, path, &e);
+    release(v);
+}
+
+/* ---- at its end --------------------------------------------------------------------------- */
+
+static bool is_stop(const struct iso_request *r, uint32_t id)
+{
+    for (uint32_t i = 0; i < r->n_stops; i++)
+        if ((uint32_t)r->stops[i] == id)
+            return true;
+    return false;
+}
+
+/* Whether a stop text ends with the last token; *n_tokens: where the first one ended. */
+static bool is_stopped(const struct verification *v, size_t *n_tokens)
+{
+    const struct tokenizer *t = v->worker->speech.tokenizer;
+    const struct parameters *p = &v->parameters;
+    struct stream stream;
+    struct stops stops;
+    struct buf piece, text;
+    buf_init(&piece, CANON_BYTES_MAX);
+    buf_init(&text, CANON_BYTES_MAX);
+    stream_init(&stream, t, DECODE_CONTINUE);
+    stops_init(&stops, p->stop_texts, p->n_stop_texts);
+    for (*n_tokens = 0; *n_tokens < v->replay.n_records && !stops.found; ++*n_tokens) {
+        uint32_t id = v->replay.ids[*n_tokens];
+        if (!is_stop(&p->request, id) && id < tokenizer_n_tokens(t))
+            stream_add(&stream, (int32_t)id, &piece);
+        stops_add(&stops, (struct str){piece.n_bytes ? piece.bytes : "", piece.n_bytes}, &text);
+        buf_clear(&piece);
+    }
+    bool found = stops.found;
+    stops_release(&stops);
+    buf_release(&piece);
+    buf_release(&text);
+    return found;
+}
+
+static void compare_answer(struct verification *v)
+{
+    const struct replay *p = &v->replay;
+    const struct verify_replay found = {p->ids, p->records, p->n_records, p->pages, p->n_pages};
+    size_t n_tokens = 0;
+    if (p->err) {
+        verify_differ(&v->report, "parameters", "a request that can be answered", p->note.text,
+                      "the model does not take it");
+    } else if (p->finish == ISO_FINISH_DEADLINE) {
+        verify_say(&v->report, "output.ids", VERIFY_MISSING,
+                   "computing them took longer than %d minutes", DEADLINE_MS / 60000);
+    } else if (verify_replayed(&v->about, &found, &v->report)) {
+        bool stopped = v->parameters.n_stop_texts > 0 && is_stopped(v, &n_tokens);
+        if (stopped && n_tokens < p->n_records)
+            verify_differ(&v->report, "output.count", "fewer", "more",
+                          "a stop text ended the answer");
+        verify_finish(&v->about, p->finish, stopped, &v->report);
+    }
+}
+
+void verification_take(const struct news *news)
+{
+    struct verification *v = news->answer->owner;
+    if (news->kind != NEWS_FINISH)
+        return;
+    mem_free(news->note);
+    if (!v->gone) {
+        compare_answer(v);
+        say(v);
+    }
+    release(v);
+}
+
+bool verification_cancel(struct worker *w, uint64_t id)
+{
+    for (struct verification *v = w->verifications; v; v = v->next) {
+        if (v->id != id || v->gone)
+            continue;
+        v->gone = true;
+        atomic_store(&v->answer.leave, ISO_FINISH_CANCELLED);
+        frames_send(w->frames, FRAME_END, id, STR(""), STR(""));
+        return true;
+    }
+    return false;
+}
