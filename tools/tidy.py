@@ -29,7 +29,7 @@ FLOORS = {
     "server": ["base", "format", "text", "grammar", "engine", "net", "store", "api", "hub", "proof", "poc", "node"],
     "bench": ["base", "numeric", "tensor", "device", "model", "engine"],
     "cli": ["base", "numeric", "tensor", "format", "text", "grammar", "device", "model", "engine", "bench",
-            "server", "hub", "proof", "poc", "node"],
+            "api", "server", "hub", "proof", "poc", "node"],
 }
 FILE_LINES_MAX = 1000
 FUNCTION_LINES_MAX = 70

@@ -13,11 +13,14 @@ typedef int command_fn(int argc, char **argv);
     X(cmd_top, "top", "watch a server: its batch, cache, speed and requests")                      \
     X(cmd_key, "key", "make, list and revoke keys of the server")
 #define COMMAND_LIST_PULL(X) X(cmd_pull, "pull", "fetch a model by name")
+#define COMMAND_LIST_VALIDATE(X)                                                                   \
+    X(cmd_validate, "validate", "judge an answer of another engine by its log-probabilities")
 command_fn cmd_worker; /* not for people: serve starts it */
 command_fn cmd_poc_init, cmd_poc_generate, cmd_poc_validate, cmd_poc_serve; /* cmd_poc's */
 #else
 #define COMMAND_LIST_NET(H, X)
 #define COMMAND_LIST_PULL(X)
+#define COMMAND_LIST_VALIDATE(X)
 #endif
 #define COMMAND_LIST(H, X)                                                                         \
     H("Talk")                                                                                      \
@@ -42,6 +45,7 @@ command_fn cmd_poc_init, cmd_poc_generate, cmd_poc_validate, cmd_poc_serve; /* c
     H("Check")                                                                                     \
     X(cmd_verify, "verify", "check a receipt, and compute its answer anew")                        \
     X(cmd_node_key, "node-key", "make, renew and revoke the keys that sign receipts")              \
+    COMMAND_LIST_VALIDATE(X)                                                                       \
     X(cmd_logits, "logits", "print a hash of the logits after each token")                         \
     X(cmd_perplexity, "perplexity", "measure how well a model predicts a text")                    \
     X(cmd_selftest, "selftest", "check this machine's arithmetic against the definition")          \
