@@ -17,6 +17,7 @@ static const struct {
     {"validate", cmd_poc_validate},
     {"serve", cmd_poc_serve},
 #endif
+    {"bench", cmd_poc_bench},
 };
 
 int cmd_poc(int argc, char **argv)
@@ -25,7 +26,7 @@ int cmd_poc(int argc, char **argv)
         .name = "poc",
         .summary = "compute Gonka's proof of compute, and check that of others",
         .usage = "poc init [options]\npoc generate [options]\npoc validate FILE [options]\n"
-                 "poc serve [options]",
+                 "poc serve [options]\npoc bench [options]",
         .about = "Each of them has --help.",
         .examples = "isobit poc generate --params test --block-hash b --public-key k -n 100",
         .n_positional_max = 1,

@@ -6,6 +6,7 @@
 typedef int command_fn(int argc, char **argv);
 
 /* X(function, name, what it does) under H(heading). */
+command_fn cmd_poc_bench; /* isobit poc finds it */
 #ifdef ISOBIT_HAVE_NET
 #define COMMAND_LIST_NET(H, X)                                                                     \
     H("Serve")                                                                                     \

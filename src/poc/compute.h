@@ -15,8 +15,8 @@
 #include "base/err.h"
 #include "poc/params.h"
 
-/* Largest distance between what two implementations of the compatible profile give for a nonce:
- * none of those measured was further off (docs/poc.md). */
+/* Two implementations of the compatible profile give distances of the chain's sets that are no
+ * further apart than this (docs/poc.md; with a vocabulary of 128, a logit's step may be 4e-5). */
 #define POC_NOISE 2e-5
 
 enum poc_profile {

@@ -145,3 +145,12 @@ uint64_t poc_n_values(const struct poc_params *p)
     }
     return sum;
 }
+
+double poc_n_ops(const struct poc_params *p)
+{
+    double n = p->seq_len, dim = p->dim, n_kv = p->n_kv_heads * (double)poc_head_dim(p);
+    double ffn = 3 * dim * poc_ffn_dim(p), attended = n * (n + 1) / 2 * 2 * dim;
+    double layer = n * (2 * dim * dim + 2 * dim * n_kv + ffn) + attended;
+    double last = n * 2 * dim * n_kv + 2 * dim * dim + ffn + n * 2 * dim;
+    return 2 * ((p->n_layers - 1) * layer + last + dim * p->vocab_size);
+}

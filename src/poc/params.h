@@ -30,6 +30,10 @@ uint32_t poc_head_dim(const struct poc_params *p);
 uint32_t poc_ffn_dim(const struct poc_params *p); /* the hidden width of the feed-forward part */
 uint64_t poc_n_values(const struct poc_params *p); /* of all tensors together */
 
+/* Operations of a nonce's products that nobody can leave out, two for each multiply-add: positions
+ * see those before them, and of the last layer only the last position is used. */
+double poc_n_ops(const struct poc_params *p);
+
 enum poc_part {
     POC_WQ,
     POC_WK,

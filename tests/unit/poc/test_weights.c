@@ -39,6 +39,12 @@ static void sets_have_the_contracts_sizes(void **state)
         assert_int_equal(poc_weights_held(p, POC_POOL_FRACTION), SETS[i].n_pool);
         assert_int_equal(poc_weights_held(p, 0), SETS[i].n_values);
     }
+    /* Two layers, two positions; widths 4, 4 and 8: q, o, k, v, three of the feed-forward part. */
+    static const struct poc_params SMALL = {4, 2, 1, 1, 3, 0.8, 8, 1e-5, 10000, false, 2};
+    assert_int_equal(poc_ffn_dim(&SMALL), 8);
+    uint64_t first = 2 * (4 * 16 + 3 * 32) + 3 * 2 * 4,
+             last = 2 * 2 * 16 + 2 * 16 + 3 * 32 + 2 * 2 * 4;
+    assert_true(poc_n_ops(&SMALL) == 2.0 * (double)(first + last + 4 * 3));
     assert_ok(poc_params_check(poc_params_named("go-default"), NULL));
     assert_ok(poc_params_check(poc_params_named("go-test"), NULL));
     assert_ok(poc_params_check(poc_params_named("test"), NULL));
@@ -158,8 +164,10 @@ static void distances(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sets_have_the_contracts_sizes), cmocka_unit_test(bad_parameters_are_named),
-        cmocka_unit_test(weights_and_inputs_are_numpys), cmocka_unit_test(targets),
+        cmocka_unit_test(sets_have_the_contracts_sizes),
+        cmocka_unit_test(bad_parameters_are_named),
+        cmocka_unit_test(weights_and_inputs_are_numpys),
+        cmocka_unit_test(targets),
         cmocka_unit_test(distances),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
