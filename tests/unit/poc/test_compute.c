@@ -1,7 +1,9 @@
 /* test_compute.c - the door to the random model: numpy's distances, limits, memory, stopping. */
 #include "lib/test.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "base/mem.h"
 #include "device/device.h"
@@ -41,6 +43,35 @@ static void distances_are_numpys_in_any_order(void **state)
                              dist[n]);
             poc_compute_close(c);
         }
+}
+
+/* The first of those that tools/poc_oracle.py gave for the set "test". */
+static void distances_are_the_oracles(void **state)
+{
+    (void)state;
+    enum { N_ORACLE = 64 };
+    struct poc_compute *c;
+    struct poc_settings s = {.params = *poc_params_named("test"),
+                             .block_hash = "test",
+                             .pool_fraction = 0.05,
+                             .n_threads = 2,
+                             .n_batch = N_ORACLE};
+    uint64_t nonces[N_ORACLE];
+    double want[N_ORACLE], dist[N_ORACLE], sum = 0;
+    FILE *file = fopen(TEST_DIR "/golden/poc/oracle/test.txt", "r");
+    assert_non_null(file);
+    for (size_t n = 0; n < N_ORACLE; n++)
+        assert_int_equal(fscanf(file, "%" SCNu64 " %lf", &nonces[n], &want[n]), 2);
+    fclose(file);
+    assert_ok(poc_compute_open(&c, &s, NULL));
+    assert_ok(poc_compute_run(c, "test", nonces, N_ORACLE, dist, NULL, NULL, NULL));
+    for (size_t n = 0; n < N_ORACLE; n++) {
+        sum += (dist[n] - want[n]) * (dist[n] - want[n]);
+        if (!(fabs(dist[n] - want[n]) <= POC_NOISE))
+            fail_msg("nonce %d: %.9f, not %.9f", (int)nonces[n], dist[n], want[n]);
+    }
+    assert_true(sqrt(sum / N_ORACLE) <= 4e-6);
+    poc_compute_close(c);
 }
 
 /* Two pages of positions, grouped heads, scaled angles, tiles that are not full. */
@@ -221,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(distances_are_numpys_in_any_order),
+        cmocka_unit_test(distances_are_the_oracles),
         cmocka_unit_test(exact_distances_are_the_same_bits),
         cmocka_unit_test(exact_distances_need_every_layer),
         cmocka_unit_test(exact_shapes_are_checked),
