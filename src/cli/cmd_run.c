@@ -11,6 +11,7 @@
 #include "cli/constrain.h"
 #include "cli/generate.h"
 #include "cli/receipt_file.h"
+#include "cli/run_again.h"
 #include "cli/say.h"
 #include "text/chat_face.h"
 
@@ -244,24 +245,31 @@ static enum err write_request(struct run *r, struct err_note *note)
                            : ERR_OK;
 }
 
-static enum err write_receipts(struct run *r, struct err_note *note)
+/* But for context, choice and clock. */
+static struct parameters parameters_of(const struct run *r)
 {
     const struct constrained *c = &r->constrained;
+    struct parameters p = {.request = r->request,
+                           .stop_texts = r->sample.stop_items,
+                           .n_stop_texts = r->sample.n_stop_items,
+                           .interface = STR("run")};
+    if (c->kind) {
+        p.constraint.kind = str_from(c->kind);
+        sha256_of(c->source, c->n_source, p.constraint.hash.bytes);
+    }
+    return p;
+}
+
+static enum err write_receipts(struct run *r, struct err_note *note)
+{
     struct receipt_source s = {.loaded = &r->loaded,
                                .template = r->face.template,
-                               .parameters = {.request = r->request,
-                                              .stop_texts = r->sample.stop_items,
-                                              .n_stop_texts = r->sample.n_stop_items,
-                                              .interface = STR("run")},
+                               .parameters = parameters_of(r),
                                .seed_by_node = !r->seed_given,
                                .request = {r->asked.bytes, r->asked.n_bytes},
                                .prompt = {r->rendered.bytes, r->rendered.n_bytes},
                                .prompt_ids = r->tokens.ids,
                                .n_prompt_ids = r->tokens.n_ids};
-    if (c->kind) {
-        s.parameters.constraint.kind = str_from(c->kind);
-        sha256_of(c->source, c->n_source, s.parameters.constraint.hash.bytes);
-    }
     return receipt_file_write(&r->receipts, &s, r->answers, note);
 }
 
@@ -315,6 +323,124 @@ static enum err work(struct run *r, struct err_note *note)
         print_choices(r);
     say_end(r);
     return r->receipt ? write_receipts(r, note) : ERR_OK;
+}
+
+/* ---- again, for who checks a receipt -------------------------------------------------------- */
+
+/* The request's own arguments, "run" first, for the caller to release: one block. */
+static char **arguments_of(const struct canon_doc *doc, const struct canon_node *list, int *argc)
+{
+    size_t n_bytes = (list->n_items + 2) * sizeof(char *) + sizeof "run";
+    for (const struct canon_node *n = canon_first(list); n; n = canon_next(doc, list, n))
+        n_bytes += n->text.len + 1;
+    char **argv = mem_zalloc(n_bytes), *to;
+    if (!argv)
+        return NULL;
+    to = (char *)(argv + list->n_items + 2);
+    *argc = 1;
+    argv[0] = memcpy(to, "run", sizeof "run");
+    to += sizeof "run";
+    for (const struct canon_node *n = canon_first(list); n; n = canon_next(doc, list, n)) {
+        if (n->text.len) /* 0 of what is no string */
+            memcpy(to, n->text.ptr, n->text.len);
+        argv[(*argc)++] = to;
+        to += n->text.len + 1;
+    }
+    return argv;
+}
+
+static enum err parse_again(struct run *r, const struct canon_doc *doc, struct err_note *note)
+{
+    enum { ARGUMENTS, CONSTRAINT, PROMPT, SYSTEM, N_FIELDS };
+    static const struct canon_field fields[N_FIELDS] = {
+        [ARGUMENTS] = {"arguments", CANON_ARRAY, false},
+        [CONSTRAINT] = {"constraint", CANON_TEXT, true},
+        [PROMPT] = {"prompt", CANON_TEXT, false},
+        [SYSTEM] = {"system", CANON_TEXT, true},
+    };
+    const struct canon_node *found[N_FIELDS];
+    bool help = false;
+    enum err rc = canon_fields(doc, doc->nodes, fields, N_FIELDS, found, "request", note);
+    if (rc)
+        return rc;
+    r->argv = arguments_of(doc, found[ARGUMENTS], &r->argc);
+    r->text = mem_strndup(found[PROMPT]->text.ptr, found[PROMPT]->text.len);
+    r->n_bytes = found[PROMPT]->text.len;
+    if (!r->argv || !r->text)
+        return err_set(note, ERR_MEMORY, "out of memory for a request");
+    rc = parse(r, r->argc, r->argv, &help, note);
+    if (found[CONSTRAINT])
+        r->constrain.source = found[CONSTRAINT]->text;
+    if (!rc && (help || (r->system != NULL) != (found[SYSTEM] != NULL) ||
+                (r->system && !str_is(found[SYSTEM]->text, r->system)) ||
+                (r->prompt && !str_is(found[PROMPT]->text, r->prompt))))
+        rc = err_set(note, ERR_FORMAT, "the request's arguments say something else than the rest");
+    return rc;
+}
+
+/* After what the run is made of is known. */
+static enum err resolve_again(struct run_again *a, const struct parameters *told,
+                              struct err_note *note)
+{
+    struct run *r = a->run;
+    struct parameters p = parameters_of(r);
+    p.n_ctx = r->model.n_ctx ? r->model.n_ctx : told->n_ctx;
+    p.request.sampling.choice = told->request.sampling.choice;
+    p.has_clock = r->face.template != NULL;
+    p.clock_s = told->clock_s;
+    parameters_write(&p, &a->parameters);
+    if (a->parameters.failed || p.request.sampling.choice >= r->n_choices)
+        return err_set(note, ERR_FORMAT, "the request has no answer %u",
+                       told->request.sampling.choice);
+    a->request = p.request;
+    a->text = (struct str){r->text, r->n_bytes};
+    a->prompt = (struct str){r->rendered.bytes ? r->rendered.bytes : "", r->rendered.n_bytes};
+    a->tokens = &r->tokens;
+    a->seed_given = r->seed_given;
+    return ERR_OK;
+}
+
+enum err run_again_open(struct run_again *a, struct str request, const struct loaded *l,
+                        uint32_t n_vocab, const struct parameters *told, struct err_note *note)
+{
+    struct canon_doc doc = {0};
+    *a = (struct run_again){.run = mem_zalloc(sizeof *a->run)};
+    struct run *r = a->run;
+    if (!r)
+        return err_set(note, ERR_MEMORY, "out of memory for a request");
+    buf_init(&a->parameters, CANON_BYTES_MAX);
+    buf_init(&r->rendered, RENDERED_BYTES_MAX);
+    sample_defaults(&r->sample);
+    r->n_choices = 1;
+    r->loaded = *l; /* borrowed */
+    r->receipts.clock_s = (int64_t)told->clock_s;
+    enum err rc = canon_read(request, &doc, note);
+    rc = rc ? rc : parse_again(r, &doc, note);
+    rc = rc ? rc : sample_request(&r->sample, l->tokenizer, &r->request, note);
+    rc = rc ? rc : constrain_open(&r->constrained, &r->constrain, l->tokenizer, n_vocab,
+                                  &r->request, note);
+    rc = rc ? rc : encode(r, note);
+    rc = rc ? rc : resolve_again(a, told, note);
+    r->constrain.source = (struct str){0};
+    canon_release(&doc);
+    return rc;
+}
+
+void run_again_close(struct run_again *a)
+{
+    struct run *r = a->run;
+    if (!r)
+        return;
+    token_list_release(&r->tokens);
+    buf_release(&r->rendered);
+    buf_release(&a->parameters);
+    mem_free(r->text);
+    mem_free(r->argv);
+    chat_face_close(&r->face);
+    constrain_close(&r->constrained);
+    sample_release(&r->sample);
+    mem_free(r);
+    *a = (struct run_again){0};
 }
 
 int cmd_run(int argc, char **argv)

@@ -87,6 +87,8 @@ static enum err parse(struct verify *v, int argc, char **argv, struct args *args
         OPT_TEXT(0, "bundle", "FILE", &v->words.bundle,
                  "what came with the receipt (default: RECEIPT.bundle)"),
         OPT_TEXT(0, "request", "FILE", &v->words.request, "the request's body, as it was sent"),
+        OPT_TEXT('p', "prompt", "TEXT", &v->words.prompt,
+                 "or the prompt alone, of an answer of isobit run"),
         OPT_TEXT(0, "response", "FILE", &v->words.response, "the answer's text, as it came"),
         OPT_TEXTS(0, "key", "HEX|FILE", &v->words.keys,
                   "an identity that you trust, or a signing key; may be\n"
@@ -123,6 +125,8 @@ static enum err parse(struct verify *v, int argc, char **argv, struct args *args
         .n_positional_max = 1,
     };
     enum err rc = args_parse(&command, argc, argv, args, note);
+    if (!rc && v->words.prompt && v->words.request)
+        rc = err_set(note, ERR_USAGE, "of --prompt and --request, only one can hold");
     if (!rc && args->help)
         args_help(&command, stdout);
     return rc;

@@ -48,6 +48,11 @@ static enum err read_source(const struct constrain_options *o, struct constraine
               : o->choice    ? "choice"
                              : "json_object";
     *path = is_file ? text : NULL;
+    if (is_file && o->source.ptr) {
+        c->source = mem_strndup(o->source.ptr, o->source.len);
+        c->n_source = o->source.len;
+        return c->source ? ERR_OK : err_set(note, ERR_MEMORY, "out of memory for a constraint");
+    }
     if (is_file)
         return file_read(text, SOURCE_BYTES_MAX, &c->source, &c->n_source, note);
     c->source = mem_strdup(text);

@@ -13,6 +13,7 @@ struct constrain_options {
     const char *json_schema; /* a file, or the schema itself */
     const char *grammar, *regex, *choice;
     bool json_object;
+    struct str source; /* in place of what the named file holds; ptr NULL: it is read */
 };
 
 #define CONSTRAIN_OPTIONS(c)                                                                       \

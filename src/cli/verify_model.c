@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/threads.h"
+#include "cli/run_again.h"
 #include "cli/say.h"
 #include "format/identity.h"
 #include "proof/parameters.h"
@@ -24,6 +25,7 @@ struct compute {
     struct loaded loaded;
     struct chat_face face;
     struct parameters parameters;
+    struct run_again again; /* where the request is one of isobit run */
     struct token_list prompt;
     struct replay replay;
 };
@@ -122,6 +124,43 @@ static enum err take_prompt(struct compute *k, struct err_note *note)
     return b->has[BUNDLE_PROMPT] ? tokenize_again(k, b->prompt, note) : ERR_OK;
 }
 
+/* ---- the request -------------------------------------------------------------------------- */
+
+/* What the request means: the requester's own, or the bundle's, which is then not compared. */
+static enum err check_request(struct compute *k, struct err_note *note)
+{
+    const struct verify_case *c = k->c;
+    struct err_note why = {""};
+    struct str request = {k->in->request, k->in->n_request};
+    if (!request.ptr && c->bundle->has[BUNDLE_REQUEST])
+        request = c->bundle->request;
+    if (!request.ptr || !c->bundle->has[BUNDLE_SALT])
+        return ERR_OK;
+    if (!str_is(k->parameters.interface, "run")) {
+        verify_say(k->r, "parameters", VERIFY_MISSING,
+                   "requests of %.*s are not resolved by this command",
+                   STR_ARG(k->parameters.interface));
+        return ERR_OK;
+    }
+    enum err rc = run_again_open(&k->again, request, &k->loaded,
+                                 iso_engine_info(k->loaded.engine).n_vocab, &k->parameters, &why);
+    if (rc == ERR_MEMORY || rc == ERR_IO || rc == ERR_NOT_FOUND)
+        return err_set(note, rc, "%s", why.text);
+    if (rc) {
+        verify_differ(k->r, "parameters", "a request of isobit run", why.text, "it is none");
+        return ERR_OK;
+    }
+    verify_parameters(c, (struct str){k->again.parameters.bytes, k->again.parameters.n_bytes},
+                      k->r);
+    if (k->in->prompt && str_is(k->again.text, k->in->prompt))
+        verify_say(k->r, "request", VERIFY_CHECKED, "its prompt; its options are the bundle's");
+    else if (k->in->prompt)
+        verify_differ(k->r, "request", k->in->prompt, k->again.text.ptr, "another prompt");
+    verify_seed(c, k->again.seed_given ? &k->again.request.sampling.seed : NULL, k->r);
+    verify_prompt(c, k->again.prompt, k->again.tokens->ids, k->again.tokens->n_ids, k->r);
+    return ERR_OK;
+}
+
 /* ---- the answer --------------------------------------------------------------------------- */
 
 static enum err open_engine(struct compute *k, struct err_note *note)
@@ -142,6 +181,7 @@ static enum err run(struct compute *k, struct err_note *note)
     const struct iso_event *events;
     struct err_note why = {""};
     struct iso_request request = k->parameters.request;
+    request.constraint = k->again.request.constraint;
     request.tokens = k->prompt.ids;
     request.n_tokens = (uint32_t)k->prompt.n_ids;
     request.sampling.seed = k->c->receipt.seed;
@@ -234,7 +274,7 @@ static void check_end(struct compute *k)
 static enum err check_answer(struct compute *k, struct err_note *note)
 {
     const struct verify_case *c = k->c;
-    if (k->parameters.constraint.kind.len > 0) {
+    if (k->parameters.constraint.kind.len > 0 && !k->again.request.constraint) {
         verify_say(k->r, "output.ids", VERIFY_MISSING,
                    "the answer had a form (%.*s), which is needed to compute it",
                    STR_ARG(k->parameters.constraint.kind));
@@ -245,8 +285,7 @@ static enum err check_answer(struct compute *k, struct err_note *note)
                    "salt and prompt are needed to compute them");
         return ERR_OK;
     }
-    enum err rc = open_engine(k, note);
-    rc = rc ? rc : run(k, note);
+    enum err rc = run(k, note);
     const struct replay *p = &k->replay;
     const struct verify_replay found = {p->ids, p->records, p->n_records, p->pages, p->n_pages};
     if (!rc && !p->err && p->ids && verify_replayed(c, &found, k->r))
@@ -269,7 +308,12 @@ enum err verify_compute(const struct verify_case *c, const struct verify_inputs 
     else if (!rc)
         rc = take_prompt(&k, note);
     if (!rc && !why.text[0])
+        rc = open_engine(&k, note);
+    if (!rc && !why.text[0])
+        rc = check_request(&k, note);
+    if (!rc && !why.text[0])
         rc = check_answer(&k, note);
+    run_again_close(&k.again);
     parameters_release(&k.parameters);
     canon_release(&doc);
     replay_release(&k.replay);

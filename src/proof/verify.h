@@ -118,4 +118,13 @@ bool verify_replayed(const struct verify_case *c, const struct verify_replay *re
 void verify_finish(const struct verify_case *c, enum iso_finish ended, bool stop_text,
                    struct verify_report *r);
 
+/* verify_parameters - the receipt's against those that the request means, canonical both: the first
+ * member that differs. */
+void verify_parameters(const struct verify_case *c, struct str asked, struct verify_report *r);
+/* verify_seed - given: the requester's own; NULL: the request has none. */
+void verify_seed(const struct verify_case *c, const uint64_t *given, struct verify_report *r);
+/* verify_prompt - text and tokens as made anew from the request. */
+void verify_prompt(const struct verify_case *c, struct str text, const int32_t *ids, size_t n_ids,
+                   struct verify_report *r);
+
 #endif

@@ -114,6 +114,7 @@ void verify_parts(const struct verify_case *c, struct str request, struct verify
                    "the node chose %" PRIu64 ": it may have tried several", c->receipt.seed);
     else
         verify_say(r, "seed", VERIFY_ASSERTED, "%" PRIu64 " by the requester", c->receipt.seed);
+    verify_say(r, "parameters", VERIFY_MISSING, "not compared with a request");
     if (!b->has[BUNDLE_SALT]) {
         verify_say(r, "salt", VERIFY_MISSING, "without it the receipt's hashes tell nothing");
         return;
@@ -246,4 +247,57 @@ void verify_finish(const struct verify_case *c, enum iso_finish ended, bool stop
                       ended == ISO_FINISH_NONE && !stop_text ? "none: the answer goes on"
                                                              : expected,
                       found, "why the answer ended");
+}
+
+/* ---- the request -------------------------------------------------------------------------- */
+
+void verify_parameters(const struct verify_case *c, struct str asked, struct verify_report *r)
+{
+    struct canon_doc a = {0}, b = {0};
+    char expected[VERIFY_TEXT] = "nothing", found[VERIFY_TEXT] = "nothing";
+    if (str_eq(asked, c->receipt.parameters)) {
+        verify_say(r, "parameters", VERIFY_RECOMPUTED, "from the request");
+        return;
+    }
+    if (!canon_read(asked, &a, NULL) && !canon_read(c->receipt.parameters, &b, NULL)) {
+        const struct canon_node *x = canon_first(a.nodes), *y = canon_first(b.nodes);
+        while (x && y && str_eq(x->key, y->key) && str_eq(x->raw, y->raw)) {
+            x = canon_next(&a, a.nodes, x);
+            y = canon_next(&b, b.nodes, y);
+        }
+        if (x)
+            snprintf(expected, sizeof expected, "%.*s: %.*s", STR_ARG(x->key), STR_ARG(x->raw));
+        if (y)
+            snprintf(found, sizeof found, "%.*s: %.*s", STR_ARG(y->key), STR_ARG(y->raw));
+    }
+    verify_differ(r, "parameters", expected, found, "the request asks for others");
+    canon_release(&a);
+    canon_release(&b);
+}
+
+void verify_seed(const struct verify_case *c, const uint64_t *given, struct verify_report *r)
+{
+    char expected[32] = "none", found[32];
+    snprintf(found, sizeof found, "%" PRIu64, c->receipt.seed);
+    if (given)
+        snprintf(expected, sizeof expected, "%" PRIu64, *given);
+    if (!given && c->receipt.seed_by_node)
+        return; /* it stays unmeasured */
+    if (given && *given == c->receipt.seed && !c->receipt.seed_by_node)
+        verify_say(r, "seed", VERIFY_CHECKED, "%s, the request's", found);
+    else
+        verify_differ(r, "seed", expected, found, "the requester's seed");
+}
+
+void verify_prompt(const struct verify_case *c, struct str text, const int32_t *ids, size_t n_ids,
+                   struct verify_report *r)
+{
+    const struct salt *salt = &c->bundle->salt;
+    struct merkle_hash h = commitment_of(salt, SALT_PROMPT, 0, text.ptr, text.len);
+    verify_hash(r, "prompt.text", &h, &c->receipt.prompt, VERIFY_RECOMPUTED,
+                "rendered anew from the request");
+    h = commitment_of_ids(salt, SALT_PROMPT_IDS, (const uint32_t *)ids, n_ids);
+    verify_hash(r, "prompt.ids", &h, &c->receipt.prompt_ids, VERIFY_RECOMPUTED,
+                "the request's, tokenized anew");
+    check_count(r, "prompt.count", n_ids, c->receipt.n_prompt, VERIFY_RECOMPUTED);
 }

@@ -12,3 +12,85 @@ refuses 2 "$isobit" verify "$tmp/empty" --key 0100000000000000000000000000000000
 refuses 2 "$isobit" verify "$tmp/empty" --expect-weights 12 -- "64 hex digits"
 expect 1 "$isobit" verify "$tmp/empty" --json
 python3 -c 'import json, sys; r = json.load(open(sys.argv[1])); assert r["verdict"] == "Mismatch" and r["first_difference"]["field"] == "signature"' "$tmp/out"
+
+# ---- receipts of isobit run ----------------------------------------------------------------------
+m=models/demo/isobit-demo-q8_0.gguf
+expect 0 "$isobit" node-key create
+key=$(cat "$tmp/out")
+prompt="What is the capital of France?"
+schema='{"type":"object","properties":{"city":{"type":"string","maxLength":9}},"required":["city"]}'
+
+# made NAME ARGUMENTS... : a receipt $tmp/NAME, its request $tmp/NAME.request, the answer $tmp/NAME.text
+made() {
+    local name=$1
+    shift
+    expect 0 "$isobit" run -m $m -p "$prompt" -q --receipt "$tmp/$name" "$@"
+    cp "$tmp/out" "$tmp/$name.text"
+    python3 -c 'import json, sys; sys.stdout.write(json.load(open(sys.argv[1]))["request"])' "$tmp/$name.bundle" >"$tmp/$name.request"
+}
+# checks STATUS NAME ARGUMENTS... : verify with the model and the request as sent
+checks() {
+    local status=$1 name=$2
+    shift 2
+    expect "$status" "$isobit" verify "$tmp/$name" -m $m --request "$tmp/$name.request" "$@"
+}
+
+made plain --seed 7 --temp 0.9 -n 90 --system "Be brief."
+checks 0 plain --response "$tmp/plain.text"
+says out "output.root      recomputed" "request          checked against" "seed             checked against" \
+    "prompt.text      recomputed" "parameters       recomputed" "finish_reason    recomputed" Valid
+if grep -qE "missing|differs" "$tmp/out"; then fail "Valid, and yet something is missing"; fi
+expect 0 "$isobit" verify "$tmp/plain" -m $m -p "$prompt"
+made stages --seed 8 --temp 1.3 -n 150 --ignore-eos --mirostat 2 --repeat-penalty 1.2 --dry-multiplier 0.7 --logit-bias 300=2
+checks 0 stages
+says out "every page of keys and values"
+made xtc --seed 9 --temp 1.5 -n 70 --xtc-probability 0.5 --typical 0.9 --order "top_k,penalties,temperature,xtc,typical" --min-tokens 40
+checks 0 xtc
+made stop --seed 3 -n 60 --ignore-eos --stop "aris"
+says out "P"
+checks 0 stop --response "$tmp/stop.text"
+made form --seed 4 -n 80 --json-schema "$schema"
+checks 0 form
+expect 0 "$isobit" run -m $m -p "$prompt" -q --receipt "$tmp/choices" --seed 4 -n 20 --answers 3 --temp 1.5
+for i in 1 2 3; do
+    python3 -c 'import json, sys; sys.stdout.write(json.load(open(sys.argv[1]))["request"])' "$tmp/choices.$i.bundle" >"$tmp/choices.$i.request"
+    checks 0 choices.$i
+done
+
+# On plain C, alone, whatever made it.
+ISOBIT_ISA=scalar checks 0 plain -t 1
+ISOBIT_ISA=scalar checks 0 stages -t 1
+
+# ---- what is missing is told, and is no pass -----------------------------------------------------
+expect 3 "$isobit" verify "$tmp/plain" -m $m
+says out "no other to compare it with" NotMeasured
+expect 3 "$isobit" verify "$tmp/plain" --request "$tmp/plain.request"
+says out "no model" NotMeasured
+checks 3 plain --node "$tmp/elsewhere"
+says out "is none that you named"
+checks 0 plain --node "$tmp/elsewhere" --key "$key"
+made unseeded --temp 0.5 -n 5
+checks 3 unseeded
+says out "the node chose"
+cp "$tmp/plain" "$tmp/bare"
+expect 3 "$isobit" verify "$tmp/bare" -m $m -p "$prompt"
+says out "without it the receipt's hashes tell nothing"
+
+# ---- lies ----------------------------------------------------------------------------------------
+checks 1 plain --request "$tmp/stages.request"
+says out "first difference: request" Mismatch
+expect 1 "$isobit" verify "$tmp/plain" -m $m -p "Another question"
+says out "another prompt"
+echo "Berlin." >"$tmp/other.text"
+checks 1 plain --response "$tmp/other.text"
+says out "response"
+checks 1 plain --expect-weights 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
+says out "first difference: model.weights"
+expect 0 "$isobit" quantize --allow-requantize $m "$tmp/less.gguf" Q4_K_M
+expect 1 "$isobit" verify "$tmp/plain" -m "$tmp/less.gguf" --request "$tmp/plain.request"
+says out "first difference: model.weights"
+checks 1 plain --template plain
+says out "model.template"
+expect 0 "$isobit" node-key revoke 1
+checks 1 plain
+says out "certificate 1 was revoked"

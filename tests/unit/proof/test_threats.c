@@ -222,6 +222,7 @@ static void recompute(struct trial *t, const struct verify_case *c)
     const struct bundle *b = c->bundle;
     struct replay p;
     verify_model(c, &model, &t->report);
+    verify_parameters(c, STR("{}"), &t->report);
     assert_ok(replay_init(&p, &t->request, b->output_ids, b->n_output_ids,
                           iso_engine_info(t->engine), NULL));
     p.request.no_cache = !t->uses_cache;
