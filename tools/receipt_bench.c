@@ -169,16 +169,16 @@ int main(int argc, char **argv)
     static double wall[2][ROUNDS_MAX], cpu[2][ROUNDS_MAX];
     struct iso_session *s[STREAMS_MAX];
     struct iso_note note;
-    int n_rounds = argc > 3 ? atoi(argv[3]) : 9;
-    n_streams = argc > 2 ? (uint32_t)atoi(argv[2]) : n_streams;
-    n_answer = argc > 4 ? (uint32_t)atoi(argv[4]) : n_answer;
+    int n_rounds = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 9;
+    n_streams = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : n_streams;
+    n_answer = argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 10) : n_answer;
     if (argc < 2 || n_streams < 1 || n_streams > STREAMS_MAX || n_rounds < 1 ||
         n_rounds > ROUNDS_MAX || n_answer < 33) {
         fprintf(stderr, "usage: receipt_bench MODEL.gguf [N_STREAMS [ROUNDS [N_ANSWER "
                         "[N_THREADS]]]]\n");
         return 2;
     }
-    const struct iso_engine_options o = {.n_threads = argc > 5 ? atoi(argv[5]) : 0,
+    const struct iso_engine_options o = {.n_threads = argc > 5 ? (int)strtol(argv[5], NULL, 10) : 0,
                                          .n_ctx = PROMPT + n_answer,
                                          .n_sessions = n_streams,
                                          .no_speculation = true};

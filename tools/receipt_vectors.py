@@ -5,7 +5,7 @@ usage: tools/receipt_vectors.py >tests/golden/proof/receipt.txt
 
 From docs/formats/receipt.md with Python's standard library alone. The salt is the bytes 0 to 31.
 Lines: "salt LABEL INDEX HEX", "commitment LABEL INDEX HEX", "position INDEX HEX", "root HEX",
-"parameters JSON", "body JSON", "digest HEX".
+"parameters JSON", "body JSON", "digest HEX", "vector INDEX HEX", "vectors JSON".
 """
 import hashlib
 import hmac
@@ -38,6 +38,11 @@ def ids(values):
     return b"".join(struct.pack("<I", v) for v in values)
 
 
+def vector(index, tokens, n_first, values):
+    data = struct.pack("<II", len(tokens), n_first) + ids(tokens) + struct.pack(f"<{len(values)}f", *values)
+    return sha(b"\0" + derive("vector", index) + data)
+
+
 def canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -57,7 +62,7 @@ PARAMETERS = {
 
 
 def main():
-    for label in ("request", "prompt", "prompt_ids", "output_ids", "position", "page"):
+    for label in ("request", "prompt", "prompt_ids", "output_ids", "position", "page", "vector"):
         for index in (0, 1, 2 ** 40 + 3):
             print("salt", label, index, derive(label, index).hex())
     request = commitment("request", 0, b'{"prompt":"Hi"}').hex()
@@ -88,6 +93,16 @@ def main():
     })
     print("body", body)
     print("digest", sha(b"isobit/receipt/1\0" + body.encode()).hex())
+    leaves = [vector(0, [101, 7, 102], 0, [0.6, -0.8]), vector(1, [101, 102, 9, 102], 2, [1.0, 0.0])]
+    for i, leaf in enumerate(leaves):
+        print("vector", i, leaf.hex())
+    print("vectors", canonical({
+        "arithmetic": "exact-1", "device": "cpu", "interface": "embed",
+        "load": {"memory_bytes": 2 ** 31, "utilisation_permille": 987}, "model": model,
+        "request": request, "time": {"started_ms": 1700000000000, "ended_ms": 1700000000123},
+        "vectors": {"count": 2, "normalized": True, "pooling": "cls",
+                    "root": sha(b"\1" + leaves[0] + leaves[1]).hex(), "tokens": 7, "values": 2},
+    }))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/load.h"
+#include "cli/receipt_file.h"
 #include "cli/say.h"
 #include "engine/embedder.h"
 
@@ -17,8 +18,10 @@ enum { LINES_MAX = 1 << 20, TOKENS_MAX = 1 << 26, BATCH_TEXTS = 256 };
 struct embed {
     struct model_options model;
     struct token_options input;
-    const char *pooling;
+    const char *pooling, *receipt, *node_key;
     bool no_normalize, json, hash;
+    int argc;
+    char **argv;
 
     struct loaded loaded;
     struct iso_embedder *embedder;
@@ -28,6 +31,10 @@ struct embed {
     size_t n_texts, n_reserved;
     float *vectors; /* of a batch */
     struct buf line;
+    struct receipt_file receipts; /* where receipt names a file */
+    struct canon_writer asked;    /* the request, for a receipt */
+    struct buf asked_text;
+    struct merkle tree; /* of the vectors */
 };
 
 static enum err add_text(struct embed *e, size_t begin, struct err_note *note)
@@ -47,6 +54,34 @@ static enum err add_text(struct embed *e, size_t begin, struct err_note *note)
     e->begins[e->n_texts] = begin;
     e->texts[e->n_texts++] = (struct iso_text){.n_tokens = (uint32_t)(e->tokens.n_ids - begin)};
     return ERR_OK;
+}
+
+/* What is asked, as docs/formats/receipt.md has it: the beginning, up to the texts. */
+static void begin_request(struct embed *e)
+{
+    canon_begin(&e->asked, &e->asked_text);
+    canon_object(&e->asked);
+    canon_key(&e->asked, "arguments");
+    canon_array(&e->asked);
+    for (int i = 1; i < e->argc; i++)
+        canon_text(&e->asked, str_from(e->argv[i]));
+    canon_end(&e->asked);
+    canon_key(&e->asked, e->input.ids ? "tokens" : "texts");
+    canon_array(&e->asked);
+}
+
+static enum err end_request(struct embed *e, struct err_note *note)
+{
+    for (size_t i = 0; e->input.ids && i < e->tokens.n_ids; i++)
+        canon_int(&e->asked, (uint64_t)e->tokens.ids[i]);
+    canon_end(&e->asked);
+    canon_end(&e->asked);
+    return e->asked_text.failed
+               ? err_set(note, ERR_USAGE,
+                         "--receipt: a text is no UTF-8, or all of them are larger than the %d MiB "
+                         "that a receipt's bundle may have",
+                         CANON_BYTES_MAX >> 20)
+               : ERR_OK;
 }
 
 /* -p is one text; a file has one in each line. An empty line is a text too: of [CLS] and [SEP]. */
@@ -69,6 +104,8 @@ static enum err read_texts(struct embed *e, struct err_note *note)
         const char *stop = o->prompt ? NULL : memchr(text + at, '\n', n_bytes - at);
         end = stop ? (size_t)(stop - text) : n_bytes;
         size_t begin = e->tokens.n_ids;
+        if (e->receipt)
+            canon_text(&e->asked, (struct str){text + at, end - at});
         rc = tokenizer_encode(e->loaded.tokenizer, (struct str){text + at, end - at},
                               ENCODE_ADD_SPECIAL, &e->tokens, note);
         if (!rc)
@@ -144,11 +181,52 @@ static void print_vector(struct embed *e, size_t i, const float *x, uint32_t n)
     fwrite(e->line.bytes, 1, e->line.n_bytes, stdout);
 }
 
+/* What is read and found out before anything is computed. */
+static enum err prepare(struct embed *e, struct err_note *note)
+{
+    enum err rc = ERR_OK;
+    if (e->receipt)
+        rc = receipt_file_open(&e->receipts, e->receipt, e->node_key, 1, note);
+    if (e->receipt)
+        begin_request(e);
+    rc = rc ? rc : read_texts(e, note);
+    if (!rc && e->receipt)
+        rc = end_request(e, note);
+    rc = rc ? rc : open_embedder(e, note);
+    if (!rc && e->receipt)
+        rc = receipt_file_begin(&e->receipts, &e->loaded, note);
+    return rc;
+}
+
+static void commit_vector(struct embed *e, size_t i, const float *x, uint32_t n)
+{
+    const struct iso_text *t = &e->texts[i];
+    const struct vector_record record = {(const uint32_t *)t->tokens, t->n_tokens, t->n_first, x,
+                                         n};
+    struct merkle_hash leaf = commitment_vector(&e->receipts.makers[0].salt, i, &record);
+    merkle_add(&e->tree, &leaf);
+}
+
+static enum err write_receipt(struct embed *e, const struct iso_embedder_info *info,
+                              struct err_note *note)
+{
+    struct receipt_vectors r = {.n_tokens = e->tokens.n_ids,
+                                .n_vectors = e->n_texts,
+                                .n_values = info->n_dims,
+                                .is_normalized = !e->no_normalize &&
+                                                 info->pooling != ISO_POOLING_RANK,
+                                .pooling = str_from(iso_pooling_text(info->pooling)),
+                                .interface = STR("embed"),
+                                .root = merkle_root(&e->tree)};
+    fflush(stdout);
+    return receipt_file_write_vectors(&e->receipts, &e->loaded, info,
+                                      (struct str){e->asked_text.bytes, e->asked_text.n_bytes}, &r,
+                                      note);
+}
+
 static enum err work(struct embed *e, struct err_note *note)
 {
-    enum err rc = read_texts(e, note);
-    if (!rc)
-        rc = open_embedder(e, note);
+    enum err rc = prepare(e, note);
     if (rc)
         return rc;
     struct iso_embedder_info info = iso_embedder_info(e->embedder);
@@ -168,17 +246,20 @@ static enum err work(struct embed *e, struct err_note *note)
         size_t n = e->n_texts - at < BATCH_TEXTS ? e->n_texts - at : BATCH_TEXTS;
         rc =
             (enum err)iso_embed(e->embedder, e->texts + at, n, e->vectors, (struct iso_note *)note);
-        for (size_t i = 0; !rc && i < n; i++)
+        for (size_t i = 0; !rc && i < n; i++) {
             print_vector(e, at + i, e->vectors + i * info.n_dims, info.n_dims);
+            if (e->receipt)
+                commit_vector(e, at + i, e->vectors + i * info.n_dims, info.n_dims);
+        }
     }
     if (!rc && e->json)
         printf("\n ]\n}\n");
-    return rc;
+    return rc || !e->receipt ? rc : write_receipt(e, &info, note);
 }
 
 int cmd_embed(int argc, char **argv)
 {
-    struct embed e = {.tokens.n_ids_max = TOKENS_MAX};
+    struct embed e = {.tokens.n_ids_max = TOKENS_MAX, .argc = argc, .argv = argv};
     const struct arg_option options[] = {
         OPT_HEADING("Texts"),
         OPT_TEXT('p', "prompt", "TEXT", &e.input.prompt, "one text"),
@@ -202,6 +283,11 @@ int cmd_embed(int argc, char **argv)
         OPT_HEADING("Output"),
         OPT_FLAG(0, "hash", &e.hash, "the SHA-256 of each vector instead of its numbers"),
         OPT_FLAG(0, "json", &e.json, "one JSON object, with both"),
+        OPT_TEXT(0, "receipt", "FILE", &e.receipt,
+                 "a signed receipt of the vectors in FILE, and in FILE.bundle\n"
+                 "what checks it"),
+        OPT_TEXT(0, "node-key", "FOLDER", &e.node_key,
+                 "where isobit node-key made the key that signs it\n(default: as node-key's)"),
     };
     const struct arg_command command = {
         .name = "embed",
@@ -224,9 +310,12 @@ int cmd_embed(int argc, char **argv)
         return EXIT_OK;
     }
     buf_init(&e.line, 1 << 28);
+    buf_init(&e.asked_text, CANON_BYTES_MAX);
     if (!rc)
         rc = work(&e, &note);
     buf_release(&e.line);
+    buf_release(&e.asked_text);
+    receipt_file_close(&e.receipts);
     iso_embedder_close(e.embedder);
     mem_free(e.vectors);
     mem_free(e.begins);

@@ -299,10 +299,11 @@ static enum err prepare(struct run *r, struct err_note *note)
         rc = err_set(note, ERR_MEMORY, "out of memory for %u answers", r->n_choices);
     r->request.tokens = r->tokens.ids;
     r->request.n_tokens = (uint32_t)r->tokens.n_ids;
+    r->request.want_records = r->request.want_pages = r->receipt != NULL;
     if (!rc && r->receipt)
         rc = write_request(r, note);
     if (!rc && r->receipt)
-        rc = receipt_file_begin(&r->receipts, &r->loaded, &r->request, note);
+        rc = receipt_file_begin(&r->receipts, &r->loaded, note);
     return rc;
 }
 

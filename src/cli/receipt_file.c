@@ -63,65 +63,63 @@ enum err receipt_file_open(struct receipt_file *f, const char *path, const char 
     return rc;
 }
 
-enum err receipt_file_begin(struct receipt_file *f, const struct loaded *l,
-                            struct iso_request *request, struct err_note *note)
+enum err receipt_file_begin(struct receipt_file *f, const struct loaded *l, struct err_note *note)
 {
-    enum err rc = identity_begin(&l->table, &f->identity, note);
-    request->want_records = request->want_pages = true;
     f->begun = taken_now();
     f->begun_ms = now_ms();
-    return rc;
+    return identity_begin(&l->table, &f->identity, note);
 }
 
 /* ---- writing ------------------------------------------------------------------------------ */
 
-static enum err name_model(struct receipt_file *f, const struct receipt_source *s,
-                           struct receipt *r, struct err_note *note)
+/* What is known of every receipt at its end; device: where the text of that goes. */
+static enum err fill_common(struct receipt_file *f, const struct loaded *l,
+                            const struct chat_template *template, const char *isa, int n_threads,
+                            char device[DEVICE_BYTES_MAX], struct receipt *r, struct err_note *note)
 {
+    struct taken ended = taken_now();
     struct identity identity;
+    r->ended_ms = now_ms();
+    r->started_ms = f->begun_ms;
+    r->memory_bytes = ended.n_bytes_peak;
+    r->utilisation_permille = taken_permille(&f->begun, &ended, n_threads);
+    snprintf(device, DEVICE_BYTES_MAX, "cpu, %s, %d threads", isa, n_threads);
+    r->device = str_from(device);
+    r->arithmetic = STR(ISO_ARITHMETIC);
     if (!identity_known(f->identity))
         say("hashing the weights for the receipt");
     enum err rc = identity_wait(f->identity, &identity, note);
-    rc = rc ? rc : tokenizer_hash(s->loaded->tokenizer, r->model.tokenizer.bytes, note);
+    if (!rc && l->tokenizer)
+        rc = tokenizer_hash(l->tokenizer, r->model.tokenizer.bytes, note);
     if (rc)
         return rc;
     memcpy(r->model.weights.bytes, identity.weights, SHA256_BYTES);
     memcpy(r->model.metadata.bytes, identity.config, SHA256_BYTES);
-    if (s->template)
-        memcpy(r->model.template.bytes, chat_template_hash(s->template), SHA256_BYTES);
+    if (template)
+        memcpy(r->model.template.bytes, chat_template_hash(template), SHA256_BYTES);
     return ERR_OK;
 }
 
-/* One answer's, whose parameters are r's. */
-static enum err write_pair(struct receipt_file *f, const struct receipt_source *s, uint32_t i,
-                           struct receipt *r, struct err_note *note)
+/* A body is signed; both files are filled. */
+static enum err write_pair(struct receipt_file *f, uint32_t i, const struct buf *body,
+                           struct bundle *b, struct err_note *note)
 {
-    struct bundle b = {.certificate = str_from(f->signing.text),
-                       .request = s->request,
-                       .prompt = s->prompt,
-                       .prompt_ids = (const uint32_t *)s->prompt_ids,
-                       .n_prompt_ids = s->n_prompt_ids};
-    struct buf body, text;
-    b.has[BUNDLE_CERTIFICATE] = b.has[BUNDLE_REQUEST] = b.has[BUNDLE_PROMPT] = true;
-    b.has[BUNDLE_PROMPT_IDS] = true;
-    enum err rc = maker_fill(&f->makers[i], &b, r, note);
-    if (rc)
-        return rc;
-    buf_init(&body, CANON_BYTES_MAX);
+    struct buf text;
+    enum err rc = ERR_OK;
     buf_init(&text, CANON_BYTES_MAX);
-    receipt_write(r, &body);
-    sign_write(SIGN_RECEIPT, (struct str){body.bytes, body.n_bytes}, &f->signing.pair, &text);
+    b->certificate = str_from(f->signing.text);
+    b->has[BUNDLE_CERTIFICATE] = true;
+    sign_write(SIGN_RECEIPT, (struct str){body->bytes, body->n_bytes}, &f->signing.pair, &text);
     file_writer_add(&f->pairs[i].receipt, text.bytes, text.n_bytes);
-    bool failed = body.failed || text.failed;
+    bool failed = body->failed || text.failed;
     buf_clear(&text);
-    bundle_write(&b, &text);
+    bundle_write(b, &text);
     file_writer_add(&f->pairs[i].bundle, text.bytes, text.n_bytes);
     if (failed || text.failed)
         rc = err_set(note, ERR_LIMIT,
                      "--receipt: what was read and written is more than the %d MiB that a "
                      "receipt's bundle may have",
                      CANON_BYTES_MAX >> 20);
-    buf_release(&body);
     buf_release(&text);
     return rc;
 }
@@ -130,7 +128,7 @@ static enum err write_answer(struct receipt_file *f, const struct receipt_source
                              const struct answer *answer, struct receipt r, struct err_note *note)
 {
     struct parameters p = s->parameters;
-    struct buf text;
+    struct buf text, body;
     p.n_ctx = iso_engine_info(s->loaded->engine).n_ctx;
     p.request.sampling.choice = i;
     p.has_clock = s->template != NULL;
@@ -139,9 +137,20 @@ static enum err write_answer(struct receipt_file *f, const struct receipt_source
     parameters_write(&p, &text);
     r.parameters = (struct str){text.bytes, text.n_bytes};
     r.finish_reason = str_from(iso_finish_text(answer->finish));
-    enum err rc = text.failed ? err_set(note, ERR_USAGE, "--receipt: a text of the options is no "
-                                                         "UTF-8")
-                              : write_pair(f, s, i, &r, note);
+    struct bundle b = {.request = s->request,
+                       .prompt = s->prompt,
+                       .prompt_ids = (const uint32_t *)s->prompt_ids,
+                       .n_prompt_ids = s->n_prompt_ids};
+    b.has[BUNDLE_REQUEST] = b.has[BUNDLE_PROMPT] = b.has[BUNDLE_PROMPT_IDS] = true;
+    buf_init(&body, CANON_BYTES_MAX);
+    enum err rc = text.failed
+                      ? err_set(note, ERR_USAGE, "--receipt: a text of the options is no UTF-8")
+                      : maker_fill(&f->makers[i], &b, &r, note);
+    if (!rc) {
+        receipt_write(&r, &body);
+        rc = write_pair(f, i, &body, &b, note);
+    }
+    buf_release(&body);
     buf_release(&text);
     return rc;
 }
@@ -169,28 +178,49 @@ static enum err commit(struct receipt_file *f, struct err_note *note)
     return rc;
 }
 
+static void say_written(const struct receipt_file *f)
+{
+    say("receipt%s in %s%s, with the bundle that checks it beside it", f->n > 1 ? "s" : "", f->path,
+        f->n > 1 ? ".1 and so on" : "");
+}
+
 enum err receipt_file_write(struct receipt_file *f, const struct receipt_source *s,
                             const struct answer *answers, struct err_note *note)
 {
     struct iso_engine_info info = iso_engine_info(s->loaded->engine);
-    struct taken ended = taken_now();
     char device[DEVICE_BYTES_MAX];
-    snprintf(device, sizeof device, "cpu, %s, %d threads", info.isa, info.n_threads);
-    struct receipt r = {.arithmetic = str_from(info.arithmetic),
-                        .device = str_from(device),
-                        .memory_bytes = ended.n_bytes_peak,
-                        .utilisation_permille = taken_permille(&f->begun, &ended, info.n_threads),
-                        .seed = s->parameters.request.sampling.seed,
-                        .seed_by_node = s->seed_by_node,
-                        .started_ms = f->begun_ms,
-                        .ended_ms = now_ms()};
-    enum err rc = name_model(f, s, &r, note);
+    struct receipt r = {.seed = s->parameters.request.sampling.seed,
+                        .seed_by_node = s->seed_by_node};
+    enum err rc =
+        fill_common(f, s->loaded, s->template, info.isa, info.n_threads, device, &r, note);
     for (uint32_t i = 0; i < f->n && !rc; i++)
         rc = write_answer(f, s, i, &answers[i], r, note);
     rc = rc ? rc : commit(f, note);
     if (!rc)
-        say("receipt%s in %s%s, with the bundle that checks it beside it", f->n > 1 ? "s" : "",
-            f->path, f->n > 1 ? ".1 and so on" : "");
+        say_written(f);
+    return rc;
+}
+
+enum err receipt_file_write_vectors(struct receipt_file *f, const struct loaded *l,
+                                    const struct iso_embedder_info *info, struct str request,
+                                    struct receipt_vectors *r, struct err_note *note)
+{
+    const struct salt *salt = &f->makers[0].salt;
+    char device[DEVICE_BYTES_MAX];
+    struct bundle b = {.request = request, .salt = *salt};
+    struct buf body;
+    b.has[BUNDLE_REQUEST] = b.has[BUNDLE_SALT] = true;
+    enum err rc = fill_common(f, l, NULL, info->isa, info->n_threads, device, &r->of, note);
+    if (rc)
+        return rc;
+    r->of.request = commitment_of(salt, SALT_REQUEST, 0, request.ptr, request.len);
+    buf_init(&body, CANON_BYTES_MAX);
+    receipt_vectors_write(r, &body);
+    rc = write_pair(f, 0, &body, &b, note);
+    rc = rc ? rc : commit(f, note);
+    if (!rc)
+        say_written(f);
+    buf_release(&body);
     return rc;
 }
 

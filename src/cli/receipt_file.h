@@ -10,6 +10,7 @@
 #include "proof/key_file.h"
 #include "proof/maker.h"
 #include "proof/parameters.h"
+#include "proof/receipt_vectors.h"
 #include "text/chat_face.h"
 
 struct receipt_pair {
@@ -22,7 +23,7 @@ struct receipt_file {
     uint32_t n; /* answers; several have FILE.1, FILE.2, ... */
     struct signing signing;
     struct receipt_pair *pairs; /* [n] */
-    struct maker *makers;       /* [n] for answers_run */
+    struct maker *makers; /* [n] for answers_run, whose requests want records and pages */
     struct identity_job *identity;
     struct taken begun;
     uint64_t begun_ms;
@@ -34,9 +35,9 @@ struct receipt_file {
 enum err receipt_file_open(struct receipt_file *f, const char *path, const char *key_folder,
                            uint32_t n, struct err_note *note);
 /* receipt_file_begin - the answers begin now; the weights are hashed beside them where their hash
- * is not known. The request wants what receipts are made of from here on. */
+ * is not known. */
 enum err receipt_file_begin(struct receipt_file *f, const struct loaded *l,
-                            struct iso_request *request, struct err_note *note);
+                            struct err_note *note);
 
 /* What the answers were made from, beside what the makers saw. */
 struct receipt_source {
@@ -51,6 +52,11 @@ struct receipt_source {
 /* receipt_file_write - the receipts of answers that have ended. */
 enum err receipt_file_write(struct receipt_file *f, const struct receipt_source *source,
                             const struct answer *answers, struct err_note *note);
+/* receipt_file_write_vectors - one receipt of vectors. r has all but what receipts have in common;
+ * its leaves were made with f->makers[0].salt. */
+enum err receipt_file_write_vectors(struct receipt_file *f, const struct loaded *l,
+                                    const struct iso_embedder_info *info, struct str request,
+                                    struct receipt_vectors *r, struct err_note *note);
 void receipt_file_close(struct receipt_file *f); /* what was not written is not there */
 
 #endif

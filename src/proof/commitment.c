@@ -123,3 +123,32 @@ struct merkle_hash commitment_position(const struct salt *of, uint64_t index,
     memcpy(bytes, salt.bytes, SALT_BYTES);
     return merkle_leaf(bytes, SALT_BYTES + position_write(record, bytes + SALT_BYTES));
 }
+
+struct merkle_hash commitment_vector(const struct salt *of, uint64_t index,
+                                     const struct vector_record *record)
+{
+    struct salt salt = salt_derive(of, SALT_VECTOR, index);
+    struct merkle_hash out;
+    struct sha256 h;
+    uint8_t number[4] = {0};
+    sha256_init(&h);
+    sha256_add(&h, number, 1); /* a leaf */
+    sha256_add(&h, salt.bytes, SALT_BYTES);
+    put_le(number, record->n_ids, 4);
+    sha256_add(&h, number, 4);
+    put_le(number, record->n_first, 4);
+    sha256_add(&h, number, 4);
+    for (uint32_t i = 0; i < record->n_ids; i++) {
+        put_le(number, record->ids[i], 4);
+        sha256_add(&h, number, 4);
+    }
+    for (uint32_t i = 0; i < record->n_values; i++) {
+        uint32_t bits;
+        float value = record->values[i] + 0.0f; /* -0 is 0 */
+        memcpy(&bits, &value, sizeof bits);
+        put_le(number, bits, 4);
+        sha256_add(&h, number, 4);
+    }
+    sha256_end(&h, out.bytes);
+    return out;
+}

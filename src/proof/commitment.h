@@ -21,7 +21,8 @@ struct salt {
     X(PROMPT_IDS, "prompt_ids") /* its tokens: 32 bits each, least byte first */                   \
     X(OUTPUT_IDS, "output_ids") /* the answer's tokens */                                          \
     X(POSITION, "position")     /* of the answer, by index from 0 */                               \
-    X(PAGE, "page")             /* of keys and values: the page's own hash, by index */
+    X(PAGE, "page")             /* of keys and values: the page's own hash, by index */            \
+    X(VECTOR, "vector")         /* of a text, by index */
 enum salt_label {
 #define SALT_ENUM(name, text) SALT_##name,
     SALT_LABEL_LIST(SALT_ENUM)
@@ -56,5 +57,17 @@ bool position_equal(const struct position_record *a, const struct position_recor
 /* commitment_position - the leaf of the answer's tree. */
 struct merkle_hash commitment_position(const struct salt *of, uint64_t index,
                                        const struct position_record *record);
+
+/* A text and the vector that was made of it. */
+struct vector_record {
+    const uint32_t *ids; /* [n_ids] */
+    uint32_t n_ids;
+    uint32_t n_first; /* ids from here on are of the second kind: a pair's second text */
+    const float *values; /* [n_values], or scores */
+    uint32_t n_values;
+};
+/* commitment_vector - the leaf of a tree of vectors. */
+struct merkle_hash commitment_vector(const struct salt *of, uint64_t index,
+                                     const struct vector_record *record);
 
 #endif

@@ -1,5 +1,5 @@
 /* receipt.c - the fields of a receipt, out and in. */
-#include "proof/receipt.h"
+#include "proof/receipt_int.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,54 +9,80 @@
 
 /* ---- out ---------------------------------------------------------------------------------- */
 
-static void write_hash(struct canon_writer *w, const char *key, const struct merkle_hash *h)
+void receipt_write_hash(struct canon_writer *w, const char *key, const struct merkle_hash *h)
 {
     canon_key(w, key);
     canon_hex(w, h->bytes, SHA256_BYTES);
 }
 
-static void write_text(struct canon_writer *w, const char *key, struct str text)
+void receipt_write_text(struct canon_writer *w, const char *key, struct str text)
 {
     canon_key(w, key);
     canon_text(w, text);
 }
 
-static void write_int(struct canon_writer *w, const char *key, uint64_t value)
+void receipt_write_int(struct canon_writer *w, const char *key, uint64_t value)
 {
     canon_key(w, key);
     canon_int(w, value);
 }
 
-static void write_object(struct canon_writer *w, const char *key)
+void receipt_write_object(struct canon_writer *w, const char *key)
 {
     canon_key(w, key);
     canon_object(w);
 }
 
-static void write_model(struct canon_writer *w, const struct receipt *r)
+void receipt_write_model(struct canon_writer *w, const struct receipt *r)
 {
-    write_object(w, "model");
+    receipt_write_object(w, "model");
     canon_key(w, "adapters"); /* none are applied yet */
     canon_array(w);
     canon_end(w);
-    write_hash(w, "metadata", &r->model.metadata);
-    write_hash(w, "template", &r->model.template);
-    write_hash(w, "tokenizer", &r->model.tokenizer);
-    write_hash(w, "weights", &r->model.weights);
+    receipt_write_hash(w, "metadata", &r->model.metadata);
+    receipt_write_hash(w, "template", &r->model.template);
+    receipt_write_hash(w, "tokenizer", &r->model.tokenizer);
+    receipt_write_hash(w, "weights", &r->model.weights);
+    canon_end(w);
+}
+
+void receipt_write_load(struct canon_writer *w, const struct receipt *r)
+{
+    receipt_write_object(w, "load");
+    receipt_write_int(w, "memory_bytes", r->memory_bytes);
+    receipt_write_int(w, "utilisation_permille", r->utilisation_permille);
+    canon_end(w);
+}
+
+void receipt_write_price(struct canon_writer *w, const struct receipt *r)
+{
+    if (r->price.amount.len == 0)
+        return;
+    receipt_write_object(w, "price");
+    receipt_write_text(w, "amount", r->price.amount);
+    receipt_write_text(w, "currency", r->price.currency);
+    canon_end(w);
+}
+
+void receipt_write_time(struct canon_writer *w, const struct receipt *r)
+{
+    receipt_write_object(w, "time");
+    receipt_write_int(w, "ended_ms", r->ended_ms);
+    receipt_write_int(w, "started_ms", r->started_ms);
     canon_end(w);
 }
 
 static void write_output(struct canon_writer *w, const struct receipt *r)
 {
-    write_object(w, "output");
-    write_int(w, "count", r->n_output);
-    write_hash(w, "ids", &r->output_ids);
+    receipt_write_object(w, "output");
+    receipt_write_int(w, "count", r->n_output);
+    receipt_write_hash(w, "ids", &r->output_ids);
     canon_key(w, "pages");
     canon_array(w);
     for (size_t i = 0; i < r->n_pages; i++)
         canon_hex(w, r->pages[i].bytes, SHA256_BYTES);
     canon_end(w);
-    write_hash(w, "root", &r->root);
+    receipt_write_hash(w, "root", &r->root);
     canon_end(w);
 }
 
@@ -67,43 +93,32 @@ void receipt_write(const struct receipt *r, struct buf *out)
     snprintf(seed, sizeof seed, "%" PRIu64, r->seed);
     canon_begin(&w, out);
     canon_object(&w);
-    write_text(&w, "arithmetic", r->arithmetic);
-    write_text(&w, "device", r->device);
-    write_text(&w, "finish_reason", r->finish_reason);
-    write_object(&w, "load");
-    write_int(&w, "memory_bytes", r->memory_bytes);
-    write_int(&w, "utilisation_permille", r->utilisation_permille);
-    canon_end(&w);
-    write_model(&w, r);
+    receipt_write_text(&w, "arithmetic", r->arithmetic);
+    receipt_write_text(&w, "device", r->device);
+    receipt_write_text(&w, "finish_reason", r->finish_reason);
+    receipt_write_load(&w, r);
+    receipt_write_model(&w, r);
     write_output(&w, r);
     canon_key(&w, "parameters");
     canon_raw(&w, r->parameters);
-    if (r->price.amount.len) {
-        write_object(&w, "price");
-        write_text(&w, "amount", r->price.amount);
-        write_text(&w, "currency", r->price.currency);
-        canon_end(&w);
-    }
-    write_object(&w, "prompt");
-    write_int(&w, "count", r->n_prompt);
-    write_hash(&w, "ids", &r->prompt_ids);
-    write_hash(&w, "text", &r->prompt);
+    receipt_write_price(&w, r);
+    receipt_write_object(&w, "prompt");
+    receipt_write_int(&w, "count", r->n_prompt);
+    receipt_write_hash(&w, "ids", &r->prompt_ids);
+    receipt_write_hash(&w, "text", &r->prompt);
     canon_end(&w);
-    write_hash(&w, "request", &r->request);
-    write_object(&w, "seed");
-    write_text(&w, "by", r->seed_by_node ? STR("node") : STR("requester"));
-    write_text(&w, "value", str_from(seed));
+    receipt_write_hash(&w, "request", &r->request);
+    receipt_write_object(&w, "seed");
+    receipt_write_text(&w, "by", r->seed_by_node ? STR("node") : STR("requester"));
+    receipt_write_text(&w, "value", str_from(seed));
     canon_end(&w);
-    write_object(&w, "time");
-    write_int(&w, "ended_ms", r->ended_ms);
-    write_int(&w, "started_ms", r->started_ms);
-    canon_end(&w);
+    receipt_write_time(&w, r);
     canon_end(&w);
 }
 
 /* ---- in ----------------------------------------------------------------------------------- */
 
-static enum err read_hash(const struct canon_node *node, struct merkle_hash *out,
+enum err receipt_read_hash(const struct canon_node *node, struct merkle_hash *out,
                           struct err_note *note)
 {
     if (canon_bytes(node, out->bytes, SHA256_BYTES))
@@ -111,7 +126,7 @@ static enum err read_hash(const struct canon_node *node, struct merkle_hash *out
     return err_set(note, ERR_FORMAT, "receipt: \"%.*s\" must be 64 hex digits", STR_ARG(node->key));
 }
 
-static enum err read_model(const struct canon_doc *doc, const struct canon_node *in,
+enum err receipt_read_model(const struct canon_doc *doc, const struct canon_node *in,
                            struct receipt *r, struct err_note *note)
 {
     static const struct canon_field fields[] = {{"adapters", CANON_ARRAY, false},
@@ -123,10 +138,10 @@ static enum err read_model(const struct canon_doc *doc, const struct canon_node 
     enum err rc = canon_fields(doc, in, fields, COUNT_OF(fields), found, "receipt: model", note);
     if (!rc && found[0]->n_items > 0)
         rc = err_set(note, ERR_FORMAT, "receipt: there are adapters, which this version has not");
-    rc = rc ? rc : read_hash(found[1], &r->model.metadata, note);
-    rc = rc ? rc : read_hash(found[2], &r->model.template, note);
-    rc = rc ? rc : read_hash(found[3], &r->model.tokenizer, note);
-    return rc ? rc : read_hash(found[4], &r->model.weights, note);
+    rc = rc ? rc : receipt_read_hash(found[1], &r->model.metadata, note);
+    rc = rc ? rc : receipt_read_hash(found[2], &r->model.template, note);
+    rc = rc ? rc : receipt_read_hash(found[3], &r->model.tokenizer, note);
+    return rc ? rc : receipt_read_hash(found[4], &r->model.weights, note);
 }
 
 static enum err read_pages(const struct canon_doc *doc, const struct canon_node *in,
@@ -153,8 +168,8 @@ static enum err read_output(const struct canon_doc *doc, const struct canon_node
                                                 {"root", CANON_TEXT, false}};
     const struct canon_node *found[COUNT_OF(fields)];
     enum err rc = canon_fields(doc, in, fields, COUNT_OF(fields), found, "receipt: output", note);
-    rc = rc ? rc : read_hash(found[1], &r->output_ids, note);
-    rc = rc ? rc : read_hash(found[3], &r->root, note);
+    rc = rc ? rc : receipt_read_hash(found[1], &r->output_ids, note);
+    rc = rc ? rc : receipt_read_hash(found[3], &r->root, note);
     if (rc)
         return rc;
     r->n_output = found[0]->number;
@@ -171,8 +186,8 @@ static enum err read_prompt(const struct canon_doc *doc, const struct canon_node
     if (rc)
         return rc;
     r->n_prompt = found[0]->number;
-    rc = read_hash(found[1], &r->prompt_ids, note);
-    return rc ? rc : read_hash(found[2], &r->prompt, note);
+    rc = receipt_read_hash(found[1], &r->prompt_ids, note);
+    return rc ? rc : receipt_read_hash(found[2], &r->prompt, note);
 }
 
 static enum err read_seed(const struct canon_doc *doc, const struct canon_node *in,
@@ -193,7 +208,7 @@ static enum err read_seed(const struct canon_doc *doc, const struct canon_node *
     return ERR_OK;
 }
 
-static enum err read_time(const struct canon_doc *doc, const struct canon_node *in,
+enum err receipt_read_time(const struct canon_doc *doc, const struct canon_node *in,
                           struct receipt *r, struct err_note *note)
 {
     static const struct canon_field fields[] = {{"ended_ms", CANON_INT, false},
@@ -207,7 +222,7 @@ static enum err read_time(const struct canon_doc *doc, const struct canon_node *
     return ERR_OK;
 }
 
-static enum err read_load(const struct canon_doc *doc, const struct canon_node *in,
+enum err receipt_read_load(const struct canon_doc *doc, const struct canon_node *in,
                           struct receipt *r, struct err_note *note)
 {
     static const struct canon_field fields[] = {{"memory_bytes", CANON_INT, false},
@@ -235,7 +250,7 @@ static bool is_amount(struct str text)
     return text.len > 0 && n_points <= 1;
 }
 
-static enum err read_price(const struct canon_doc *doc, const struct canon_node *in,
+enum err receipt_read_price(const struct canon_doc *doc, const struct canon_node *in,
                            struct receipt *r, struct err_note *note)
 {
     static const struct canon_field fields[] = {{"amount", CANON_TEXT, false},
@@ -291,15 +306,15 @@ static enum err read_body(const struct canon_doc *doc, const struct canon_node *
     r->device = found[DEVICE]->text;
     r->finish_reason = found[FINISH]->text;
     r->parameters = found[PARAMETERS]->raw;
-    rc = read_load(doc, found[LOAD], r, note);
+    rc = receipt_read_load(doc, found[LOAD], r, note);
     if (!rc && found[PRICE])
-        rc = read_price(doc, found[PRICE], r, note);
-    rc = rc ? rc : read_model(doc, found[MODEL], r, note);
+        rc = receipt_read_price(doc, found[PRICE], r, note);
+    rc = rc ? rc : receipt_read_model(doc, found[MODEL], r, note);
     rc = rc ? rc : read_output(doc, found[OUTPUT], r, note);
     rc = rc ? rc : read_prompt(doc, found[PROMPT], r, note);
-    rc = rc ? rc : read_hash(found[REQUEST], &r->request, note);
+    rc = rc ? rc : receipt_read_hash(found[REQUEST], &r->request, note);
     rc = rc ? rc : read_seed(doc, found[SEED], r, note);
-    return rc ? rc : read_time(doc, found[TIME], r, note);
+    return rc ? rc : receipt_read_time(doc, found[TIME], r, note);
 }
 
 enum err receipt_read(const struct canon_doc *doc, const struct canon_node *body,

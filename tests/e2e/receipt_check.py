@@ -2,6 +2,7 @@
 
 usage: receipt_check.py FILE NAME=VALUE...   checks FILE and FILE.bundle, and members of the body
        receipt_check.py --same FILE FILE...  the same but for salts, times, load, device and keys
+       receipt_check.py --vector FILE OUTPUT  of isobit embed --tokens --json, whose output is OUTPUT
 """
 import hashlib
 import hmac
@@ -93,6 +94,26 @@ def same(paths):
         assert other == seen[0], f"{path} differs from {paths[0]}"
 
 
+def vector(path, output):
+    receipt, bundle = load(path), load(path + ".bundle")
+    body, request, salt = receipt["body"], json.loads(bundle["request"]), bytes.fromhex(bundle["salt"])
+    with open(output, encoding="utf-8") as f:
+        answer = json.load(f)
+    values = [x + 0.0 for x in answer["data"][0]["embedding"]]
+
+    def derive(label, index):
+        info = b"isobit/salt/1/" + label.encode() + b"\0" + struct.pack("<Q", index) + b"\1"
+        return hmac.new(salt, info, "sha256").digest()
+
+    assert body["request"] == sha(derive("request", 0) + bundle["request"].encode()).hex()
+    leaf = derive("vector", 0) + struct.pack("<II", len(request["tokens"]), 0) + ids(request["tokens"])
+    leaf += struct.pack(f"<{len(values)}f", *values)
+    assert body["vectors"] == {
+        "count": 1, "normalized": True, "pooling": answer["pooling"], "root": sha(b"\0" + leaf).hex(),
+        "tokens": len(request["tokens"]), "values": answer["n_dims"]}
+    assert bundle["certificate"]["body"]["key"] == receipt["key"]
+
+
 def member(value, name):
     for part in name.split("."):
         value = value[part]
@@ -102,6 +123,9 @@ def member(value, name):
 def main():
     if sys.argv[1] == "--same":
         same(sys.argv[2:])
+        return
+    if sys.argv[1] == "--vector":
+        vector(*sys.argv[2:])
         return
     body, bundle = check(sys.argv[1])
     for wanted in sys.argv[2:]:

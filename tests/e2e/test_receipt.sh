@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_receipt.sh - isobit run --receipt: files that prove themselves, the same on every instruction
-# set, for every kind of answer; nothing where there is no key or no place.
+# test_receipt.sh - isobit run and embed --receipt: files that prove themselves, the same on every
+# instruction set, for every kind of answer; nothing where there is no key or no place.
 source "$(dirname "$0")/lib.sh"
 
 m=tests/golden/engine/talker.gguf
@@ -57,3 +57,17 @@ check --same "$tmp/a.1" "$tmp/alone"
 printf 'Hello \xff' >"$tmp/latin"
 refuses 2 run -f "$tmp/latin" -n 3 --raw --receipt "$tmp/l" -- UTF-8
 [ ! -e "$tmp/l" ] && [ ! -e "$tmp/l.bundle" ] || fail "half a receipt"
+
+# Vectors: of tokens, of the lines of a file; a text that JSON cannot hold.
+expect 0 "$isobit" embed -m $m --tokens 5,6,7,8 --json --receipt "$tmp/v"
+check --vector "$tmp/v" "$tmp/out"
+printf 'one\ntwo words\nthree\n' >"$tmp/lines"
+expect 0 "$isobit" embed -m $m -f "$tmp/lines" --hash --receipt "$tmp/v3"
+python3 - "$tmp/v3" <<'END' || fail "a receipt of three texts"
+import json, sys
+body = json.load(open(sys.argv[1]))["body"]
+request = json.loads(json.load(open(sys.argv[1] + ".bundle"))["request"])
+assert body["vectors"]["count"] == len(request["texts"]) == 3 and request["texts"][1] == "two words"
+END
+refuses 2 "$isobit" embed -m $m -f "$tmp/latin" --receipt "$tmp/l" -- UTF-8
+[ ! -e "$tmp/l" ] && [ ! -e "$tmp/l.bundle" ] || fail "half a receipt of vectors"

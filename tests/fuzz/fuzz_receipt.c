@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "proof/parameters.h"
 #include "proof/receipt.h"
+#include "proof/receipt_vectors.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
 
@@ -43,6 +44,21 @@ static void try_parameters(const struct canon_doc *doc, const struct canon_node 
     buf_release(&out);
 }
 
+static void try_vectors(const struct canon_doc *doc, bool has_extras)
+{
+    struct receipt_vectors r;
+    struct err_note note = {""};
+    struct buf out;
+    if (receipt_vectors_read(doc, doc->nodes, &r, &note)) {
+        CHECK(note.text[0]);
+        return;
+    }
+    buf_init(&out, doc->nodes[0].raw.len);
+    receipt_vectors_write(&r, &out);
+    check_same(&out, doc->nodes[0].raw, has_extras);
+    buf_release(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
     struct canon_doc doc;
@@ -53,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
         return 0;
     bool has_extras = has_extra(&doc);
     try_parameters(&doc, doc.nodes, has_extras);
+    try_vectors(&doc, has_extras);
     for (uint32_t i = 0; i < doc.n_nodes; i++)
         if (str_is(doc.nodes[i].key, "parameters") && doc.nodes[i].type == CANON_OBJECT)
             try_parameters(&doc, &doc.nodes[i], has_extras);

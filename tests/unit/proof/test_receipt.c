@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "proof/commitment.h"
 #include "proof/receipt.h"
+#include "proof/receipt_vectors.h"
 #include "proof/sign.h"
 
 static char *vectors;
@@ -49,7 +50,8 @@ static void salts_are_derived(void **state)
 {
     (void)state;
     static const char *const names[] = {"request",    "prompt",   "prompt_ids",
-                                        "output_ids", "position", "page"};
+                                        "output_ids", "position", "page",
+                                        "vector"};
     static const uint64_t indices[] = {0, 1, (1ull << 40) + 3};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         for (size_t k = i == 0; k < COUNT_OF(indices); k++) {
@@ -242,6 +244,52 @@ static void malformed_bodies_are_refused(void **state)
     }
 }
 
+/* The same of vectors: leaves, body, and back. */
+static void vectors_have_these_bytes(void **state)
+{
+    (void)state;
+    static const uint32_t first[] = {101, 7, 102}, second[] = {101, 102, 9, 102};
+    static const float a[] = {0.6f, -0.8f}, b[] = {1, -0.0f};
+    const struct vector_record texts[] = {{first, 3, 0, a, 2}, {second, 4, 2, b, 2}};
+    struct merkle_hash page, leaves[2];
+    struct merkle tree = {0};
+    struct canon_doc doc;
+    struct receipt_vectors again;
+    struct buf out;
+    for (uint64_t i = 0; i < 2; i++) {
+        leaves[i] = commitment_vector(&salt, i, &texts[i]);
+        assert_vector(i ? "vector 1" : "vector 0", leaves[i].bytes);
+        merkle_add(&tree, &leaves[i]);
+    }
+    struct receipt_vectors r = {.of = sample(&page),
+                                .n_tokens = 7,
+                                .n_vectors = 2,
+                                .n_values = 2,
+                                .is_normalized = true,
+                                .pooling = STR("cls"),
+                                .interface = STR("embed"),
+                                .root = merkle_root(&tree)};
+    r.of.device = STR("cpu");
+    r.of.price.amount = STR("");
+    buf_init(&out, 1 << 16);
+    receipt_vectors_write(&r, &out);
+    assert_true(str_eq(vector_of("vectors"), (struct str){out.bytes, out.n_bytes}));
+    assert_ok(canon_read(vector_of("vectors"), &doc, NULL));
+    assert_ok(receipt_vectors_read(&doc, doc.nodes, &again, NULL));
+    buf_clear(&out);
+    receipt_vectors_write(&again, &out);
+    assert_true(str_eq(vector_of("vectors"), (struct str){out.bytes, out.n_bytes}));
+    buf_release(&out);
+    /* Neither form passes for the other. */
+    struct err_note note = {""};
+    struct receipt wrong;
+    assert_int_equal(receipt_read(&doc, doc.nodes, &wrong, &note), ERR_FORMAT);
+    canon_release(&doc);
+    assert_ok(canon_read(vector_of("body"), &doc, NULL));
+    assert_int_equal(receipt_vectors_read(&doc, doc.nodes, &again, &note), ERR_FORMAT);
+    canon_release(&doc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +299,7 @@ int main(void)
         cmocka_unit_test(what_was_read_is_written_again),
         cmocka_unit_test(a_position_binds_all_of_its_record),
         cmocka_unit_test(malformed_bodies_are_refused),
+        cmocka_unit_test(vectors_have_these_bytes),
     };
     return cmocka_run_group_tests(tests, read_vectors, free_vectors);
 }
