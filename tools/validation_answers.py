@@ -10,7 +10,7 @@ generated text), with the five best log-probabilities of each position. DIR/prom
 asked, a request a line. Of the answers in float32 are made:
   other-prompt    the request names the next answer's prompt
   other-seed      the request names another seed
-  changed-K-L     K tokens among the first L became the second-best ones, nothing was computed again
+  changed-3-L     three of the first L tokens became the second-best ones, nothing was computed again
 Needs torch, tokenizers and gguf.
 """
 import argparse
@@ -26,7 +26,7 @@ import torch.nn.functional as F
 import validation_models
 from generate import Writer
 
-PROMPT, LENGTH, TOP = 32, 128, 5
+PROMPT, LENGTH, TOP, CHANGED = 32, 128, 5, 3
 LENGTHS = (8, 16, 32, 64, 128)
 
 
@@ -140,9 +140,11 @@ def line_of(prompt, seed, tokens, tops, lps, own):
 
 
 def write(path, prompts, seeds, answers):
-    with open(path, "w") as out:
+    temporary = path.with_suffix(".tmp")
+    with open(temporary, "w") as out:
         for row in zip(prompts, seeds, *answers):
             out.write(line_of(*row) + "\n")
+    temporary.rename(path)
     print("wrote", path, flush=True)
 
 
@@ -151,13 +153,12 @@ def write_cheats(out, prompts, seeds, answers):
     write(out / "other-seed.jsonl", prompts, seeds + np.uint64(10**9), answers)
     tokens, tops = answers[0], answers[1]
     for length in LENGTHS:
-        for k in (1, 3):
-            r, changed = random.Random(length * 10 + k), tokens.copy()
-            for i in range(len(changed)):
-                for at in r.sample(range(length), k):
-                    changed[i, at] = next(t for t in tops[i, at] if t != tokens[i, at])
-            write(out / f"changed-{k}-{length}.jsonl", prompts, seeds,
-                  [changed[:, :length]] + [x[:, :length] for x in answers[1:]])
+        r, changed = random.Random(length * 10 + CHANGED), tokens.copy()
+        for i in range(len(changed)):
+            for at in r.sample(range(length), CHANGED):
+                changed[i, at] = next(t for t in tops[i, at] if t != tokens[i, at])
+        write(out / f"changed-{CHANGED}-{length}.jsonl", prompts, seeds,
+              [changed[:, :length]] + [x[:, :length] for x in answers[1:]])
 
 
 def prompts_of(n):
