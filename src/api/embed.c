@@ -24,6 +24,8 @@ struct raw {
     {"model", API_TEXT, FIELD(r.model), 0, 0, "which model; absent: the first one"},               \
         {"user", API_NO_EFFECT, 0, 0, 0, "who asks"},                                              \
         {"priority", API_NO_EFFECT, 0, 0, 0, "vLLM's; requests take turns"},                       \
+        {"receipt", API_BOOL, FIELD(r.receipt), 0, 0,                                              \
+         "its receipt with the answer, where the server gives receipts"},                          \
     {                                                                                              \
         "truncate_prompt_tokens", API_REFUSED, 0, 0, 0,                                            \
             "a text that is too long is an error: cut it before"                                   \
@@ -42,6 +44,8 @@ static const struct api_field vector_fields[] = {
     {"model", API_TEXT, FIELD(r.model), 0, 0, "which model; absent: the first one"},               \
         {"truncate", API_NO_EFFECT, 0, 0, 0, "a text that is too long is an error, never cut"},    \
         {"options", API_NO_EFFECT, 0, 0, 0, "how a model is loaded"},                              \
+        {"receipt", API_BOOL, FIELD(r.receipt), 0, 0,                                              \
+         "its receipt with the answer, where the server gives receipts"},                          \
     {                                                                                              \
         "keep_alive", API_NO_EFFECT, 0, 0, 0, "the server decides how long models stay"            \
     }

@@ -34,6 +34,7 @@ struct api_embed {
     size_t n_pairs;
     uint32_t n_top;        /* RERANK: so many of the best; 0: all */
     bool return_documents; /* RERANK */
+    bool receipt;          /* a receipt is wanted, with the answer */
 };
 
 /* embed_kind_of - false: path is none of these endpoints. */

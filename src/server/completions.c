@@ -20,8 +20,7 @@ enum { TEXT_BYTES_MAX = 1 << 30, PIECE_BYTES_MAX = 1 << 20 };
 
 static void make_id(char out[40], const char *prefix)
 {
-    snprintf(out, 40, "%s%016" PRIx64 "%08" PRIx32, prefix, entropy_u64(),
-             (uint32_t)entropy_u64());
+    snprintf(out, 40, "%s%016" PRIx64 "%08" PRIx32, prefix, entropy_u64(), (uint32_t)entropy_u64());
 }
 
 /* ---- release ------------------------------------------------------------------------------ */
@@ -183,9 +182,8 @@ static void begin_stream(struct call *c, struct buf *events)
     struct reply_head head = head_of(c);
     struct reply_usage usage = usage_of(c);
     struct str unknown = {c->api.unknown.bytes, c->api.unknown.n_bytes};
-    struct reply_line line = {.status = 200,
-                              .n_receipts = receipts_count_of(c),
-                              .n_unknown = (uint32_t)unknown.len};
+    struct reply_line line = {
+        .status = 200, .n_receipts = receipts_count_of(c), .n_unknown = (uint32_t)unknown.len};
     c->streaming = true;
     frames_send(c->worker->frames, FRAME_STREAM, c->id, (struct str){(char *)&line, sizeof line},
                 unknown);
@@ -243,23 +241,6 @@ static void end_stream(struct call *c)
     buf_release(&events);
 }
 
-/* Into the last object of a whole answer. */
-static struct str add_receipts(const struct buf *json, struct buf *out)
-{
-    const struct reply_head head = {.receipts = true};
-    struct writer w;
-    const char *end = memrchr(json->bytes, '}', json->n_bytes);
-    CHECK(end);
-    size_t n = (size_t)(end - json->bytes);
-    buf_add(out, json->bytes, n);
-    write_begin(&w, out);
-    w.comma = true;
-    reply_receipts(&w, &head);
-    buf_add(out, end, json->n_bytes - n);
-    CHECK(!out->failed);
-    return (struct str){out->bytes, out->n_bytes};
-}
-
 static void send_whole(struct call *c)
 {
     struct reply_head head = head_of(c);
@@ -280,7 +261,7 @@ static void send_whole(struct call *c)
                                     .n_unknown = (uint32_t)c->api.unknown.n_bytes};
     struct str body = {json.bytes, json.n_bytes};
     if (head.receipts)
-        body = add_receipts(&json, &with_receipts);
+        body = receipts_place(&json, &with_receipts);
     worker_reply_line(c->worker, c->id, &line, c->api.unknown.bytes, body);
     buf_release(&with_receipts);
     buf_release(&json);
@@ -584,8 +565,8 @@ static enum err find_vocab(struct worker *w, bool marks, struct err_note *note)
     enum err rc = spellings_make(&s, speech->tokenizer, w->info.n_vocab, speech->marks,
                                  marks ? speech->n_marks : 0, note);
     if (!rc)
-        rc = grammar_vocab_new(s.tokens, s.n_tokens, w->info.n_vocab, s.ends, s.n_ends, vocab,
-                               note);
+        rc =
+            grammar_vocab_new(s.tokens, s.n_tokens, w->info.n_vocab, s.ends, s.n_ends, vocab, note);
     spellings_release(&s);
     return rc;
 }
@@ -666,11 +647,10 @@ static bool make_choices(struct call *c, struct api_error *e)
         parts_init(&k->parts);
         stream_init(&k->stream, c->worker->speech.tokenizer, DECODE_CONTINUE);
         stops_init(&k->stops, c->api.stops, c->api.n_stops);
-        bool ok = i_answer == 0
-                      ? prompt_of(&c->worker->speech, &c->api, i / c->api.n, &k->prompt,
-                                  c->receipt.wanted ? &k->prompt_text : NULL, e) &&
-                            check_length(c, k->prompt.n_ids, e)
-                      : copy_prompt(&c->choices[i - i_answer].prompt, &k->prompt, e);
+        bool ok = i_answer == 0 ? prompt_of(&c->worker->speech, &c->api, i / c->api.n, &k->prompt,
+                                            c->receipt.wanted ? &k->prompt_text : NULL, e) &&
+                                      check_length(c, k->prompt.n_ids, e)
+                                : copy_prompt(&c->choices[i - i_answer].prompt, &k->prompt, e);
         if (!ok && c->api.each_alone && e->status < 500)
             fail_choice(k, e);
         else if (!ok)
@@ -708,15 +688,15 @@ static bool shape_choices(struct call *c, struct api_error *e)
 static bool parse(struct call *c, struct str body, enum receipts_mode receipts, int64_t clock_s,
                   struct api_error *e)
 {
-    if (!c->dialect->parse(body, &c->api, e) || !receipt_begin(c, receipts, body, e))
+    if (!c->dialect->parse(body, &c->api, e) ||
+        !receipt_begin(c->worker, &c->receipt, receipts, c->api.receipt, body, e))
         return false;
-    if (clock_s)
-        c->api.clock_s = clock_s;
+    c->api.clock_s = clock_s ? clock_s : chat_face_clock();
     if (!c->api.has_seed)
         c->api.sampling.seed = entropy_u64() >> 11; /* a number that every JSON reader can hold */
     return enforce_check(c, e) && api_tools_read(&c->api, e) && collect_stops(c, e) &&
-           sampling_open(&c->sampling, &c->worker->speech, &c->api, e) &&
-           make_choices(c, e) && (is_enforced(c) || shape_choices(c, e));
+           sampling_open(&c->sampling, &c->worker->speech, &c->api, e) && make_choices(c, e) &&
+           (is_enforced(c) || shape_choices(c, e));
 }
 
 struct call *completion_read(struct worker *w, const struct dialect *dialect, struct str body,

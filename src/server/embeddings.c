@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/entropy.h"
 #include "base/mem.h"
+#include "proof/receipt_vectors.h"
 #include "server/prompt.h"
 #include "server/worker_int.h"
 
@@ -31,6 +32,7 @@ struct embedding {
     size_t n_texts;
     uint32_t n_dims;
     float *vectors; /* [n_texts, n_dims] */
+    struct receipt_ask receipt;
     struct vector_job job;
     /* With a model that generates: one answer for each text, some at a time. */
     struct answer *answers; /* [n_texts] */
@@ -49,6 +51,7 @@ static void release(struct embedding *c)
     for (size_t i = 0; c->lists && i < c->n_texts; i++)
         token_list_release(&c->lists[i]);
     api_embed_release(&c->api);
+    mem_free(c->receipt.request);
     mem_free(c->lists);
     mem_free(c->texts);
     mem_free(c->vectors);
@@ -94,15 +97,71 @@ static uint32_t cut_vectors(struct embedding *c)
     return n;
 }
 
+/* Of the vectors as the model made them, whatever the answer shows of them. */
+static bool send_receipt(const struct embedding *c, uint64_t n_tokens, struct api_error *e)
+{
+    const struct worker *w = c->worker;
+    struct receipt_vectors r = {.n_tokens = n_tokens,
+                                .n_vectors = c->n_texts,
+                                .n_values = c->n_dims,
+                                .is_normalized = !w->ranks,
+                                .pooling = str_from(iso_pooling_text(w->pooling)),
+                                .interface = str_from(c->path)};
+    struct bundle b = {.request = {c->receipt.request, c->receipt.n_request}};
+    struct merkle tree = {0};
+    struct err_note note = {""};
+    struct buf body, bundle;
+    char device[RECEIPT_DEVICE_BYTES];
+    salt_make(&b.salt);
+    b.has[BUNDLE_REQUEST] = b.has[BUNDLE_SALT] = true;
+    for (size_t i = 0; i < c->n_texts; i++) {
+        const struct iso_text *t = &c->texts[i];
+        const struct vector_record record = {(const uint32_t *)t->tokens, t->n_tokens, t->n_first,
+                                             c->vectors + i * c->n_dims, c->n_dims};
+        struct merkle_hash leaf = commitment_vector(&b.salt, i, &record);
+        merkle_add(&tree, &leaf);
+    }
+    r.root = merkle_root(&tree);
+    r.of.request = commitment_of(&b.salt, SALT_REQUEST, 0, b.request.ptr, b.request.len);
+    buf_init(&body, CANON_BYTES_MAX);
+    buf_init(&bundle, CANON_BYTES_MAX);
+    enum err rc = receipt_fill(w, &c->receipt, false, device, &r.of, &note);
+    r.of.model.template = (struct merkle_hash){{0}}; /* it has no say in vectors */
+    if (!rc) {
+        receipt_vectors_write(&r, &body);
+        bundle_write(&b, &bundle);
+    }
+    return receipt_send(c->worker, c->id, 0, &body, &bundle, rc, &note, e);
+}
+
+static void reply(const struct embedding *c, const struct buf *out)
+{
+    const struct reply_line line = {.status = 200,
+                                    .n_receipts = c->receipt.wanted,
+                                    .n_unknown = (uint32_t)c->api.unknown.n_bytes};
+    struct str body = {out->bytes, out->n_bytes};
+    struct buf with_receipts;
+    buf_init(&with_receipts, REPLY_BYTES_MAX);
+    if (c->api.receipt)
+        body = receipts_place(out, &with_receipts);
+    worker_reply_line(c->worker, c->id, &line, c->api.unknown.bytes, body);
+    buf_release(&with_receipts);
+}
+
 static void send_answer(struct embedding *c)
 {
     struct embed_head head = {
         .id = c->answer_id, .created_s = c->created_s, .model = str_from(c->worker->options.name)};
+    struct api_error e;
     struct buf out;
     buf_init(&out, REPLY_BYTES_MAX);
     for (size_t i = 0; i < c->n_texts; i++)
         head.n_tokens += c->texts[i].n_tokens;
     say_usage(c, (uint32_t)head.n_tokens);
+    if (c->receipt.wanted && !send_receipt(c, head.n_tokens, &e)) {
+        worker_fail(c->worker, c->id, str_from(c->path), &e);
+        return;
+    }
     if (c->api.kind == EMBED_VECTORS) {
         uint32_t n_dims = cut_vectors(c);
         reply_vectors(&out, &head, &c->api, c->vectors, n_dims);
@@ -111,14 +170,11 @@ static void send_answer(struct embedding *c)
         reply_scores(&out, &head, &c->api, scores);
         mem_free(scores);
     }
-    struct api_error e;
     if (out.failed) {
         api_fail(&e, 500, NULL, "out of memory for the answer");
         worker_fail(c->worker, c->id, str_from(c->path), &e);
     } else {
-        worker_reply(c->worker, c->id, 200,
-                     (struct str){c->api.unknown.bytes, c->api.unknown.n_bytes},
-                     (struct str){out.bytes, out.n_bytes});
+        reply(c, &out);
     }
     buf_release(&out);
 }
@@ -309,21 +365,24 @@ static bool check_model(const struct embedding *c, struct api_error *e)
     return true;
 }
 
-void embedding_begin(struct worker *w, uint64_t id, uint64_t tenant, enum embed_kind kind,
-                     struct str path, struct str body)
+void embedding_begin(struct worker *w, uint64_t id, const struct call_head *head,
+                     enum embed_kind kind, struct str path, struct str body)
 {
     struct api_error e = {0};
     struct embedding *c = mem_zalloc(sizeof *c);
     CHECK(c);
     c->worker = w;
     c->id = id;
-    c->tenant = tenant;
+    c->tenant = head->tenant;
     c->created_s = (int64_t)time(NULL);
     c->n_dims = w->n_dims;
     snprintf(c->path, sizeof c->path, "%.*s", STR_ARG(path));
     snprintf(c->answer_id, sizeof c->answer_id, "%s-%016" PRIx64,
              kind == EMBED_RERANK ? "rerank" : "score", entropy_u64());
-    if (!api_embed_parse(kind, body, &c->api, &e) || !check_model(c, &e) || !read_texts(c, &e)) {
+    if (!api_embed_parse(kind, body, &c->api, &e) || !check_model(c, &e) ||
+        !receipt_begin(w, &c->receipt, (enum receipts_mode)head->receipts, c->api.receipt, body,
+                       &e) ||
+        !read_texts(c, &e)) {
         worker_fail(w, id, path, &e);
         release(c);
         return;

@@ -7,7 +7,7 @@
 #include "proof/parameters.h"
 #include "server/worker_int.h"
 
-enum { PARTS_BYTES_MAX = CANON_BYTES_MAX, DEVICE_BYTES_MAX = 160 };
+enum { PARTS_BYTES_MAX = CANON_BYTES_MAX };
 
 static uint64_t now_ms(void)
 {
@@ -16,27 +16,27 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-bool receipt_begin(struct call *c, enum receipts_mode mode, struct str request, struct api_error *e)
+bool receipt_begin(struct worker *w, struct receipt_ask *ask, enum receipts_mode mode, bool asked,
+                   struct str request, struct api_error *e)
 {
-    if (c->api.receipt && mode == RECEIPTS_OFF)
+    if (asked && mode == RECEIPTS_OFF)
         return api_fail(e, 400, "receipt",
                         "receipt: this server gives none (isobit serve --receipts)");
-    if (mode == RECEIPTS_OFF || (mode == RECEIPTS_ASKED && !c->api.receipt))
+    if (mode == RECEIPTS_OFF || (mode == RECEIPTS_ASKED && !asked))
         return true;
-    if (!identity_known(c->worker->identity)) {
+    if (!identity_known(w->identity)) {
         e->retry_s = 5;
         return api_fail(e, 503, NULL,
                         "the model's weights are being hashed for the first time, and receipts "
                         "name that hash; try again");
     }
-    c->receipt.request = mem_strndup(request.ptr, request.len);
-    if (!c->receipt.request)
+    ask->request = mem_strndup(request.ptr, request.len);
+    if (!ask->request)
         return api_fail(e, 500, NULL, "out of memory for a receipt");
-    c->receipt.n_request = request.len;
-    c->receipt.wanted = true;
-    c->receipt.started_ms = now_ms();
-    c->receipt.begun = taken_now();
-    c->api.clock_s = chat_face_clock();
+    ask->n_request = request.len;
+    ask->wanted = true;
+    ask->started_ms = now_ms();
+    ask->begun = taken_now();
     return true;
 }
 
@@ -120,11 +120,18 @@ enum err receipt_name_model(const struct worker *w, bool has_tools, struct recei
     return ERR_OK;
 }
 
-static void fill_load(const struct call *c, struct receipt *r)
+enum err receipt_fill(const struct worker *w, const struct receipt_ask *ask, bool has_tools,
+                      char device[RECEIPT_DEVICE_BYTES], struct receipt *r, struct err_note *note)
 {
     struct taken now = taken_now();
+    snprintf(device, RECEIPT_DEVICE_BYTES, "cpu, %s, %d threads", w->info.isa, w->info.n_threads);
+    r->arithmetic = str_from(w->info.arithmetic);
+    r->device = str_from(device);
+    r->started_ms = ask->started_ms;
+    r->ended_ms = now_ms();
     r->memory_bytes = now.n_bytes_peak;
-    r->utilisation_permille = taken_permille(&c->receipt.begun, &now, c->worker->info.n_threads);
+    r->utilisation_permille = taken_permille(&ask->begun, &now, w->info.n_threads);
+    return receipt_name_model(w, has_tools, r, note);
 }
 
 /* ---- at its end --------------------------------------------------------------------------- */
@@ -157,60 +164,72 @@ static enum err make(struct choice *k, struct buf *body, struct buf *bundle, str
     const struct call *c = k->call;
     struct bundle b = {.has = {false}};
     struct buf parameters;
-    char device[DEVICE_BYTES_MAX];
-    snprintf(device, sizeof device, "cpu, %s, %d threads", c->worker->info.isa,
-             c->worker->info.n_threads);
-    struct receipt r = {.arithmetic = str_from(c->worker->info.arithmetic),
-                        .device = str_from(device),
-                        .seed = c->api.sampling.seed,
+    char device[RECEIPT_DEVICE_BYTES];
+    struct receipt r = {.seed = c->api.sampling.seed,
                         .seed_by_node = !c->api.has_seed,
-                        .finish_reason = str_from(finish_text(k)),
-                        .started_ms = c->receipt.started_ms,
-                        .ended_ms = now_ms()};
+                        .finish_reason = str_from(finish_text(k))};
     fill_bundle(k, &b);
     maker_cut(&k->maker, k->n_tokens);
     enum err rc = maker_fill(&k->maker, &b, &r, note);
-    rc = rc ? rc : receipt_name_model(c->worker, c->api.tools != NULL, &r, note);
+    rc = rc ? rc : receipt_fill(c->worker, &c->receipt, c->api.tools != NULL, device, &r, note);
     if (rc)
         return rc;
-    fill_load(c, &r);
     buf_init(&parameters, PARTS_BYTES_MAX);
-    bool ok = write_parameters(k, c->worker->info.n_ctx, &parameters);
-    r.parameters = (struct str){parameters.bytes, parameters.n_bytes};
-    if (ok) {
+    if (write_parameters(k, c->worker->info.n_ctx, &parameters)) {
+        r.parameters = (struct str){parameters.bytes, parameters.n_bytes};
         receipt_write(&r, body);
         bundle_write(&b, bundle);
+    } else {
+        body->failed = true;
     }
     buf_release(&parameters);
-    if (!ok || body->failed || bundle->failed)
+    return ERR_OK;
+}
+
+bool receipt_send(struct worker *w, uint64_t id, uint32_t index, struct buf *body,
+                  struct buf *bundle, enum err rc, struct err_note *note, struct api_error *e)
+{
+    const struct receipt_head head = {index, (uint32_t)body->n_bytes};
+    struct buf both;
+    buf_init(&both, sizeof head + CANON_BYTES_MAX);
+    buf_add(&both, &head, sizeof head);
+    buf_add(&both, body->bytes, body->n_bytes);
+    if (!rc && (body->failed || bundle->failed || both.failed))
         rc = err_set(note, ERR_LIMIT, "the receipt's bundle would be larger than %d MiB",
                      CANON_BYTES_MAX >> 20);
-    return rc;
+    if (!rc)
+        frames_send(w->frames, FRAME_RECEIPT, id, (struct str){both.bytes, both.n_bytes},
+                    (struct str){bundle->bytes, bundle->n_bytes});
+    buf_release(body);
+    buf_release(bundle);
+    buf_release(&both);
+    return !rc || api_fail(e, 500, NULL, "no receipt could be made: %s", note->text);
 }
 
 static bool send_one(struct choice *k, struct api_error *e)
 {
-    struct buf body, bundle, both;
+    struct buf body, bundle;
     struct err_note note = {""};
     buf_init(&body, CANON_BYTES_MAX);
     buf_init(&bundle, CANON_BYTES_MAX);
-    buf_init(&both, sizeof(struct receipt_head) + CANON_BYTES_MAX);
     enum err rc = make(k, &body, &bundle, &note);
-    if (!rc) {
-        const struct receipt_head head = {k->index, (uint32_t)body.n_bytes};
-        buf_add(&both, &head, sizeof head);
-        buf_add(&both, body.bytes, body.n_bytes);
-        if (both.failed)
-            rc = err_set(&note, ERR_MEMORY, "out of memory for a receipt");
-    }
-    if (!rc)
-        frames_send(k->call->worker->frames, FRAME_RECEIPT, k->call->id,
-                    (struct str){both.bytes, both.n_bytes},
-                    (struct str){bundle.bytes, bundle.n_bytes});
-    buf_release(&body);
-    buf_release(&bundle);
-    buf_release(&both);
-    return !rc || api_fail(e, 500, NULL, "no receipt could be made: %s", note.text);
+    return receipt_send(k->call->worker, k->call->id, k->index, &body, &bundle, rc, &note, e);
+}
+
+struct str receipts_place(const struct buf *json, struct buf *out)
+{
+    const struct reply_head head = {.receipts = true};
+    struct writer w;
+    const char *end = memrchr(json->bytes, '}', json->n_bytes);
+    CHECK(end);
+    size_t n = (size_t)(end - json->bytes);
+    buf_add(out, json->bytes, n);
+    write_begin(&w, out);
+    w.comma = true;
+    reply_receipts(&w, &head);
+    buf_add(out, end, json->n_bytes - n);
+    CHECK(!out->failed);
+    return (struct str){out->bytes, out->n_bytes};
 }
 
 bool receipts_send(struct call *c, struct api_error *e)

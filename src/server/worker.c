@@ -87,7 +87,7 @@ static void on_call(struct worker *w, uint64_t id, struct str bytes)
         return;
     }
     if (embed_kind_of(path, &kind)) {
-        embedding_begin(w, id, head.tenant, kind, path, body);
+        embedding_begin(w, id, &head, kind, path, body);
         return;
     }
     if ((dialect || str_is(path, VERIFY_PATH)) && w->embedder) {

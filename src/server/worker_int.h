@@ -27,6 +27,15 @@ struct event;
 struct event_base;
 struct parameters;
 
+/* What a receipt says of a call beside its answers. Begins as zeros. */
+struct receipt_ask {
+    bool wanted;
+    char *request; /* [n_request] as it came; owned */
+    size_t n_request;
+    uint64_t started_ms;
+    struct taken begun;
+};
+
 struct worker {
     struct worker_options options;
     struct event_base *loop;
@@ -121,13 +130,7 @@ struct call {
     uint64_t told_ns;
     int32_t stops[ISO_STOPS_MAX];
     uint32_t n_stops;
-    struct {
-        bool wanted;
-        char *request; /* [n_request] as it came; owned */
-        size_t n_request;
-        uint64_t started_ms;
-        struct taken begun;
-    } receipt;
+    struct receipt_ask receipt;
 };
 
 /* completions.c: generated text, in any dialect. */
@@ -164,8 +167,8 @@ void call_props(struct worker *w, uint64_t id, struct str path, struct str body)
 void call_show(struct worker *w, uint64_t id, struct str path, struct str body);
 
 /* embeddings.c: vectors and scores of texts. */
-void embedding_begin(struct worker *w, uint64_t id, uint64_t tenant, enum embed_kind kind,
-                     struct str path, struct str body);
+void embedding_begin(struct worker *w, uint64_t id, const struct call_head *head,
+                     enum embed_kind kind, struct str path, struct str body);
 void embedding_take(const struct news *news); /* of answers with hidden */
 void embeddings_done(struct worker *w); /* answers the calls whose vectors are there */
 bool embedding_cancel(struct worker *w, uint64_t id); /* false: no such call */
@@ -182,9 +185,20 @@ void nonces_release(struct worker *w);
 void show(struct choice *k, const struct news *news);
 
 /* receipt_make.c: receipts of a call's choices. */
-/* receipt_begin - whether the call's are wanted; false: they cannot be had. */
-bool receipt_begin(struct call *c, enum receipts_mode mode, struct str request,
-                   struct api_error *e);
+/* receipt_begin - whether a call's are wanted, as its request asks or the mode says; false: they
+ * cannot be had. */
+bool receipt_begin(struct worker *w, struct receipt_ask *ask, enum receipts_mode mode, bool asked,
+                   struct str request, struct api_error *e);
+/* receipt_fill - of what every receipt says: model, machine, times; device: the text of that. */
+enum { RECEIPT_DEVICE_BYTES = 160 };
+enum err receipt_fill(const struct worker *w, const struct receipt_ask *ask, bool has_tools,
+                      char device[RECEIPT_DEVICE_BYTES], struct receipt *r, struct err_note *note);
+/* receipt_send - to the front; body and bundle are released. false: they were not made, rc and note
+ * tell why, or are too large. */
+bool receipt_send(struct worker *w, uint64_t id, uint32_t index, struct buf *body,
+                  struct buf *bundle, enum err rc, struct err_note *note, struct api_error *e);
+/* receipts_place - a whole answer with the place for its receipts, in its last object. */
+struct str receipts_place(const struct buf *json, struct buf *out);
 void receipt_watch(struct choice *k); /* before it is submitted */
 /* receipts_send - all of them, once all choices have finished. false: one could not be made. */
 bool receipts_send(struct call *c, struct api_error *e);

@@ -3,6 +3,7 @@
 page alone, but for signatures; exits 0 when all is as it must be. What must outlive a server goes to FILE."""
 import concurrent.futures
 import hashlib
+import hmac
 import http.client
 import json
 import os
@@ -228,6 +229,28 @@ def streams():
         check(answer["receipts"], headers, body)
     answer, headers = good("/completion", {"prompt": ["Hello", "You"], "n_predict": 9, "receipt": True})
     assert [r["index"] for r in answer[-1]["receipts"]] == [0, 1]
+
+
+def vectors():
+    """A call for vectors has one receipt, whatever model makes them."""
+    body = json.dumps({"input": ["One", "Two", [5, 6]], "receipt": True})
+    answer, headers = good("/v1/embeddings", body)
+    [one] = answer["receipts"]
+    assert one["id"] == headers["x-receipt-id"] and len(answer["data"]) == 3
+    both, _ = good("/v1/receipts/" + one["id"])
+    receipt, bundle = both["receipt"], both["bundle"]
+    assert receipt == one["receipt"] and bundle["request"] == body
+    assert receipt["body"]["model"]["template"] == 64 * "0"
+    assert receipt["body"]["vectors"]["count"] == 3 and receipt["body"]["interface"] == "/v1/embeddings"
+    salt = bytes.fromhex(bundle["salt"])
+    derived = hmac.new(salt, b"isobit/salt/1/request\0" + bytes(8) + b"\1", "sha256").digest()
+    assert sha(derived + body.encode()).hex() == receipt["body"]["request"]
+    plain, headers = good("/v1/embeddings", {"input": ["One", "Two", [5, 6]]})
+    assert "x-receipt-id" not in headers and plain["data"] == answer["data"]
+    short, headers = good("/v1/embeddings", {"input": "One", "dimensions": 4, "receipt": True})
+    assert len(short["data"][0]["embedding"]) == 4 and short["receipts"]
+    answer, headers = good("/score", {"text_1": "One", "text_2": "Two", "receipt": True})
+    assert answer["receipts"][0]["id"] == headers["x-receipt-id"]
 
 
 def leaving():

@@ -21,6 +21,7 @@ client ready
 grep -q "receipts: for those who ask, signed under certificate 1 until" "$tmp/log" || fail "nothing is said"
 client whole
 client streams
+client vectors
 client leaving
 client batch
 client errors
@@ -84,4 +85,9 @@ admin=$("$isobit" key create admin --scope admin --keys "$keys" 2>/dev/null)
 start --receipts ask --keys "$keys"
 client ready "$one"
 client keys "$one" "$other" "$admin"
+stop_server
+
+# A model that makes nothing but vectors.
+start_server -m bert=tests/golden/encoder/bert.gguf --node-key "$node" --data '' --receipts ask
+client vectors
 stop_server
