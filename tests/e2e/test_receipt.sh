@@ -61,6 +61,10 @@ refuses 2 run -f "$tmp/latin" -n 3 --raw --receipt "$tmp/l" -- UTF-8
 # Vectors: of tokens, of the lines of a file; a text that JSON cannot hold.
 expect 0 "$isobit" embed -m $m --tokens 5,6,7,8 --json --receipt "$tmp/v"
 check --vector "$tmp/v" "$tmp/out"
+expect 3 "$isobit" verify "$tmp/v"
+says out "receipt of vectors" NotMeasured
+sed 's/"pooling":"last"/"pooling":"mean"/' "$tmp/v" >"$tmp/altered"
+expect 1 "$isobit" verify "$tmp/altered"
 printf 'one\ntwo words\nthree\n' >"$tmp/lines"
 expect 0 "$isobit" embed -m $m -f "$tmp/lines" --hash --receipt "$tmp/v3"
 python3 - "$tmp/v3" <<'END' || fail "a receipt of three texts"
