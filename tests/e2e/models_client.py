@@ -29,7 +29,7 @@ def wait_for(wanted, seconds=20):
     end = time.time() + seconds
     while time.time() < end:
         now = states()
-        if all(now.get(name) in state.split("|") for name, state in wanted.items()):
+        if all(now.get(name, "gone") in state.split("|") for name, state in wanted.items()):
             return
         time.sleep(0.05)
     raise AssertionError((wanted, states()))
@@ -162,7 +162,7 @@ def pull(folder):
     call("/v1/models/talker.Q8_0/unload", {})
     wait_for({"talker.Q8_0": "unloaded"})
     os.unlink(f"{folder}/talker.Q8_0.gguf")
-    time.sleep(1.1)
+    wait_for({"talker.Q8_0": "gone"})
     assert list(states()) == ["talker.Q4_K_M"], states()
     assert call(CHAT, ask("talker.Q8_0"))[0] == 404
 
