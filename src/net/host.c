@@ -41,8 +41,9 @@ bool host_is_loopback(struct str host)
     int family = address_of(host, &v6, &v4);
     if (family == AF_INET)
         return ntohl(v4.s_addr) >> 24 == 127;
-    if (family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(&v6);
+    if (family == AF_INET6) /* of a socket that takes both, ::ffff:127.0.0.1 too */
+        return IN6_IS_ADDR_LOOPBACK(&v6) ||
+               (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
     return host_is(host, "localhost");
 }
 

@@ -75,6 +75,11 @@ enum err node_fit(const struct node *n, const struct init_request *r, uint32_t *
 /* node_tell_losses - says what the desk dropped since it was last said, with the lock held. */
 void node_tell_losses(struct node *n);
 
+/* Whose calls must be signed, where there is a signer. */
+enum node_signing { NODE_OPEN, NODE_SIGNED, NODE_SIGNED_FROM_AFAR };
+bool node_wants_signature(const struct node_options *o, enum node_signing signing,
+                          const char *peer);
+
 void *node_worker_main(void *worker);
 void node_route(void *node, struct http_exchange *x);
 

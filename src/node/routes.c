@@ -270,36 +270,32 @@ static void train(struct node *n, struct http_exchange *x)
 
 /* ---- who may ------------------------------------------------------------------------------ */
 
-enum signing { OPEN, SIGNED, SIGNED_FROM_AFAR };
-
 static const struct {
     const char *method, *path;
     void (*handle)(struct node *n, struct http_exchange *x);
-    enum signing signing;
+    enum node_signing signing;
 } ROUTES[] = {
-    {"POST", "/api/v1/pow/init", init_only, SIGNED},
-    {"POST", "/api/v1/pow/init/generate", init_generate, SIGNED},
-    {"POST", "/api/v1/pow/init/validate", init_validate, SIGNED},
-    {"POST", "/api/v1/pow/phase/generate", phase_generate, SIGNED_FROM_AFAR},
-    {"POST", "/api/v1/pow/phase/validate", phase_validate, SIGNED_FROM_AFAR},
-    {"POST", "/api/v1/pow/validate", validate, SIGNED},
-    {"GET", "/api/v1/pow/status", status, OPEN},
-    {"POST", "/api/v1/pow/stop", stop, SIGNED_FROM_AFAR},
-    {"GET", "/api/v1/state", state, OPEN},
-    {"POST", "/api/v1/stop", stop_all, SIGNED_FROM_AFAR},
-    {"POST", "/api/v1/inference/up", inference_up, SIGNED_FROM_AFAR},
-    {"POST", "/api/v1/inference/down", inference_down, SIGNED_FROM_AFAR},
-    {"POST", "/api/v1/train/start", train, SIGNED_FROM_AFAR},
+    {"POST", "/api/v1/pow/init", init_only, NODE_SIGNED},
+    {"POST", "/api/v1/pow/init/generate", init_generate, NODE_SIGNED},
+    {"POST", "/api/v1/pow/init/validate", init_validate, NODE_SIGNED},
+    {"POST", "/api/v1/pow/phase/generate", phase_generate, NODE_SIGNED_FROM_AFAR},
+    {"POST", "/api/v1/pow/phase/validate", phase_validate, NODE_SIGNED_FROM_AFAR},
+    {"POST", "/api/v1/pow/validate", validate, NODE_SIGNED},
+    {"GET", "/api/v1/pow/status", status, NODE_OPEN},
+    {"POST", "/api/v1/pow/stop", stop, NODE_SIGNED_FROM_AFAR},
+    {"GET", "/api/v1/state", state, NODE_OPEN},
+    {"POST", "/api/v1/stop", stop_all, NODE_SIGNED_FROM_AFAR},
+    {"POST", "/api/v1/inference/up", inference_up, NODE_SIGNED_FROM_AFAR},
+    {"POST", "/api/v1/inference/down", inference_down, NODE_SIGNED_FROM_AFAR},
+    {"POST", "/api/v1/train/start", train, NODE_SIGNED_FROM_AFAR},
 };
 
-static bool is_signed_enough(const struct node *n, struct http_exchange *x, enum signing signing)
+bool node_wants_signature(const struct node_options *o, enum node_signing signing,
+                          const char *peer)
 {
-    if (!n->signer || signing == OPEN)
-        return true;
-    if (signing == SIGNED_FROM_AFAR &&
-        (n->options.compat_open || host_is_loopback(str_from(http_peer(x)))))
-        return true;
-    return signer_admits(n->signer, http_body(x), http_header(x, "X-Signature"));
+    if (!o->signer || signing == NODE_OPEN)
+        return false;
+    return signing == NODE_SIGNED || !(o->compat_open || host_is_loopback(str_from(peer)));
 }
 
 /* No page is meant to use this: what has an Origin comes from one. Where strangers cannot connect,
@@ -332,7 +328,8 @@ void node_route(void *context, struct http_exchange *x)
         known = true;
         if (strcmp(http_method(x), ROUTES[i].method) != 0)
             continue;
-        if (!is_signed_enough(n, x, ROUTES[i].signing)) {
+        if (node_wants_signature(&n->options, ROUTES[i].signing, http_peer(x)) &&
+            !signer_admits(n->signer, http_body(x), http_header(x, "X-Signature"))) {
             refuse(x, 403, "Invalid signature");
             return;
         }

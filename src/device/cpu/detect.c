@@ -1,4 +1,5 @@
 /* detect.c - which instruction sets this program has and this machine runs. */
+#include <pthread.h>
 #include <string.h>
 
 #if defined(__aarch64__)
@@ -54,13 +55,20 @@ static const struct {
 #endif
 };
 
-const char *const *cpu_isa_names(void)
+static const char *names[COUNT_OF(sets) + 1];
+
+static void find_names(void)
 {
-    static const char *names[COUNT_OF(sets) + 1];
     size_t n = 0;
     for (size_t i = 0; i < COUNT_OF(sets); i++)
         if (sets[i].works())
             names[n++] = sets[i].name;
+}
+
+const char *const *cpu_isa_names(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_names);
     return names;
 }
 

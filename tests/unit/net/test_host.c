@@ -15,9 +15,10 @@ static void ports_fall_off(void **state)
 static void loopback_is_by_number_or_its_one_name(void **state)
 {
     (void)state;
-    static const char *const YES[] = {"127.0.0.1", "127.9.9.9", "::1", "LocalHost"};
+    static const char *const YES[] = {"127.0.0.1", "127.9.9.9", "::1", "LocalHost",
+                                      "::ffff:127.0.0.1"};
     static const char *const NO[] = {"", "0.0.0.0", "::", "128.0.0.1", "localhost.example",
-                                     "127.0.0.1.example", "10.0.0.1"};
+                                     "127.0.0.1.example", "10.0.0.1", "::ffff:10.0.0.1"};
     for (size_t i = 0; i < COUNT_OF(YES); i++)
         assert_true(host_is_loopback(str_from(YES[i])));
     for (size_t i = 0; i < COUNT_OF(NO); i++)

@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 
 #include "base/hash.h"
-#include "node/signature.h"
+#include "node/node_int.h"
 
 enum { BASE64_BYTES = 96 };
 
@@ -115,12 +115,28 @@ static void what_is_no_key_is_refused(void **state)
     signer_free(NULL);
 }
 
+static void phases_are_anybodys_here_alone(void **state)
+{
+    (void)state;
+    const struct node_options open = {0}, signer = {.signer = "s"},
+                              compat = {.signer = "s", .compat_open = true};
+    assert_false(node_wants_signature(&open, NODE_SIGNED, "10.0.0.1"));
+    assert_false(node_wants_signature(&signer, NODE_OPEN, "10.0.0.1"));
+    assert_true(node_wants_signature(&signer, NODE_SIGNED, "127.0.0.1"));
+    assert_true(node_wants_signature(&compat, NODE_SIGNED, "127.0.0.1"));
+    assert_true(node_wants_signature(&signer, NODE_SIGNED_FROM_AFAR, "10.0.0.1"));
+    assert_false(node_wants_signature(&signer, NODE_SIGNED_FROM_AFAR, "127.0.0.1"));
+    assert_false(node_wants_signature(&signer, NODE_SIGNED_FROM_AFAR, "::1"));
+    assert_false(node_wants_signature(&compat, NODE_SIGNED_FROM_AFAR, "10.0.0.1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_body_is_hashed_twice),
         cmocka_unit_test(what_is_no_signature_is_refused),
         cmocka_unit_test(what_is_no_key_is_refused),
+        cmocka_unit_test(phases_are_anybodys_here_alone),
     };
     return cmocka_run_group_tests(tests, make_key, free_key);
 }
