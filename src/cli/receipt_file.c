@@ -20,20 +20,27 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* Of answer i; false: too long. */
+static bool pair_path(const struct receipt_file *f, uint32_t i, const char *ending,
+                      char path[PATH_MAX])
+{
+    char number[16] = "";
+    if (f->n > 1)
+        snprintf(number, sizeof number, ".%u", i + 1);
+    int n = snprintf(path, PATH_MAX, "%s%s%s", f->path, number, ending);
+    return n > 0 && n < PATH_MAX;
+}
+
 static enum err open_pair(const struct receipt_file *f, uint32_t i, struct receipt_pair *p,
                           struct err_note *note)
 {
-    char path[PATH_MAX], number[16] = "";
-    if (f->n > 1)
-        snprintf(number, sizeof number, ".%u", i + 1);
-    int n = snprintf(path, sizeof path, "%s%s.bundle", f->path, number);
-    if (n < 0 || (size_t)n >= sizeof path)
+    char receipt[PATH_MAX], bundle[PATH_MAX];
+    if (!pair_path(f, i, "", receipt) || !pair_path(f, i, ".bundle", bundle))
         return err_set(note, ERR_USAGE, "--receipt: the path is too long");
-    enum err rc = file_writer_open_private(&p->bundle, path, note);
+    enum err rc = file_writer_open_private(&p->bundle, bundle, note);
     if (rc)
         return rc;
-    path[(size_t)n - strlen(".bundle")] = 0;
-    rc = file_writer_open(&p->receipt, path, note);
+    rc = file_writer_open(&p->receipt, receipt, note);
     if (rc)
         file_writer_abort(&p->bundle);
     p->is_open = !rc;
@@ -155,25 +162,32 @@ static enum err write_answer(struct receipt_file *f, const struct receipt_source
     return rc;
 }
 
-/* A bundle without its receipt is of no use, so it comes first and goes if that fails. */
+static void take_back(const struct receipt_file *f, uint32_t i, const char *ending)
+{
+    char path[PATH_MAX];
+    if (pair_path(f, i, ending, path))
+        unlink(path);
+}
+
+/* Where one fails, those before it go too. */
 static enum err commit(struct receipt_file *f, struct err_note *note)
 {
     enum err rc = ERR_OK;
     for (uint32_t i = 0; i < f->n && !rc; i++) {
-        char *path = mem_strdup(f->pairs[i].bundle.path);
-        rc = path ? file_writer_commit(&f->pairs[i].bundle, note)
-                  : err_set(note, ERR_MEMORY, "out of memory for a receipt");
-        bool has_bundle = path && !rc;
-        if (!path)
-            break;
-        f->pairs[i].is_open = false;
-        if (has_bundle)
-            rc = file_writer_commit(&f->pairs[i].receipt, note);
-        else
-            file_writer_abort(&f->pairs[i].receipt);
-        if (rc && has_bundle)
-            unlink(path);
-        mem_free(path);
+        struct receipt_pair *p = &f->pairs[i];
+        p->is_open = false;
+        rc = file_writer_commit(&p->bundle, note);
+        if (rc) {
+            file_writer_abort(&p->receipt);
+        } else {
+            rc = file_writer_commit(&p->receipt, note);
+            if (rc)
+                take_back(f, i, ".bundle");
+        }
+        for (uint32_t k = 0; rc && k < i; k++) {
+            take_back(f, k, ".bundle");
+            take_back(f, k, "");
+        }
     }
     return rc;
 }

@@ -75,3 +75,8 @@ assert body["vectors"]["count"] == len(request["texts"]) == 3 and request["texts
 END
 refuses 2 "$isobit" embed -m $m -f "$tmp/latin" --receipt "$tmp/l" -- UTF-8
 [ ! -e "$tmp/l" ] && [ ! -e "$tmp/l.bundle" ] || fail "half a receipt of vectors"
+
+# A receipt that cannot take its name takes its bundle, and those of other answers, with it.
+mkdir -p "$tmp/q.2/kept"
+expect 1 run -p Hello -n 3 --answers 3 --receipt "$tmp/q"
+[ "$(ls -d "$tmp"/q* | wc -l)" = 1 ] || fail "left: $(ls -d "$tmp"/q*)"
