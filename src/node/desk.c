@@ -461,7 +461,6 @@ static enum err write_claims(const struct init_request *r, const struct buf *byt
     b.claims = (struct claim *)bytes->bytes;
     b.n = bytes->n_bytes / sizeof b.claims[0];
     enum err rc = claims_merge(b.claims, &b.n, note);
-    out->n = b.n;
     if (!rc)
         proof_batch_write(&b, &out->body);
     return rc;

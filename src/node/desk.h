@@ -41,8 +41,7 @@ struct desk_work {
 
 struct desk_delivery {
     int64_t job, last;
-    bool is_result, is_full;
-    size_t n; /* nonces */
+    bool is_result, is_full; /* a validated batch; as many claims as go into one */
     char url[INIT_URL_BYTES + 16];
     struct buf body;
 };

@@ -161,7 +161,6 @@ static void arrive(struct world *w, const struct desk_delivery *x)
     if (!x->is_result) {
         struct proof_batch b;
         assert_ok(proof_batch_read(&b, text, NULL));
-        assert_int_equal(b.n, x->n);
         for (size_t i = 0; i < b.n; i++) {
             assert_true(w->claimed[at(x->job, b.claims[i].nonce)]);
             assert_true(b.claims[i].dist == dist_of(b.claims[i].nonce, b.public_key));
