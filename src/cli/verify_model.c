@@ -1,6 +1,7 @@
 /* verify_model.c - a receipt's answer computed anew, in one pass over prompt and answer. */
 #include "cli/verify_model.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -11,6 +12,9 @@
 #include "format/identity.h"
 #include "proof/parameters.h"
 #include "proof/replay.h"
+#ifdef ISOBIT_HAVE_NET
+#include "server/read_again.h"
+#endif
 #include "text/chat_face.h"
 #include "text/stops.h"
 #include "text/stream.h"
@@ -126,6 +130,40 @@ static enum err take_prompt(struct compute *k, struct err_note *note)
 
 /* ---- the request -------------------------------------------------------------------------- */
 
+/* A request over HTTP, by the server's own functions. */
+static void check_http(struct compute *k, struct str request)
+{
+#ifdef ISOBIT_HAVE_NET
+    struct bundle bundle = *k->c->bundle;
+    struct verify_case about = *k->c;
+    const struct read_again again = {k->loaded.table.path, k->o->template,
+                                     iso_engine_info(k->loaded.engine)};
+    struct err_note why = {""};
+    if (!bundle.has[BUNDLE_PROMPT] || !bundle.has[BUNDLE_PROMPT_IDS]) {
+        verify_say(k->r, "prompt.text", VERIFY_MISSING, "the bundle does not show it");
+        return;
+    }
+    bundle.request = request;
+    bundle.has[BUNDLE_REQUEST] = true;
+    about.bundle = &bundle;
+    if (!read_again(&again, &about, &k->parameters, &why)) {
+        verify_differ(k->r, "parameters", "what follows from the request", why.text,
+                      "the receipt's do not");
+        return;
+    }
+    verify_say(k->r, "parameters", VERIFY_RECOMPUTED, "from the request");
+    verify_say(k->r, "prompt.text", VERIFY_RECOMPUTED, "rendered anew from the request");
+    verify_say(k->r, "prompt.ids", VERIFY_RECOMPUTED, "the request's, tokenized anew");
+    if (!k->c->receipt.seed_by_node)
+        verify_say(k->r, "seed", VERIFY_CHECKED, "%" PRIu64 ", the request's", k->c->receipt.seed);
+#else
+    (void)request;
+    verify_say(k->r, "parameters", VERIFY_MISSING,
+               "this program was built without the server that reads requests of %.*s",
+               STR_ARG(k->parameters.interface));
+#endif
+}
+
 /* What the request means: the requester's own, or the bundle's, which is then not compared. */
 static enum err check_request(struct compute *k, struct err_note *note)
 {
@@ -137,9 +175,7 @@ static enum err check_request(struct compute *k, struct err_note *note)
     if (!request.ptr || !c->bundle->has[BUNDLE_SALT])
         return ERR_OK;
     if (!str_is(k->parameters.interface, "run")) {
-        verify_say(k->r, "parameters", VERIFY_MISSING,
-                   "requests of %.*s are not resolved by this command",
-                   STR_ARG(k->parameters.interface));
+        check_http(k, request);
         return ERR_OK;
     }
     enum err rc = run_again_open(&k->again, request, &k->loaded,

@@ -76,6 +76,32 @@ cp "$tmp/plain" "$tmp/bare"
 expect 3 "$isobit" verify "$tmp/bare" -m $m -p "$prompt"
 says out "without it the receipt's hashes tell nothing"
 
+# ---- receipts of the server ----------------------------------------------------------------------
+cat >"$tmp/body.json" <<'EOF'
+{"model": "demo", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is the capital of France?"}],
+ "seed": 12, "temperature": 0.8, "max_tokens": 60, "stop": ["\n\n"], "receipt": true}
+EOF
+start_server -m demo=$m --receipts ask --data ""
+python3 - "$port" "$tmp" <<'EOF'
+import json, sys, urllib.request
+port, tmp = sys.argv[1:]
+def get(path, body=None):
+    return urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body, headers={"Content-Type": "application/json"})).read()
+answer = json.loads(get("/v1/chat/completions", open(f"{tmp}/body.json", "rb").read()))
+id = answer["receipts"][0]["id"]
+both = json.loads(get(f"/v1/receipts/{id}"))
+dump = lambda o: json.dumps(o, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+open(f"{tmp}/served", "w").write(dump(both["receipt"]))
+open(f"{tmp}/served.bundle", "w").write(dump(both["bundle"]))
+open(f"{tmp}/served.text", "w").write(answer["choices"][0]["message"]["content"])
+EOF
+stop_server
+expect 0 "$isobit" verify "$tmp/served" -m $m --request "$tmp/body.json" --response "$tmp/served.text"
+says out "parameters       recomputed" "seed             checked against" "log " Valid
+sed 's/"max_tokens": 60/"max_tokens": 61/' "$tmp/body.json" >"$tmp/other.json"
+expect 1 "$isobit" verify "$tmp/served" -m $m --request "$tmp/other.json"
+says out "first difference: request"
+
 # ---- lies ----------------------------------------------------------------------------------------
 checks 1 plain --request "$tmp/stages.request"
 says out "first difference: request" Mismatch

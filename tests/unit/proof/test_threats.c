@@ -483,6 +483,17 @@ static void counted_too_many_is_caught(void **state)
     unmake(&s->m);
 }
 
+/* The request asks for none of these stops. */
+static void other_parameters_are_caught(void **state)
+{
+    (void)state;
+    struct scene *s = scene();
+    s->m.receipt.parameters = STR("{\"stops\":[1]}");
+    assert_caught(&s->t, &s->m, "parameters");
+    assert_string_equal(s->t.report.first->found, "stops: [1]");
+    unmake(&s->m);
+}
+
 static void a_replayed_receipt_is_caught(void **state)
 {
     (void)state;
@@ -813,6 +824,7 @@ int main(void)
         cmocka_unit_test(a_seed_of_the_nodes_choice_is_not_measured),
         cmocka_unit_test(an_inserted_prompt_is_caught),
         cmocka_unit_test(counted_too_many_is_caught),
+        cmocka_unit_test(other_parameters_are_caught),
         cmocka_unit_test(a_replayed_receipt_is_caught),
         cmocka_unit_test(a_prefilled_answer_is_caught),
         cmocka_unit_test(a_wrong_page_in_the_cache_does_no_harm),
