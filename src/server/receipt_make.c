@@ -52,11 +52,6 @@ void receipt_watch(struct choice *k)
 
 /* ---- what it was made by ------------------------------------------------------------------ */
 
-static void hash_value(const json_t *value, struct buf *text)
-{
-    api_dump(value, text);
-}
-
 /* The text that the answer's shape was made from, and what kind of text that is. */
 static const char *constraint_text(const struct api_generate *api, struct buf *text)
 {
@@ -64,7 +59,7 @@ static const char *constraint_text(const struct api_generate *api, struct buf *t
     case API_SHAPE_JSON:
         return "json_object";
     case API_SHAPE_SCHEMA:
-        hash_value(api->shape_value, text);
+        api_dump(api->shape_value, text);
         return "json_schema";
     case API_SHAPE_GRAMMAR:
         buf_add(text, api->shape_text.ptr, api->shape_text.len);
@@ -73,12 +68,12 @@ static const char *constraint_text(const struct api_generate *api, struct buf *t
         buf_add(text, api->shape_text.ptr, api->shape_text.len);
         return "regex";
     case API_SHAPE_CHOICE:
-        hash_value(api->shape_value, text);
+        api_dump(api->shape_value, text);
         return "choice";
     case API_SHAPE_ANY:
         break;
     }
-    hash_value(api->tools, text);
+    api_dump(api->tools, text);
     return "tools";
 }
 
