@@ -45,6 +45,7 @@ command_fn cmd_poc_init, cmd_poc_generate, cmd_poc_validate, cmd_poc_serve; /* c
     X(cmd_poc, "poc", "compute Gonka's proof of compute, and check that of others")                \
     H("Check")                                                                                     \
     X(cmd_verify, "verify", "check a receipt, and compute its answer anew")                        \
+    X(cmd_dispute, "dispute", "settle which of two receipts of one request is right")              \
     X(cmd_node_key, "node-key", "make, renew and revoke the keys that sign receipts")              \
     COMMAND_LIST_VALIDATE(X)                                                                       \
     X(cmd_logits, "logits", "print a hash of the logits after each token")                         \

@@ -36,8 +36,7 @@ struct compute {
 
 /* ---- the model's parts -------------------------------------------------------------------- */
 
-/* The weights are hashed, whatever hash of them is remembered. */
-static enum err hash_weights(struct compute *k, struct verify_model *m, struct err_note *note)
+enum err verify_hash_weights(const struct loaded *l, struct verify_model *m, struct err_note *note)
 {
     struct identity identity;
     struct threads *threads = threads_new(threads_online());
@@ -45,7 +44,7 @@ static enum err hash_weights(struct compute *k, struct verify_model *m, struct e
     if (!threads)
         return err_set(note, ERR_MEMORY, "out of memory for threads that hash the weights");
     progress_begin(&progress, "hashing");
-    enum err rc = identity_of(&k->loaded.table, threads, progress_show, &progress, &identity, note);
+    enum err rc = identity_of(&l->table, threads, progress_show, &progress, &identity, note);
     progress_end(&progress);
     threads_free(threads);
     memcpy(m->weights.bytes, identity.weights, SHA256_BYTES);
@@ -69,7 +68,7 @@ static struct merkle_hash template_hash(const struct compute *k)
 static enum err check_parts(struct compute *k, struct err_note *note)
 {
     struct verify_model m;
-    enum err rc = hash_weights(k, &m, note);
+    enum err rc = verify_hash_weights(&k->loaded, &m, note);
     rc = rc ? rc : tokenizer_hash(k->loaded.tokenizer, m.tokenizer.bytes, note);
     rc = rc ? rc : chat_face_open(&k->face, &k->loaded.table, k->o->template, note);
     if (rc)
@@ -199,14 +198,30 @@ static enum err check_request(struct compute *k, struct err_note *note)
 
 /* ---- the answer --------------------------------------------------------------------------- */
 
-static enum err open_engine(struct compute *k, struct err_note *note)
+enum err verify_open_engine(struct loaded *l, struct model_options m, uint32_t n_ctx,
+                            struct err_note *note)
 {
-    struct model_options m = k->o->model;
-    uint32_t n_vocab = (uint32_t)tokenizer_n_tokens(k->loaded.tokenizer);
+    uint32_t n_vocab = (uint32_t)tokenizer_n_tokens(l->tokenizer);
     const struct iso_engine_options more = {.n_logits = replay_logits(n_vocab, 512),
                                             .no_speculation = true};
-    m.n_ctx = k->parameters.n_ctx;
-    return load_engine(&k->loaded, &m, &more, note);
+    m.n_ctx = n_ctx;
+    return load_engine(l, &m, &more, note);
+}
+
+enum err verify_run(struct loaded *l, struct replay *p, struct err_note *note)
+{
+    const struct iso_event *events;
+    enum err rc = (enum err)iso_session_submit(l->session, &p->request, (struct iso_note *)note);
+    while (!rc && !p->is_over) {
+        size_t n = iso_engine_step(l->engine, &events);
+        CHECK(n > 0);
+        for (size_t i = 0; i < n; i++)
+            replay_take(p, &events[i]);
+        rc = p->err;
+    }
+    if (p->err)
+        *note = p->note;
+    return rc;
 }
 
 /* What the engine refuses, a receipt cannot have been made of. */
@@ -214,7 +229,6 @@ static enum err run(struct compute *k, struct err_note *note)
 {
     struct replay *p = &k->replay;
     const struct bundle *b = k->c->bundle;
-    const struct iso_event *events;
     struct err_note why = {""};
     struct iso_request request = k->parameters.request;
     request.constraint = k->again.request.constraint;
@@ -224,17 +238,7 @@ static enum err run(struct compute *k, struct err_note *note)
     enum err rc =
         replay_init(p, &request, b->has[BUNDLE_OUTPUT_IDS] ? b->output_ids : NULL,
                     (size_t)k->c->receipt.n_output, iso_engine_info(k->loaded.engine), &why);
-    if (!rc)
-        rc = (enum err)iso_session_submit(k->loaded.session, &p->request, (struct iso_note *)&why);
-    while (!rc && !p->is_over) {
-        size_t n = iso_engine_step(k->loaded.engine, &events);
-        CHECK(n > 0);
-        for (size_t i = 0; i < n; i++)
-            replay_take(p, &events[i]);
-        rc = p->err;
-    }
-    if (p->err)
-        why = p->note;
+    rc = rc ? rc : verify_run(&k->loaded, p, &why);
     if (rc == ERR_MEMORY || rc == ERR_NUMERIC)
         return err_set(note, rc, "%s", why.text);
     if (rc)
@@ -344,7 +348,7 @@ enum err verify_compute(const struct verify_case *c, const struct verify_inputs 
     else if (!rc)
         rc = take_prompt(&k, note);
     if (!rc && !why.text[0])
-        rc = open_engine(&k, note);
+        rc = verify_open_engine(&k.loaded, o->model, k.parameters.n_ctx, note);
     if (!rc && !why.text[0])
         rc = check_request(&k, note);
     if (!rc && !why.text[0])

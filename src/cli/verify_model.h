@@ -5,6 +5,7 @@
 
 #include "cli/load.h"
 #include "cli/verify_inputs.h"
+#include "proof/replay.h"
 
 struct verify_compute {
     struct model_options model;
@@ -16,5 +17,13 @@ struct verify_compute {
 enum err verify_compute(const struct verify_case *c, const struct verify_inputs *in,
                         const struct verify_compute *o, struct verify_report *r,
                         struct err_note *note);
+
+/* Its parts, for other judges. verify_hash_weights - weights and metadata, whatever hash of them is
+ * remembered. verify_open_engine - for replays of so many positions. verify_run - to the end of a
+ * replay that was begun; an error is what the engine refused, or p->err. */
+enum err verify_hash_weights(const struct loaded *l, struct verify_model *m, struct err_note *note);
+enum err verify_open_engine(struct loaded *l, struct model_options m, uint32_t n_ctx,
+                            struct err_note *note);
+enum err verify_run(struct loaded *l, struct replay *p, struct err_note *note);
 
 #endif
