@@ -8,8 +8,10 @@
 #include "base/mem.h"
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/embed_again.h"
 #include "cli/load.h"
 #include "cli/receipt_file.h"
+#include "cli/request_arguments.h"
 #include "cli/say.h"
 #include "engine/embedder.h"
 
@@ -84,6 +86,14 @@ static enum err end_request(struct embed *e, struct err_note *note)
                : ERR_OK;
 }
 
+static enum err encode(struct embed *e, struct str text, struct err_note *note)
+{
+    size_t begin = e->tokens.n_ids;
+    enum err rc =
+        tokenizer_encode(e->loaded.tokenizer, text, ENCODE_ADD_SPECIAL, &e->tokens, note);
+    return rc ? rc : add_text(e, begin, note);
+}
+
 /* -p is one text; a file has one in each line. An empty line is a text too: of [CLS] and [SEP]. */
 static enum err read_texts(struct embed *e, struct err_note *note)
 {
@@ -103,16 +113,19 @@ static enum err read_texts(struct embed *e, struct err_note *note)
     for (size_t at = 0, end; !rc && (at < n_bytes || e->n_texts == 0); at = end + 1) {
         const char *stop = o->prompt ? NULL : memchr(text + at, '\n', n_bytes - at);
         end = stop ? (size_t)(stop - text) : n_bytes;
-        size_t begin = e->tokens.n_ids;
         if (e->receipt)
             canon_text(&e->asked, (struct str){text + at, end - at});
-        rc = tokenizer_encode(e->loaded.tokenizer, (struct str){text + at, end - at},
-                              ENCODE_ADD_SPECIAL, &e->tokens, note);
-        if (!rc)
-            rc = add_text(e, begin, note);
+        rc = encode(e, (struct str){text + at, end - at}, note);
     }
     mem_free(text);
     return rc;
+}
+
+/* Once all tokens are there. */
+static void place_texts(struct embed *e)
+{
+    for (size_t i = 0; i < e->n_texts; i++)
+        e->texts[i].tokens = e->tokens.ids + e->begins[i];
 }
 
 static enum err find_pooling(const char *name, enum iso_pooling *out, struct err_note *note)
@@ -233,8 +246,8 @@ static enum err work(struct embed *e, struct err_note *note)
     e->vectors = mem_array((size_t)BATCH_TEXTS * info.n_dims, sizeof *e->vectors);
     if (!e->vectors)
         return err_set(note, ERR_MEMORY, "out of memory for vectors");
+    place_texts(e);
     for (size_t i = 0; i < e->n_texts; i++) {
-        e->texts[i].tokens = e->tokens.ids + e->begins[i];
         if (e->texts[i].n_tokens > info.n_ctx)
             return err_set(note, ERR_LIMIT, "text %zu has %u tokens; at most %u fit", i + 1,
                            e->texts[i].n_tokens, info.n_ctx);
@@ -257,36 +270,36 @@ static enum err work(struct embed *e, struct err_note *note)
     return rc || !e->receipt ? rc : write_receipt(e, &info, note);
 }
 
-int cmd_embed(int argc, char **argv)
+static enum err parse(struct embed *e, int argc, char **argv, struct args *args,
+                      struct err_note *note)
 {
-    struct embed e = {.tokens.n_ids_max = TOKENS_MAX, .argc = argc, .argv = argv};
     const struct arg_option options[] = {
         OPT_HEADING("Texts"),
-        OPT_TEXT('p', "prompt", "TEXT", &e.input.prompt, "one text"),
-        OPT_TEXT('f', "file", "FILE", &e.input.file,
+        OPT_TEXT('p', "prompt", "TEXT", &e->input.prompt, "one text"),
+        OPT_TEXT('f', "file", "FILE", &e->input.file,
                  "the lines of FILE, each a text; -: standard input"),
-        OPT_TEXT(0, "tokens", "IDS", &e.input.ids, "token ids instead of text: 1,2,3"),
+        OPT_TEXT(0, "tokens", "IDS", &e->input.ids, "token ids instead of text: 1,2,3"),
         OPT_HEADING("Vectors"),
-        OPT_TEXT(0, "pooling", "HOW", &e.pooling,
+        OPT_TEXT(0, "pooling", "HOW", &e->pooling,
                  "mean, cls (the first token's), last, rank (a cross-encoder's\n"
                  "scores), or model: as the file says (default)"),
-        OPT_FLAG(0, "no-normalize", &e.no_normalize, "as they come; else of length 1"),
+        OPT_FLAG(0, "no-normalize", &e->no_normalize, "as they come; else of length 1"),
         OPT_HEADING("How (none of it changes a bit of the result)"),
-        OPT_U32(0, "chunk", "N", &e.model.n_chunk, 1, 1 << 16,
+        OPT_U32(0, "chunk", "N", &e->model.n_chunk, 1, 1 << 16,
                 "tokens in one pass (default: 128 a thread, 256 to 2048)"),
-        THREAD_OPTION(e.model),
+        THREAD_OPTION(e->model),
         OPT_HEADING("Model"),
-        MODEL_OPTION(e.model),
-        OPT_U32('c', "ctx", "N", &e.model.n_ctx, 1, 1 << 24,
+        MODEL_OPTION(e->model),
+        OPT_U32('c', "ctx", "N", &e->model.n_ctx, 1, 1 << 24,
                 "tokens that a text may have (default: what the model was\n"
                 "trained for, at most 8192)"),
         OPT_HEADING("Output"),
-        OPT_FLAG(0, "hash", &e.hash, "the SHA-256 of each vector instead of its numbers"),
-        OPT_FLAG(0, "json", &e.json, "one JSON object, with both"),
-        OPT_TEXT(0, "receipt", "FILE", &e.receipt,
+        OPT_FLAG(0, "hash", &e->hash, "the SHA-256 of each vector instead of its numbers"),
+        OPT_FLAG(0, "json", &e->json, "one JSON object, with both"),
+        OPT_TEXT(0, "receipt", "FILE", &e->receipt,
                  "a signed receipt of the vectors in FILE, and in FILE.bundle\n"
                  "what checks it"),
-        OPT_TEXT(0, "node-key", "FOLDER", &e.node_key,
+        OPT_TEXT(0, "node-key", "FOLDER", &e->node_key,
                  "where isobit node-key made the key that signs it\n(default: as node-key's)"),
     };
     const struct arg_command command = {
@@ -302,13 +315,101 @@ int cmd_embed(int argc, char **argv)
         .examples = "isobit embed -m minilm.gguf -p \"What is isobit?\"\n"
                     "isobit embed -m minilm.gguf -f sentences.txt --json",
     };
+    enum err rc = args_parse(&command, argc, argv, args, note);
+    if (!rc && args->help)
+        args_help(&command, stdout);
+    return rc;
+}
+
+/* ---- again, for who checks a receipt -------------------------------------------------------- */
+
+/* tokens, as --tokens gave them, or texts: what the arguments do not deny. */
+static enum err read_again(struct embed *e, const struct canon_doc *doc,
+                           const struct canon_node *texts, const struct canon_node *tokens,
+                           struct err_note *note)
+{
+    const struct canon_node *list = texts ? texts : tokens;
+    size_t i = 0;
+    enum err rc = ERR_OK;
+    bool same = !texts != !tokens && !tokens == !e->input.ids && list->n_items > 0;
+    if (texts && !e->loaded.tokenizer)
+        return err_set(note, ERR_FORMAT, "there are texts, and the receipt names no tokenizer");
+    if (same && tokens)
+        rc = token_ids(e->input.ids, &e->tokens, note);
+    same = same && (texts ? !e->input.prompt || texts->n_items == 1
+                          : tokens->n_items == e->tokens.n_ids);
+    for (const struct canon_node *n = same ? canon_first(list) : NULL; n && same && !rc;
+         n = canon_next(doc, list, n), i++) {
+        enum canon_type type = tokens ? CANON_INT : CANON_TEXT;
+        same = n->type == type && (tokens ? n->number == (uint64_t)e->tokens.ids[i]
+                                          : !e->input.prompt || str_is(n->text, e->input.prompt));
+        if (same && texts)
+            rc = encode(e, n->text, note);
+    }
+    if (!rc && !same)
+        rc = err_set(note, ERR_FORMAT, "the request's arguments say something else than its texts");
+    return rc || texts ? rc : add_text(e, 0, note);
+}
+
+enum err embed_again_open(struct embed_again *a, struct str request, const struct loaded *l,
+                          struct err_note *note)
+{
+    enum { ARGUMENTS, TEXTS, TOKENS, N_FIELDS };
+    static const struct canon_field fields[N_FIELDS] = {
+        [ARGUMENTS] = {"arguments", CANON_ARRAY, false},
+        [TEXTS] = {"texts", CANON_ARRAY, true},
+        [TOKENS] = {"tokens", CANON_ARRAY, true},
+    };
+    const struct canon_node *found[N_FIELDS] = {NULL};
+    struct canon_doc doc = {0};
+    struct args args = {.help = false};
+    *a = (struct embed_again){.embed = mem_zalloc(sizeof *a->embed)};
+    struct embed *e = a->embed;
+    if (!e)
+        return err_set(note, ERR_MEMORY, "out of memory for a request");
+    e->tokens.n_ids_max = TOKENS_MAX;
+    e->loaded = *l; /* borrowed */
+    enum err rc = canon_read(request, &doc, note);
+    rc = rc ? rc : canon_fields(&doc, doc.nodes, fields, N_FIELDS, found, "request", note);
+    if (!rc) {
+        e->argv = request_arguments(&doc, found[ARGUMENTS], "embed", &e->argc);
+        rc = e->argv ? parse(e, e->argc, e->argv, &args, note)
+                     : err_set(note, ERR_MEMORY, "out of memory for a request");
+    }
+    if (!rc && args.help)
+        rc = err_set(note, ERR_FORMAT, "the request asks for help");
+    rc = rc ? rc : read_again(e, &doc, found[TEXTS], found[TOKENS], note);
+    rc = rc ? rc : find_pooling(e->pooling, &a->pooling, note);
+    canon_release(&doc);
+    place_texts(e);
+    a->texts = e->texts;
+    a->n_texts = e->n_texts;
+    a->no_normalize = e->no_normalize;
+    a->n_ctx = e->model.n_ctx;
+    return rc;
+}
+
+void embed_again_close(struct embed_again *a)
+{
+    struct embed *e = a->embed;
+    if (!e)
+        return;
+    mem_free(e->argv);
+    mem_free(e->begins);
+    mem_free(e->texts);
+    token_list_release(&e->tokens);
+    mem_free(e);
+    *a = (struct embed_again){0};
+}
+
+int cmd_embed(int argc, char **argv)
+{
+    struct embed e = {.tokens.n_ids_max = TOKENS_MAX, .argc = argc, .argv = argv};
     struct err_note note = {""};
     struct args args;
-    enum err rc = args_parse(&command, argc, argv, &args, &note);
-    if (!rc && args.help) {
-        args_help(&command, stdout);
+    enum err rc = parse(&e, argc, argv, &args, &note);
+    if (!rc && args.help)
         return EXIT_OK;
-    }
     buf_init(&e.line, 1 << 28);
     buf_init(&e.asked_text, CANON_BYTES_MAX);
     if (!rc)

@@ -11,6 +11,7 @@
 #include "cli/constrain.h"
 #include "cli/generate.h"
 #include "cli/receipt_file.h"
+#include "cli/request_arguments.h"
 #include "cli/run_again.h"
 #include "cli/say.h"
 #include "text/chat_face.h"
@@ -328,28 +329,6 @@ static enum err work(struct run *r, struct err_note *note)
 
 /* ---- again, for who checks a receipt -------------------------------------------------------- */
 
-/* The request's own arguments, "run" first, for the caller to release: one block. */
-static char **arguments_of(const struct canon_doc *doc, const struct canon_node *list, int *argc)
-{
-    size_t n_bytes = (list->n_items + 2) * sizeof(char *) + sizeof "run";
-    for (const struct canon_node *n = canon_first(list); n; n = canon_next(doc, list, n))
-        n_bytes += n->text.len + 1;
-    char **argv = mem_zalloc(n_bytes), *to;
-    if (!argv)
-        return NULL;
-    to = (char *)(argv + list->n_items + 2);
-    *argc = 1;
-    argv[0] = memcpy(to, "run", sizeof "run");
-    to += sizeof "run";
-    for (const struct canon_node *n = canon_first(list); n; n = canon_next(doc, list, n)) {
-        if (n->text.len) /* 0 of what is no string */
-            memcpy(to, n->text.ptr, n->text.len);
-        argv[(*argc)++] = to;
-        to += n->text.len + 1;
-    }
-    return argv;
-}
-
 static enum err parse_again(struct run *r, const struct canon_doc *doc, struct err_note *note)
 {
     enum { ARGUMENTS, CONSTRAINT, PROMPT, SYSTEM, N_FIELDS };
@@ -364,7 +343,7 @@ static enum err parse_again(struct run *r, const struct canon_doc *doc, struct e
     enum err rc = canon_fields(doc, doc->nodes, fields, N_FIELDS, found, "request", note);
     if (rc)
         return rc;
-    r->argv = arguments_of(doc, found[ARGUMENTS], &r->argc);
+    r->argv = request_arguments(doc, found[ARGUMENTS], "run", &r->argc);
     r->text = mem_strndup(found[PROMPT]->text.ptr, found[PROMPT]->text.len);
     r->n_bytes = found[PROMPT]->text.len;
     if (!r->argv || !r->text)

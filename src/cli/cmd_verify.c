@@ -61,17 +61,25 @@ static enum err judge(struct verify *v, struct err_note *note)
 {
     struct verify_report *r = &v->report;
     struct verify_case c;
+    struct receipt_vectors vectors, *told = NULL;
     struct str text = {v->in.receipt, v->in.n_receipt};
     struct str request = {v->in.request, v->in.n_request};
     enum err rc = ERR_OK;
-    if (!verify_open(&c, text, &v->in.bundle, r))
+    if (verify_open_vectors(&c, &vectors, text, &v->in.bundle, r))
+        told = &vectors;
+    else if (!verify_open(&c, text, &v->in.bundle, r))
         return ERR_OK;
     verify_key(&c, &v->in.trust, r);
     verify_log(&c, &v->in.trust, r);
-    verify_parts(&c, request, r);
+    if (told)
+        verify_request(&c, request, r);
+    else
+        verify_parts(&c, request, r);
     if (v->in.has_weights)
         verify_weights(&c, &v->in.weights, r);
-    if (v->compute.model.path)
+    if (v->compute.model.path && told)
+        rc = verify_vectors_compute(&c, told, &v->in, &v->compute, r, note);
+    else if (v->compute.model.path)
         rc = verify_compute(&c, &v->in, &v->compute, r, note);
     else
         verify_say(r, "model", VERIFY_MISSING, "no model: nothing was computed");

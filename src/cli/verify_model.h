@@ -6,6 +6,7 @@
 #include "cli/load.h"
 #include "cli/verify_inputs.h"
 #include "proof/replay.h"
+#include "proof/verify_vectors.h"
 
 struct verify_compute {
     struct model_options model;
@@ -17,6 +18,11 @@ struct verify_compute {
 enum err verify_compute(const struct verify_case *c, const struct verify_inputs *in,
                         const struct verify_compute *o, struct verify_report *r,
                         struct err_note *note);
+
+/* verify_vectors_compute - the same of a receipt of vectors (verify_vectors.c). */
+enum err verify_vectors_compute(const struct verify_case *c, const struct receipt_vectors *told,
+                                const struct verify_inputs *in, const struct verify_compute *o,
+                                struct verify_report *r, struct err_note *note);
 
 /* Its parts, for other judges. verify_hash_weights - weights and metadata, whatever hash of them is
  * remembered. verify_open_engine - for replays of so many positions. verify_run - to the end of a

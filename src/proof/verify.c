@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
-#include "proof/receipt_vectors.h"
+#include "proof/verify_vectors.h"
 
 /* Between an answer's end and its place in a signed head lies a group commit, and no more. */
 enum { LOGGED_WITHIN_S = 60 };
@@ -106,6 +106,20 @@ static bool is_of_vectors(const struct verify_case *c)
            receipt_vectors_read(&c->signed_text.doc, c->signed_text.body, &v, NULL) == ERR_OK;
 }
 
+/* What holds of every receipt that was read. */
+static void say_opened(struct verify_case *c, struct verify_report *r)
+{
+    sign_digest(SIGN_RECEIPT, c->signed_text.body->raw, c->name.bytes);
+    verify_say(r, "signature", VERIFY_RECOMPUTED, "fits the receipt and its key");
+    verify_say(r, "device", VERIFY_ASSERTED, "%.*s", STR_ARG(c->receipt.device));
+    verify_say(r, "time", VERIFY_ASSERTED, "from %" PRIu64 " to %" PRIu64 " ms since 1970",
+               c->receipt.started_ms, c->receipt.ended_ms);
+    if (!str_is(c->receipt.arithmetic, ISO_ARITHMETIC))
+        verify_say(r, "arithmetic", VERIFY_MISSING,
+                   "\"%.*s\" is not computed here, " ISO_ARITHMETIC " is",
+                   STR_ARG(c->receipt.arithmetic));
+}
+
 bool verify_open(struct verify_case *c, struct str text, const struct bundle *bundle,
                  struct verify_report *r)
 {
@@ -116,23 +130,29 @@ bool verify_open(struct verify_case *c, struct str text, const struct bundle *bu
         receipt_read(&c->signed_text.doc, c->signed_text.body, &c->receipt, &note)) {
         if (is_of_vectors(c)) {
             verify_say(r, "signature", VERIFY_RECOMPUTED, "fits the receipt and its key");
-            verify_say(r, "vectors", VERIFY_MISSING,
-                       "a receipt of vectors; this version checks its signature alone");
+            verify_say(r, "vectors", VERIFY_MISSING, "a receipt of vectors, not of an answer");
         } else {
             verify_differ(r, "signature", "a signed receipt", note.text, "no receipt");
         }
         signed_release(&c->signed_text);
         return false;
     }
-    sign_digest(SIGN_RECEIPT, c->signed_text.body->raw, c->name.bytes);
-    verify_say(r, "signature", VERIFY_RECOMPUTED, "fits the receipt and its key");
-    verify_say(r, "device", VERIFY_ASSERTED, "%.*s", STR_ARG(c->receipt.device));
-    verify_say(r, "time", VERIFY_ASSERTED, "from %" PRIu64 " to %" PRIu64 " ms since 1970",
-               c->receipt.started_ms, c->receipt.ended_ms);
-    if (!str_is(c->receipt.arithmetic, ISO_ARITHMETIC))
-        verify_say(r, "arithmetic", VERIFY_MISSING,
-                   "\"%.*s\" is not computed here, " ISO_ARITHMETIC " is",
-                   STR_ARG(c->receipt.arithmetic));
+    say_opened(c, r);
+    return true;
+}
+
+bool verify_open_vectors(struct verify_case *c, struct receipt_vectors *v, struct str text,
+                         const struct bundle *bundle, struct verify_report *r)
+{
+    static const struct bundle nothing;
+    *c = (struct verify_case){.bundle = bundle ? bundle : &nothing};
+    if (signed_read(SIGN_RECEIPT, text, &c->signed_text, NULL) ||
+        receipt_vectors_read(&c->signed_text.doc, c->signed_text.body, v, NULL)) {
+        signed_release(&c->signed_text);
+        return false;
+    }
+    c->receipt = v->of;
+    say_opened(c, r);
     return true;
 }
 

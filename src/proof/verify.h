@@ -68,6 +68,9 @@ struct verify_case {
 bool verify_open(struct verify_case *c, struct str text, const struct bundle *bundle,
                  struct verify_report *r);
 void verify_close(struct verify_case *c);
+/* verify_count - two numbers that must be equal: then status. */
+void verify_count(struct verify_report *r, const char *field, uint64_t expected, uint64_t found,
+                  enum verify_status status);
 
 /* What the verifier brings along. */
 struct verify_trust {
@@ -86,6 +89,9 @@ void verify_key(const struct verify_case *c, const struct verify_trust *trust,
 void verify_log(const struct verify_case *c, const struct verify_trust *trust,
                 struct verify_report *r);
 
+/* verify_request - its commitment, where the bundle has the salt; ptr NULL: not known, then the
+ * bundle's, which is compared with no other. */
+void verify_request(const struct verify_case *c, struct str request, struct verify_report *r);
 /* verify_parts - each part of the bundle against the receipt's commitments and counts. request: the
  * bytes that the requester sent, by the requester; ptr NULL: not known. */
 void verify_parts(const struct verify_case *c, struct str request, struct verify_report *r);

@@ -7,8 +7,8 @@
 
 /* ---- parts -------------------------------------------------------------------------------- */
 
-static void check_count(struct verify_report *r, const char *field, uint64_t expected,
-                        uint64_t found, enum verify_status status)
+void verify_count(struct verify_report *r, const char *field, uint64_t expected, uint64_t found,
+                  enum verify_status status)
 {
     char a[24], b[24];
     snprintf(a, sizeof a, "%" PRIu64, expected);
@@ -19,10 +19,14 @@ static void check_count(struct verify_report *r, const char *field, uint64_t exp
         verify_differ(r, field, a, b, "counted");
 }
 
-static void check_request(const struct verify_case *c, struct str request, struct verify_report *r)
+void verify_request(const struct verify_case *c, struct str request, struct verify_report *r)
 {
     const struct bundle *b = c->bundle;
     bool is_told = request.ptr != NULL;
+    if (!b->has[BUNDLE_SALT]) {
+        verify_say(r, "salt", VERIFY_MISSING, "without it the receipt's hashes tell nothing");
+        return;
+    }
     if (!is_told && b->has[BUNDLE_REQUEST])
         request = b->request;
     if (!request.ptr) {
@@ -41,14 +45,14 @@ static void check_ids(const struct verify_case *c, struct verify_report *r)
     if (b->has[BUNDLE_PROMPT_IDS]) {
         struct merkle_hash h =
             commitment_of_ids(&b->salt, SALT_PROMPT_IDS, b->prompt_ids, b->n_prompt_ids);
-        check_count(r, "prompt.count", b->n_prompt_ids, c->receipt.n_prompt, VERIFY_RECOMPUTED);
+        verify_count(r, "prompt.count", b->n_prompt_ids, c->receipt.n_prompt, VERIFY_RECOMPUTED);
         verify_hash(r, "prompt.ids", &h, &c->receipt.prompt_ids, VERIFY_ASSERTED,
                     "the ones in the bundle");
     }
     if (b->has[BUNDLE_OUTPUT_IDS]) {
         struct merkle_hash h =
             commitment_of_ids(&b->salt, SALT_OUTPUT_IDS, b->output_ids, b->n_output_ids);
-        check_count(r, "output.count", b->n_output_ids, c->receipt.n_output, VERIFY_RECOMPUTED);
+        verify_count(r, "output.count", b->n_output_ids, c->receipt.n_output, VERIFY_RECOMPUTED);
         verify_hash(r, "output.ids", &h, &c->receipt.output_ids, VERIFY_ASSERTED,
                     "the ones in the bundle");
     }
@@ -71,7 +75,7 @@ static void check_positions(const struct verify_case *c, struct verify_report *r
     char expected[24], found[24];
     if (!b->has[BUNDLE_POSITIONS])
         return;
-    check_count(r, "output.count", b->n_positions, c->receipt.n_output, VERIFY_RECOMPUTED);
+    verify_count(r, "output.count", b->n_positions, c->receipt.n_output, VERIFY_RECOMPUTED);
     struct merkle_hash root = root_of(&b->salt, b->positions, b->n_positions);
     verify_hash(r, "output.root", &root, &c->receipt.root, VERIFY_ASSERTED,
                 "of the records in the bundle");
@@ -115,11 +119,9 @@ void verify_parts(const struct verify_case *c, struct str request, struct verify
     else
         verify_say(r, "seed", VERIFY_ASSERTED, "%" PRIu64 " by the requester", c->receipt.seed);
     verify_say(r, "parameters", VERIFY_MISSING, "not compared with a request");
-    if (!b->has[BUNDLE_SALT]) {
-        verify_say(r, "salt", VERIFY_MISSING, "without it the receipt's hashes tell nothing");
+    verify_request(c, request, r);
+    if (!b->has[BUNDLE_SALT])
         return;
-    }
-    check_request(c, request, r);
     if (b->has[BUNDLE_PROMPT]) {
         struct merkle_hash h =
             commitment_of(&b->salt, SALT_PROMPT, 0, b->prompt.ptr, b->prompt.len);
@@ -215,7 +217,7 @@ bool verify_replayed(const struct verify_case *c, const struct verify_replay *p,
         return false;
     struct merkle_hash ids = commitment_of_ids(salt, SALT_OUTPUT_IDS, p->ids, p->n_records);
     struct merkle_hash root = root_of(salt, p->records, p->n_records);
-    check_count(r, "output.count", p->n_records, c->receipt.n_output, VERIFY_RECOMPUTED);
+    verify_count(r, "output.count", p->n_records, c->receipt.n_output, VERIFY_RECOMPUTED);
     verify_hash(r, "output.ids", &ids, &c->receipt.output_ids, VERIFY_RECOMPUTED,
                 "each token chosen again");
     verify_hash(r, "output.root", &root, &c->receipt.root, VERIFY_RECOMPUTED,
@@ -299,5 +301,5 @@ void verify_prompt(const struct verify_case *c, struct str text, const int32_t *
     h = commitment_of_ids(salt, SALT_PROMPT_IDS, (const uint32_t *)ids, n_ids);
     verify_hash(r, "prompt.ids", &h, &c->receipt.prompt_ids, VERIFY_RECOMPUTED,
                 "the request's, tokenized anew");
-    check_count(r, "prompt.count", n_ids, c->receipt.n_prompt, VERIFY_RECOMPUTED);
+    verify_count(r, "prompt.count", n_ids, c->receipt.n_prompt, VERIFY_RECOMPUTED);
 }

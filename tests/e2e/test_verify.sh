@@ -102,6 +102,62 @@ sed 's/"max_tokens": 60/"max_tokens": 61/' "$tmp/body.json" >"$tmp/other.json"
 expect 1 "$isobit" verify "$tmp/served" -m $m --request "$tmp/other.json"
 says out "first difference: request"
 
+# ---- receipts of isobit embed --------------------------------------------------------------------
+bert=tests/golden/encoder/bert.gguf
+# embedded NAME ARGUMENTS... : a receipt $tmp/NAME, its request and vectors
+embedded() {
+    local name=$1
+    shift
+    expect 0 "$isobit" embed -m $bert --receipt "$tmp/$name" "$@"
+    cp "$tmp/out" "$tmp/$name.text"
+    python3 -c 'import json, sys; sys.stdout.write(json.load(open(sys.argv[1]))["request"])' "$tmp/$name.bundle" >"$tmp/$name.request"
+}
+# embeds STATUS NAME ARGUMENTS... : verify with the model and the request as sent
+embeds() {
+    local status=$1 name=$2
+    shift 2
+    expect "$status" "$isobit" verify "$tmp/$name" -m $bert --request "$tmp/$name.request" "$@"
+}
+printf 'the first\n\nthe third of them\n' >"$tmp/lines.in"
+ISOBIT_ISA=scalar embedded lines -f "$tmp/lines.in"
+embeds 0 lines --response "$tmp/lines.text" # by the best kernels of this machine
+says out "vectors.root     recomputed" "vectors.pooling  recomputed" "vectors.count    recomputed" \
+    "model.weights    recomputed" "request          checked against" "response         checked against" Valid
+if grep -qE "missing|differs" "$tmp/out"; then fail "Valid, and yet something is missing"; fi
+embedded fast -p "the first" --pooling cls --no-normalize
+embeds 0 fast
+ISOBIT_ISA=scalar embeds 0 fast -t 1
+embedded ids --tokens 5,6,7,8
+embeds 0 ids --response "$tmp/ids.text"
+expect 3 "$isobit" verify "$tmp/lines" --request "$tmp/lines.request"
+says out "no model"
+expect 3 "$isobit" verify "$tmp/lines" -m $bert
+says out "no other to compare it with"
+cp "$tmp/lines" "$tmp/bare"
+expect 3 "$isobit" verify "$tmp/bare" -m $bert --request "$tmp/lines.request"
+says out "without it the receipt's hashes tell nothing"
+expect 1 "$isobit" verify "$tmp/lines" -m tests/golden/encoder/bert-rank.gguf --request "$tmp/lines.request"
+says out "first difference: model." Mismatch
+# Another text, another pooling than the receipt's.
+sed 's/the third/the fourth/' "$tmp/lines.request" >"$tmp/other.request"
+embeds 1 lines --request "$tmp/other.request"
+says out "first difference: request" "vectors.root     differs" Mismatch
+sed 's/"cls"/"last"/' "$tmp/fast.request" >"$tmp/other.request"
+embeds 1 fast --request "$tmp/other.request"
+says out "first difference: request" "vectors.pooling  differs" "vectors.root     differs"
+sed 's/"texts":\["the first"/"texts":["a first"/' "$tmp/fast.request" >"$tmp/other.request"
+embeds 1 fast --request "$tmp/other.request"
+says out "say something else than its texts"
+# Another vector than the receipt's: the first text that has one.
+awk 'NR == 3 { $5 = "0.125" } { print }' "$tmp/lines.text" >"$tmp/other.text"
+embeds 1 lines --response "$tmp/other.text"
+says out "first difference: response: text 3, value 5" "found     0.125"
+head -n 2 "$tmp/lines.text" >"$tmp/other.text"
+embeds 1 lines --response "$tmp/other.text"
+says out "first difference: response: text 3, value 1"
+embeds 1 lines --request "$tmp/plain.request"
+says out "vectors          differs" Mismatch
+
 # ---- lies ----------------------------------------------------------------------------------------
 checks 1 plain --request "$tmp/stages.request"
 says out "first difference: request" Mismatch
