@@ -19,7 +19,7 @@ bool read_again(const struct read_again *r, const struct verify_case *about,
     if (!speech_open(&w->speech, r->model, r->template, NULL, why)) {
         enum err rc = identity_begin(&w->speech.table, &w->identity, why);
         if (!rc && !identity_wait(w->identity, &identity, why)) {
-            same = receipt_follows(w, about, p, &e);
+            same = receipt_follows(w, about, p, NULL, &e);
             if (!same)
                 err_set(why, ERR_FORMAT, "%s", e.message);
         }

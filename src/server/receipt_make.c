@@ -270,7 +270,7 @@ static bool is_made_so(const struct choice *k, const struct verify_case *about,
 }
 
 bool receipt_follows(struct worker *w, const struct verify_case *about, const struct parameters *p,
-                     struct api_error *e)
+                     struct choice **made, struct api_error *e)
 {
     const struct dialect *dialect = dialect_of(p->interface);
     const char *what = "the prompt", *missing = what;
@@ -282,7 +282,8 @@ bool receipt_follows(struct worker *w, const struct verify_case *about, const st
                                      p->has_clock ? (int64_t)p->clock_s : 0, e);
     if (!c)
         return false;
-    for (uint32_t i = 0; i < c->n_choices && !same; i++) {
+    uint32_t i = 0;
+    for (; i < c->n_choices && !same; i++) {
         same = is_made_so(&c->choices[i], about, p, &what);
         if (what != missing)
             missing = what;
@@ -294,6 +295,9 @@ bool receipt_follows(struct worker *w, const struct verify_case *about, const st
         same = false;
         missing = "the seed";
     }
-    completion_forget(c);
+    if (same && made)
+        *made = &c->choices[i - 1];
+    else
+        completion_forget(c);
     return same || api_fail(e, 400, NULL, "%s is not what the request asks for", missing);
 }

@@ -26,6 +26,7 @@ struct verification {
     bool is_open;
     struct verify_report report;
     struct parameters parameters;
+    struct choice *asked;    /* read anew from the request; NULL: it is not known */
     struct iso_request made; /* what the answer was asked for by */
     struct replay replay;
     struct answer answer;
@@ -41,6 +42,8 @@ static void release(struct verification *v)
     if (v->is_open)
         verify_close(&v->about);
     replay_release(&v->replay);
+    if (v->asked)
+        completion_forget(v->asked->call);
     parameters_release(&v->parameters);
     bundle_release(&v->bundle);
     canon_release(&v->parameters_doc);
@@ -167,7 +170,7 @@ static void compare_request(struct verification *v)
     struct str why = STR("the bundle does not show the request");
     struct api_error e = {0};
     if (b->has[BUNDLE_REQUEST] && b->has[BUNDLE_PROMPT_IDS] && b->has[BUNDLE_PROMPT]) {
-        if (receipt_follows(v->worker, &v->about, &v->parameters, &e)) {
+        if (receipt_follows(v->worker, &v->about, &v->parameters, &v->asked, &e)) {
             verify_say(&v->report, "prompt.text", VERIFY_RECOMPUTED, "from the request");
             verify_say(&v->report, "prompt.ids", VERIFY_RECOMPUTED, "from the request");
             verify_say(&v->report, "parameters", VERIFY_RECOMPUTED, "from the request");
@@ -196,8 +199,10 @@ static bool can_replay(struct verification *v)
         return false;
     }
     compare_request(v);
-    if (v->parameters.constraint.kind.len > 0)
-        verify_say(r, "output.ids", VERIFY_MISSING, "the answer had a form (%.*s)",
+    if (v->parameters.constraint.kind.len > 0 &&
+        (!v->asked || !v->asked->answer.request.constraint))
+        verify_say(r, "output.ids", VERIFY_MISSING,
+                   "the answer had a form (%.*s), which is needed to compute it",
                    STR_ARG(v->parameters.constraint.kind));
     else if (!b->has[BUNDLE_SALT] || !b->has[BUNDLE_PROMPT_IDS] || !b->has[BUNDLE_OUTPUT_IDS])
         verify_say(r, "output.ids", VERIFY_MISSING,
@@ -218,6 +223,7 @@ static bool start(struct verification *v, struct api_error *e)
     v->made.tokens = (const int32_t *)b->prompt_ids;
     v->made.n_tokens = (uint32_t)b->n_prompt_ids;
     v->made.sampling.seed = v->about.receipt.seed;
+    v->made.constraint = v->asked ? v->asked->answer.request.constraint : NULL;
     enum err rc = replay_init(&v->replay, &v->made, b->output_ids, b->n_output_ids, w->info, &note);
     if (rc)
         return api_fail(e, rc == ERR_MEMORY ? 500 : 400, "bundle", "%s", note.text);

@@ -207,9 +207,10 @@ uint32_t receipts_count_of(const struct call *c);
 enum err receipt_name_model(const struct worker *w, bool has_tools, struct receipt *r,
                             struct err_note *note);
 /* receipt_follows - whether prompt and parameters (p, as read) are what the bundle's request means.
- * false: e, 400: they are not. */
+ * made, if not NULL: the choice whose they are, with its constraint unused; the caller forgets its
+ * call. false: e, 400: they are not. */
 bool receipt_follows(struct worker *w, const struct verify_case *about, const struct parameters *p,
-                     struct api_error *e);
+                     struct choice **made, struct api_error *e);
 /* verify_call.c: POST /v1/verify. */
 void call_verify(struct worker *w, uint64_t id, struct str path, struct str body);
 void verification_take(const struct news *news);

@@ -351,7 +351,21 @@ def verify():
     assert unknown[0] == "NotMeasured" and unknown[2]["key"]["status"] == "missing"
     verdict, _, fields = ask({k: HELLO[k] for k in ("messages", "max_tokens")})
     assert verdict == "NotMeasured" and fields["seed"]["status"] == "missing"
-    verdict, _, fields = ask(dict(HELLO, guided_choice=["left"]))
+    # Answers that had a form, of every kind.
+    schema = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 9}}, "required": ["city"]}
+    tool = {"type": "function", "function": {"name": "look", "parameters": schema}}
+    for form in ({"guided_choice": ["left", "right"]}, {"guided_regex": "[a-c]{3,9}"},
+                 {"guided_grammar": 'root ::= "yes" | "no"'},
+                 {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}},
+                 {"tools": [tool], "tool_choice": "required"}):
+        verdict, first, fields = ask(dict(HELLO, max_tokens=60, **form))
+        assert verdict == "Valid", (form, first, [l for l in fields.values() if l["status"] == "missing"])
+        assert fields["output.ids"]["status"] == "recomputed" and fields["output.root"]["status"] == "recomputed"
+    verdict, first, _ = ask(dict(HELLO, guided_choice=["left", "right"]),
+                            change=lambda b: b["bundle"]["output_ids"].__setitem__(0, 99))
+    assert verdict == "Mismatch" and first["field"] == "output.ids"
+    # The form is the request's: where that is not shown, nothing is computed.
+    verdict, _, fields = ask(dict(HELLO, guided_choice=["left"]), change=lambda b: b["bundle"].pop("request"))
     assert verdict == "NotMeasured" and fields["output.ids"]["status"] == "missing"
 
     def differs(field, change, body=HELLO, **more):
