@@ -464,11 +464,14 @@ def always():
     assert_receipt(headers["x-receipt-id"])
 
 
+LARGE = {"prompt": "Hello", "max_tokens": 400, "ignore_eos": True, "receipt": True}
+
+
 def fill():
     """Until a receipt finds no room: the log's journal may grow to the log's own size before, which is what
     the machine's speed made it."""
     for _ in range(3000):
-        status, answer, _ = call(TEXT, {"prompt": "Hello", "max_tokens": 400, "ignore_eos": True, "receipt": True})
+        status, answer, _ = call(TEXT, LARGE)
         if status != 200:
             assert status == 503, (status, answer)
             return
@@ -477,7 +480,7 @@ def fill():
 
 def refused(words):
     """No receipt could be given: no answer is."""
-    status, answer, _ = call(CHAT, dict(HELLO, receipt=True))
+    status, answer, _ = call(TEXT, LARGE)  # a smaller one may still find room
     assert status == 503 and words in answer["error"]["message"], (status, answer)
     status, text, _ = call(TEXT, {"prompt": "Hello", "max_tokens": 3000, "ignore_eos": True, "stream": True,
                                   "receipt": True}, raw=True)
