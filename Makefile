@@ -12,7 +12,7 @@ run: build
 test: setup
 	@cmake --preset dev
 	@cmake --build --preset dev -j $$(nproc)
-	@ctest --preset dev
+	@ctest --preset dev -j $$(nproc)
 
 # Installs what is missing (apt), and says what is optional and absent.
 setup:

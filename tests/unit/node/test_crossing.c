@@ -112,14 +112,16 @@ static void check_both_ways(const char *a, const char *b, enum poc_profile profi
 static void honest_proofs_cross_configurations(void **state)
 {
     (void)state;
+    const char *best = NULL;
+    for (const char *const *a = cpu_isa_names(); *a; a++)
+        best = *a;
     for (const char *const *a = cpu_isa_names(); *a; a++)
         for (const char *const *b = cpu_isa_names(); *b; b++) {
             bool plain_a = strcmp(*a, "scalar") == 0, plain_b = strcmp(*b, "scalar") == 0;
-            if (plain_a)
-                continue; /* slow: it stands on the other side only */
-            if (plain_b || wide_ops_find(*b))
-                if (wide_ops_find(*a))
-                    check_both_ways(*a, *b, POC_COMPATIBLE);
+            if (plain_a || (plain_b && *a != best))
+                continue; /* plain C is slow: it meets the best alone */
+            if ((plain_b || wide_ops_find(*b)) && wide_ops_find(*a))
+                check_both_ways(*a, *b, POC_COMPATIBLE);
             if (!plain_b)
                 check_both_ways(*a, *b, POC_EXACT);
         }
