@@ -29,6 +29,16 @@ static inline float test_randf(uint64_t *seed)
 {
     return (float)(int32_t)(test_rand(seed) >> 32) * 0x1p-31f;
 }
+/* The step through a test's cases: 1, or n where the same code takes many times as long (emulated,
+ * or under a sanitizer) and only what is particular to that place is in question. */
+static inline uint32_t test_every(uint32_t n)
+{
+#ifdef TEST_SLOW
+    return n;
+#else
+    return n ? 1 : 0;
+#endif
+}
 /* Roughly normal, variance 1: sum of 12 uniforms. */
 static inline float test_randn(uint64_t *seed)
 {

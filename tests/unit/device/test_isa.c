@@ -172,7 +172,8 @@ static void products_equal(const struct cpu_isa *scalar, const struct cpu_isa *i
     static const uint32_t tokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 16, 17, 33, 19};
     static const uint32_t rows[] = {1, 16, 17, 33, 8, 47, 31};
     for (size_t k = 0; k < COUNT_OF(types); k++)
-        for (size_t i = 0; i < COUNT_OF(widths) + COUNT_OF(tokens); i++) {
+        for (size_t i = k % test_every(3); i < COUNT_OF(widths) + COUNT_OF(tokens);
+             i += test_every(3)) {
             struct product p = {types[k],
                                 (enum drawing)((i + k) % N_DRAWINGS),
                                 rows[(i + 3 * k) % COUNT_OF(rows)],
@@ -197,7 +198,7 @@ static void wide_products_equal(const struct cpu_isa *scalar, const struct cpu_i
 /* Many rows and tokens at once: several panels share a pass, and tokens take more than one. */
 static void large_products_equal(const struct cpu_isa *scalar, const struct cpu_isa *isa)
 {
-    for (size_t k = 0; k < COUNT_OF(types); k++) {
+    for (size_t k = 0; k < COUNT_OF(types); k += test_every(3)) {
         struct product many = {types[k], EXTREME, 70, 256, k % 4 ? 41 : TOKENS_MAX, k % 2};
         struct product deep = {types[k], TAME, 100, 2304 + 256 * (uint32_t)(k % 3), 15, k % 2};
         product_check(scalar, isa, &many, k);
@@ -465,7 +466,7 @@ static void attention_equal(const struct cpu_isa *scalar, const struct cpu_isa *
     static const uint32_t shared[] = {1, 4, 7, 8, 12, 2, 3, 40}, n_rows[] = {1, 3, 40};
     static const uint32_t depths[] = {1, 2, 63, 64, 65, 127, 130, 511, 512, 513, 700, 1300};
     static const uint32_t windows[] = {0, 0, 1, 37, 64, 200, 513};
-    for (size_t i = 0; i < COUNT_OF(head_sizes) * COUNT_OF(depths); i++) {
+    for (size_t i = 0; i < COUNT_OF(head_sizes) * COUNT_OF(depths); i += test_every(5)) {
         uint32_t e = head_sizes[i / COUNT_OF(depths)];
         struct sight s = {{1 + (uint32_t)i % 2, e},
                           shared[(i + i / 12) % COUNT_OF(shared)],

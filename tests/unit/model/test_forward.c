@@ -151,7 +151,7 @@ static struct distance distance_of(const double *want, const float *got, uint32_
 static void the_exact_profile_is_near_f64(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < TINY_COUNT; i++) {
+    for (size_t i = 0; i < TINY_COUNT; i += test_every(3)) {
         struct runner r;
         runner_open(&r, tiny_names[i], 1, "auto", 128);
         if (r.tiny.n_tokens > 200)
@@ -180,7 +180,7 @@ static void chunks_and_threads_change_no_bit(void **state)
 {
     (void)state;
     static const uint32_t chunks[] = {7, 64, 1};
-    for (size_t i = 0; i < TINY_COUNT; i++) {
+    for (size_t i = 0; i < TINY_COUNT; i += test_every(3)) {
         float *first = NULL;
         size_t n_bytes = 0;
         for (size_t c = 0; c < COUNT_OF(chunks); c++) {
@@ -207,7 +207,7 @@ static void matrices_left_in_the_file_change_no_bit(void **state)
 {
     (void)state;
     static const size_t rooms[] = {1, 20000, 40000};
-    for (size_t i = 0; i < TINY_COUNT; i++) {
+    for (size_t i = 0; i < TINY_COUNT; i += test_every(3)) {
         struct runner r;
         runner_open(&r, tiny_names[i], 2, "auto", 16);
         size_t n_bytes = r.tiny.n_tokens * (size_t)r.info->n_vocab * sizeof(float);
@@ -232,7 +232,7 @@ static void matrices_left_in_the_file_change_no_bit(void **state)
 static void every_instruction_set_gives_the_same_bits(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < TINY_COUNT; i++) {
+    for (size_t i = 0; i < TINY_COUNT; i += test_every(3)) {
         float *first = NULL;
         for (const char *const *isa = cpu_isa_names(); *isa; isa++) {
             struct runner r;

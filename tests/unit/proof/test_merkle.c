@@ -129,7 +129,7 @@ static void assert_spoilt(const struct merkle_proof *p, uint64_t a, uint64_t n,
 static void leaves_are_proved(void **state)
 {
     (void)state;
-    for (uint64_t n = 1; n <= N_MAX; n++)
+    for (uint64_t n = 1; n <= N_MAX; n += test_every(4))
         for (uint64_t i = 0; i < n; i++) {
             struct merkle_proof p;
             merkle_prove_leaf(leaves, n, i, &p);
@@ -146,7 +146,7 @@ static void leaves_are_proved(void **state)
 static void prefixes_are_proved(void **state)
 {
     (void)state;
-    for (uint64_t n = 1; n <= N_MAX; n++)
+    for (uint64_t n = 1; n <= N_MAX; n += test_every(4))
         for (uint64_t old = 1; old <= n; old++) {
             struct merkle_proof p;
             merkle_prove_prefix(leaves, n, old, &p);
@@ -239,7 +239,7 @@ static void proofs_of_nodes_are_the_same(void **state)
             nodes[k][(n - 1) >> k] = made[k];
         struct merkle_hash root = merkle_root(&m);
         assert_true(merkle_equal(&root, &roots[n]));
-        for (uint64_t i = 0; i < n; i++) {
+        for (uint64_t i = 0; n % test_every(4) == 0 && i < n; i++) {
             struct merkle_proof p, q;
             assert_true(merkle_nodes_prove_leaf(&t, n, i, &p));
             assert_true(leaf_ok(&p, i, n));
