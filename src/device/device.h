@@ -7,9 +7,13 @@
  * Letters: T rows (tokens), K columns in, N rows of a matrix (columns out), D model width, H heads,
  * G key-value heads, E head size, V vocabulary. Row-major always; y[T,N] = x[T,K] . w[N,K]^T.
  *
- * Queue: operations are submitted in order; a pointer that an operation writes may be read by later
- * operations at once, and by the caller after device_wait. The CPU completes at once.
- * Owner thread: the one that opened the device. Operations allocate nothing. */
+ * Memory: what an operation reads and writes is the device's own (mem_take), but for what is said
+ * to be the host's. Whoever opened the device touches it only by put, get, zero and move, unless
+ * host_memory says that it is memory like any other.
+ * Queue: operations are submitted in order; what one writes may be read by later ones at once, and
+ * by the host when get or wait returns. The CPU completes at once.
+ * Owner thread: the one that opened the device. Operations allocate nothing.
+ * A device may be lost in mid-work: operations then do nothing, and status says so. */
 #ifndef DEVICE_DEVICE_H
 #define DEVICE_DEVICE_H
 
@@ -108,18 +112,48 @@ enum act_fn {
 
 struct device;
 
-/* Every pointer below is device memory; sizes in floats unless named otherwise. */
+/* Every pointer below is device memory unless said otherwise; sizes in floats unless named
+ * otherwise. */
 struct device_ops {
     const char *name;
+    bool host_memory; /* its memory is the host's: either may use it between operations */
     void (*close)(struct device *d);
     void (*wait)(struct device *d);
+    /* ERR_OK; or the device is lost, and what it gave since the last good answer is worth nothing:
+     * the first failure, from then on. */
+    enum err (*status)(struct device *d, struct err_note *note);
 
-    /* Matrix layout, at load: rows are in GGUF's layout. Any thread, any number at once.
-     * matrix_bytes 0: the device multiplies the rows where they lie, and nothing is packed. */
+    /* n_bytes > 0 of zeros, aligned to 256; ERR_MEMORY says what for, how much, and how much there
+     * is. Given back with the same size. */
+    enum err (*mem_take)(struct device *d, size_t n_bytes, const char *what, void **p,
+                         struct err_note *note);
+    void (*mem_give)(struct device *d, void *p, size_t n_bytes);
+    /* What may still be taken; *n_bytes: what the device has. */
+    size_t (*mem_left)(struct device *d, size_t *n_bytes);
+    /* From the host's memory, which may change as soon as put returns. At load any thread. */
+    void (*put)(struct device *d, void *to, const void *from, size_t n_bytes);
+    /* To the host's memory, after all that was submitted before; waits for it. */
+    void (*get)(struct device *d, void *to, const void *from, size_t n_bytes);
+    void (*move)(struct device *d, void *to, const void *from, size_t n_bytes); /* no overlap */
+    void (*zero)(struct device *d, void *to, size_t n_bytes);
+
+    /* rows [n], the host's: those that kv_write and attention name from now on, by this pointer or
+     * one inside it. They and their page tables stay as they are until get or wait. */
+    void (*rows)(struct device *d, const struct kv_row *rows, uint32_t n);
+    /* The operations up to pass_end are a pass, which another of this key repeats with the same
+     * arguments; only what was put before it differs. True: the device has recorded such a pass,
+     * and has submitted all of it: no operation and no pass_end. */
+    bool (*pass_begin)(struct device *d, uint64_t key);
+    void (*pass_end)(struct device *d);
+
+    /* Matrix layout, at load: rows are in GGUF's layout; rows and packed are the host's, and packed
+     * is then put. Any thread, any number at once. matrix_bytes 0, with host_memory alone: the
+     * device multiplies the rows where they lie, and nothing is packed. */
     size_t (*matrix_bytes)(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols);
     void (*matrix_pack)(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols,
                         const void *rows, void *packed);
-    /* Memory for products with raw matrices of this type and width; ERR_MEMORY. */
+    /* Memory for products with raw matrices of this type and width; ERR_MEMORY. With host_memory
+     * alone: others have no raw matrices. */
     enum err (*raw_reserve)(struct device *d, enum dtype t, uint32_t n_cols, struct err_note *note);
 
     size_t (*acts_bytes)(struct device *d, enum act_kind kind, uint32_t n_rows, uint32_t n_cols);
@@ -147,6 +181,19 @@ struct device_ops {
      * after another in the page. */
     void (*kv_digest)(struct device *d, const void *page, struct kv_shape s, uint32_t n_layers,
                       uint8_t (*digests)[SHA256_BYTES]);
+    /* x[i] = x[from[i]] for i below n_kept, rows of n; from: the host's, ascending. */
+    void (*keep_rows)(struct device *d, float *x, size_t stride, uint32_t n, const uint32_t *from,
+                      uint32_t n_kept);
+    /* y[i] = x[from[i]]. */
+    void (*gather)(struct device *d, const float *x, size_t stride_x, const uint32_t *from,
+                   uint32_t n_rows, uint32_t n, float *y, size_t stride_y);
+    /* x[to[i]] += y[i] * scale[i] (product and sum rounded); no two rows of `to` are the same. */
+    void (*scatter)(struct device *d, float *x, size_t stride_x, const uint32_t *to,
+                    const float *y, size_t stride_y, const float *scale, uint32_t n_rows,
+                    uint32_t n);
+    /* first[origin[t]] = mark where bad[t] is not 0 and first[origin[t]] is, for t below n. */
+    void (*note_bad)(struct device *d, uint8_t *first, const uint32_t *origin, const uint8_t *bad,
+                     uint32_t n, uint8_t mark);
     /* y = fn(gate) * up, elementwise. y may be gate or up; stride_up may be 0. */
     void (*glu)(struct device *d, enum act_fn fn, const float *gate, size_t stride_gate,
                 const float *up, size_t stride_up, uint32_t n_rows, uint32_t n, float *y,
@@ -154,7 +201,8 @@ struct device_ops {
     /* x += y * scale (scale 1: x += y). */
     void (*add)(struct device *d, float *x, size_t stride_x, const float *y, size_t stride_y,
                 uint32_t n_rows, uint32_t n, float scale);
-    /* x[t] -= 2 (v . x[t]) v with v = mirrors[t] + at; a row whose mirrors[t] is NULL stays. */
+    /* x[t] -= 2 (v . x[t]) v with v = mirrors[t] + at; a row whose mirrors[t] is NULL stays. The
+     * array is device memory too. */
     void (*reflect)(struct device *d, float *x, size_t stride, const float *const *mirrors,
                     size_t at, uint32_t n_rows, uint32_t n);
     /* x = x + 0.0f, or cap * tanh(x * (1/cap)) where cap != 0; bad[t] = 1 if not finite. */

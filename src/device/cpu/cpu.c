@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/room.h"
 #include "base/threads.h"
 #include "device/cpu/isa.h"
 #include "device/cpu/scalar.h"
@@ -79,6 +80,63 @@ static void cpu_close(struct device *d)
     mem_free(c->n_done);
     mem_free(c);
 }
+
+/* ---- memory ---- */
+
+static enum err cpu_status(struct device *d, struct err_note *note)
+{
+    (void)d, (void)note;
+    return ERR_OK;
+}
+
+static enum err cpu_mem_take(struct device *d, size_t n_bytes, const char *what, void **p,
+                             struct err_note *note)
+{
+    (void)d;
+    *p = mem_pages(n_bytes);
+    if (*p)
+        return ERR_OK;
+    return err_set(note, ERR_MEMORY, "out of memory for %s, %.1f MiB", what,
+                   (double)n_bytes / 0x1p20);
+}
+
+static void cpu_mem_give(struct device *d, void *p, size_t n_bytes)
+{
+    (void)d;
+    mem_pages_free(p, n_bytes);
+}
+
+static size_t cpu_mem_left(struct device *d, size_t *n_bytes)
+{
+    (void)d;
+    *n_bytes = mem_room_find().n_bytes;
+    return *n_bytes;
+}
+
+static void cpu_copy(struct device *d, void *to, const void *from, size_t n_bytes)
+{
+    (void)d;
+    memcpy(to, from, n_bytes);
+}
+
+static void cpu_zero(struct device *d, void *to, size_t n_bytes)
+{
+    (void)d;
+    memset(to, 0, n_bytes);
+}
+
+static void cpu_rows(struct device *d, const struct kv_row *rows, uint32_t n)
+{
+    (void)d, (void)rows, (void)n;
+}
+
+static bool cpu_pass_begin(struct device *d, uint64_t key)
+{
+    (void)d, (void)key;
+    return false;
+}
+
+/* ---- operations ---- */
 
 static size_t cpu_matrix_bytes(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols)
 {
@@ -408,6 +466,41 @@ static void cpu_add(struct device *d, float *x, size_t stride_x, const float *y,
     run_split(cpu_of(d), n_rows, 1, add_task, &a);
 }
 
+static void cpu_keep_rows(struct device *d, float *x, size_t stride, uint32_t n,
+                          const uint32_t *from, uint32_t n_kept)
+{
+    (void)d;
+    for (uint32_t i = 0; i < n_kept; i++) {
+        CHECK(from[i] >= i);
+        memmove(x + i * stride, x + from[i] * stride, n * sizeof *x);
+    }
+}
+
+static void cpu_gather(struct device *d, const float *x, size_t stride_x, const uint32_t *from,
+                       uint32_t n_rows, uint32_t n, float *y, size_t stride_y)
+{
+    (void)d;
+    for (uint32_t i = 0; i < n_rows; i++)
+        memcpy(y + i * stride_y, x + from[i] * stride_x, n * sizeof *x);
+}
+
+static void cpu_scatter(struct device *d, float *x, size_t stride_x, const uint32_t *to,
+                        const float *y, size_t stride_y, const float *scale, uint32_t n_rows,
+                        uint32_t n)
+{
+    for (uint32_t i = 0; i < n_rows; i++)
+        cpu_of(d)->isa.add(x + to[i] * stride_x, y + i * stride_y, n, scale[i]);
+}
+
+static void cpu_note_bad(struct device *d, uint8_t *first, const uint32_t *origin,
+                         const uint8_t *bad, uint32_t n, uint8_t mark)
+{
+    (void)d;
+    for (uint32_t t = 0; t < n; t++)
+        if (bad[t] && !first[origin[t]])
+            first[origin[t]] = mark;
+}
+
 struct reflect_args {
     float *x;
     size_t stride, at;
@@ -516,8 +609,20 @@ static void cpu_kv_digest(struct device *d, const void *page, struct kv_shape s,
 
 static const struct device_ops cpu_ops = {
     .name = "cpu",
+    .host_memory = true,
     .close = cpu_close,
     .wait = cpu_wait,
+    .status = cpu_status,
+    .mem_take = cpu_mem_take,
+    .mem_give = cpu_mem_give,
+    .mem_left = cpu_mem_left,
+    .put = cpu_copy,
+    .get = cpu_copy,
+    .move = cpu_copy,
+    .zero = cpu_zero,
+    .rows = cpu_rows,
+    .pass_begin = cpu_pass_begin,
+    .pass_end = cpu_wait,
     .matrix_bytes = cpu_matrix_bytes,
     .matrix_pack = cpu_matrix_pack,
     .raw_reserve = cpu_raw_reserve,
@@ -531,6 +636,10 @@ static const struct device_ops cpu_ops = {
     .kv_write = cpu_kv_write,
     .attention = cpu_attention,
     .kv_digest = cpu_kv_digest,
+    .keep_rows = cpu_keep_rows,
+    .gather = cpu_gather,
+    .scatter = cpu_scatter,
+    .note_bad = cpu_note_bad,
     .glu = cpu_glu,
     .add = cpu_add,
     .reflect = cpu_reflect,
