@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "device/cuda/driver.h"
+#include "device/cuda/image.h"
 #include "device/device.h"
 
 struct launch {
@@ -55,21 +56,23 @@ struct cuda {
     struct driver driver;
     struct cuda_card card;
     struct CUctx_st *context;
-    struct CUmod_st *module;
+    struct CUmod_st *modules[CUDA_IMAGES_MAX];
+    size_t n_modules;
     struct CUstream_st *stream;
     struct cuda_kernel kernels[CUDA_KERNELS_MAX];
     size_t n_kernels;
 
     /* Every call of the driver that submits or takes memory is made under it. */
     pthread_mutex_t lock;
-    bool has_lock;
+    uint64_t serial; /* tells the devices of a process apart, of which one may follow another */
     struct err_note failure; /* of the first call that failed */
     enum err failed;
 
     uint64_t n_bytes_limit, n_bytes_taken;
     struct cuda_slot slots[CUDA_SLOTS];
     size_t slot;
-    uint8_t *back; /* pinned, for get: CUDA_SLOT_BYTES */
+    uint8_t *back; /* pinned, for get: two halves of CUDA_SLOT_BYTES */
+    struct CUevent_st *back_done[2];
 
     /* Device memory that operations use between two of their kernels. */
     uint8_t *scratch; /* CUDA_SCRATCH_BYTES; what is in it lasts no longer than the operation */
@@ -82,6 +85,7 @@ struct cuda {
     struct kv_row *device_rows; /* [CUDA_ROWS_MAX] device memory; its `pages` too */
     void **device_pages;        /* [CUDA_PAGES_MAX] device memory */
     struct kv_row *host_rows;   /* [CUDA_ROWS_MAX] what is put there */
+    void **host_pages;          /* [CUDA_PAGES_MAX] what is there */
     uint32_t n_pages_longest;   /* the most that one of them has, up to a power of two */
 
     struct cuda_graph graphs[CUDA_GRAPHS_MAX], *recording;
@@ -106,12 +110,18 @@ void *cuda_stage(struct cuda *c, const void *from, size_t n_bytes);
  * of struct kv_row whose `pages` are device arrays. They were named by rows before. */
 const struct kv_row *cuda_rows(struct cuda *c, const struct kv_row *rows, uint32_t n);
 
+/* cuda_enter - the lock, and the context made this thread's; false: the device is lost, nothing may
+ * be submitted. cuda_leave in any case.
+ * cuda_did - whether a call worked; the first that did not is the device's failure. Inside both. */
+bool cuda_enter(struct cuda *c);
+void cuda_leave(struct cuda *c);
+bool cuda_did(struct cuda *c, int rc, const char *call);
+
 /* Operations, by file. */
 /* ops_matmul.c */
 size_t cuda_matrix_bytes(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols);
 void cuda_matrix_pack(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols,
                       const void *rows, void *packed);
-enum err cuda_raw_reserve(struct device *d, enum dtype t, uint32_t n_cols, struct err_note *note);
 size_t cuda_acts_bytes(struct device *d, enum act_kind kind, uint32_t n_rows, uint32_t n_cols);
 void cuda_quantize(struct device *d, const float *x, size_t stride, struct acts *a, uint8_t *bad);
 void cuda_matmul(struct device *d, const struct matrix *w, const struct acts *a, const float *bias,
@@ -136,12 +146,34 @@ void cuda_logits(struct device *d, float *x, size_t stride, uint32_t n_rows, uin
                  uint8_t *bad);
 void cuda_keep_rows(struct device *d, float *x, size_t stride, uint32_t n, const uint32_t *from,
                     uint32_t n_kept);
+void cuda_gather(struct device *d, const float *x, size_t stride_x, const uint32_t *from,
+                 uint32_t n_rows, uint32_t n, float *y, size_t stride_y);
+void cuda_scatter(struct device *d, float *x, size_t stride_x, const uint32_t *to, const float *y,
+                  size_t stride_y, const float *scale, uint32_t n_rows, uint32_t n);
 void cuda_note_bad(struct device *d, uint8_t *first, const uint32_t *origin, const uint8_t *bad,
-                   uint32_t n, uint32_t layer);
+                   uint32_t n, uint8_t mark);
 /* ops_attention.c */
 void cuda_kv_write(struct device *d, const struct kv_write_args *a);
 void cuda_attention(struct device *d, const struct attention_args *a);
 void cuda_kv_digest(struct device *d, const void *page, struct kv_shape s, uint32_t n_layers,
                     uint8_t (*digests)[SHA256_BYTES]);
+
+/* memory.c */
+enum err cuda_begin_memory(struct cuda *c, struct err_note *note);
+void cuda_release_memory(struct cuda *c);
+enum err cuda_mem_take(struct device *d, size_t n_bytes, const char *what, void **p,
+                       struct err_note *note);
+void cuda_mem_give(struct device *d, void *p, size_t n_bytes);
+size_t cuda_mem_left(struct device *d, size_t *n_bytes);
+void cuda_put(struct device *d, void *to, const void *from, size_t n_bytes);
+void cuda_get(struct device *d, void *to, const void *from, size_t n_bytes);
+void cuda_move(struct device *d, void *to, const void *from, size_t n_bytes);
+void cuda_zero(struct device *d, void *to, size_t n_bytes);
+void cuda_take_rows(struct device *d, const struct kv_row *rows, uint32_t n);
+/* graphs.c */
+bool cuda_pass_begin(struct device *d, uint64_t key);
+void cuda_pass_end(struct device *d);
+void cuda_break_recording(struct cuda *c); /* inside cuda_enter */
+void cuda_release_graphs(struct cuda *c);
 
 #endif
