@@ -508,3 +508,24 @@ json_t *responses_items(const json_t *input, const char *id)
     json_decref(items);
     return NULL;
 }
+
+static json_t *load(struct str body)
+{
+    return json_loadb(body.ptr, body.len, JSON_ALLOW_NUL, NULL);
+}
+
+bool responses_joined(struct str sent, struct str joined)
+{
+    static const char before[] = "previous", name[] = "previous_response_id";
+    json_t *a = load(sent), *b = load(joined);
+    const json_t *id = json_object_get(a, name);
+    const json_t *at = json_object_get(json_object_get(b, before), "id");
+    bool same = json_is_string(id) && json_equal(id, at);
+    json_object_del(a, name);
+    json_object_del(a, before);
+    json_object_del(b, before);
+    same = same && json_equal(a, b);
+    json_decref(a);
+    json_decref(b);
+    return same;
+}

@@ -17,4 +17,12 @@ bool responses_parse(struct str body, struct api_generate *r, struct api_error *
  * array; a new reference. NULL: out of memory, or it is neither a text nor an array of objects. */
 json_t *responses_items(const json_t *input, const char *id);
 
+/* responses_joined - whether joined is the body sent, with what was said before in place of its
+ * previous_response_id, as the front passes it on: all else is the same. */
+bool responses_joined(struct str sent, struct str joined);
+/* What a receipt of such a request leaves open to who sent it. */
+#define RESPONSES_JOINED                                                                           \
+    "your own, joined to what was said before, which only the bundle tells: read it there, and "   \
+    "give that request"
+
 #endif

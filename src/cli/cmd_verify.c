@@ -2,7 +2,11 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#ifdef ISOBIT_HAVE_NET
+#include "api/responses.h"
+#endif
 #include "base/check.h"
+#include "base/mem.h"
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/say.h"
@@ -57,13 +61,33 @@ static void print_json(const struct verify_report *r)
 
 /* ---- the command -------------------------------------------------------------------------- */
 
+/* The requester's own bytes; ptr NULL: they are not known. A server answers what it remembers in
+ * place of a previous_response_id: then the bundle's request is read, and what it says of before is
+ * nobody else's word. */
+static struct str request_of(struct verify *v, bool *joined)
+{
+    struct str request = {v->in.request, v->in.n_request};
+    *joined = false;
+#ifdef ISOBIT_HAVE_NET
+    const struct bundle *b = &v->in.bundle;
+    *joined = request.ptr && b->has[BUNDLE_REQUEST] && responses_joined(request, b->request);
+    if (*joined) {
+        mem_free(v->in.request);
+        v->in.request = NULL;
+        request = (struct str){NULL, 0};
+    }
+#endif
+    return request;
+}
+
 static enum err judge(struct verify *v, struct err_note *note)
 {
     struct verify_report *r = &v->report;
     struct verify_case c;
     struct receipt_vectors vectors, *told = NULL;
     struct str text = {v->in.receipt, v->in.n_receipt};
-    struct str request = {v->in.request, v->in.n_request};
+    bool joined;
+    struct str request = request_of(v, &joined);
     enum err rc = ERR_OK;
     if (verify_open_vectors(&c, &vectors, text, &v->in.bundle, r))
         told = &vectors;
@@ -75,6 +99,10 @@ static enum err judge(struct verify *v, struct err_note *note)
         verify_request(&c, request, r);
     else
         verify_parts(&c, request, r);
+#ifdef ISOBIT_HAVE_NET
+    if (joined)
+        verify_say(r, "request", VERIFY_MISSING, RESPONSES_JOINED);
+#endif
     if (v->in.has_weights)
         verify_weights(&c, &v->in.weights, r);
     if (v->compute.model.path && told)
@@ -97,7 +125,9 @@ static enum err parse(struct verify *v, int argc, char **argv, struct args *args
         OPT_TEXT(0, "request", "FILE", &v->words.request, "the request's body, as it was sent"),
         OPT_TEXT('p', "prompt", "TEXT", &v->words.prompt,
                  "or the prompt alone, of an answer of isobit run"),
-        OPT_TEXT(0, "response", "FILE", &v->words.response, "the answer's text, as it came"),
+        OPT_TEXT(0, "response", "FILE", &v->words.response,
+                 "the answer's text, as it came, without reasoning and\n"
+                 "calls of tools"),
         OPT_TEXTS(0, "key", "HEX|FILE", &v->words.keys,
                   "an identity that you trust, or a signing key; may be\n"
                   "repeated (this machine's own is trusted)"),
@@ -113,6 +143,8 @@ static enum err parse(struct verify *v, int argc, char **argv, struct args *args
                  "GGUF file, Hugging Face folder, or the name of a pulled model"),
         OPT_TEXT(0, "template", "NAME|FILE", &v->compute.template,
                  "another chat template than the model's own"),
+        OPT_TEXT(0, "tool-format", "NAME", &v->compute.tool_format,
+                 "the form of calls, where the server was told one"),
         THREAD_OPTION(v->compute.model),
         OPT_HEADING("Output"),
         OPT_FLAG(0, "json", &v->json, "one JSON object"),

@@ -15,11 +15,12 @@
 #ifdef ISOBIT_HAVE_NET
 #include "server/read_again.h"
 #endif
+#include "text/answer_text.h"
 #include "text/chat_face.h"
-#include "text/stops.h"
-#include "text/stream.h"
 
 enum { ANSWER_BYTES_MAX = 1 << 30 };
+
+struct read_again; /* of server/, where that is built */
 
 struct compute {
     const struct verify_case *c;
@@ -29,7 +30,9 @@ struct compute {
     struct loaded loaded;
     struct chat_face face;
     struct parameters parameters;
-    struct run_again again; /* where the request is one of isobit run */
+    /* Where the request is one of isobit run, and where it came over HTTP. */
+    struct run_again again;
+    struct read_again *http; /* NULL: it did not, or does not mean what the receipt says */
     struct token_list prompt;
     struct replay replay;
 };
@@ -86,7 +89,8 @@ static bool is_prompt(const struct compute *k, const struct token_list *l)
            memcmp(l->ids, k->prompt.ids, l->n_ids * sizeof l->ids[0]) == 0;
 }
 
-/* Chats and texts differ in what is added at the beginning. */
+/* Where no request tells what they are made of: chats and texts differ in what is added at the
+ * beginning, and over HTTP tokens may stand beside the text. */
 static enum err tokenize_again(struct compute *k, struct str text, struct err_note *note)
 {
     static const unsigned flags[] = {ENCODE_PARSE_SPECIAL,
@@ -107,8 +111,11 @@ static enum err tokenize_again(struct compute *k, struct str text, struct err_no
     snprintf(found, sizeof found, "%zu tokens", k->prompt.n_ids);
     if (same)
         verify_say(k->r, "prompt.ids", VERIFY_RECOMPUTED, "the prompt's text, tokenized anew");
-    else
+    else if (str_is(k->parameters.interface, "run"))
         verify_differ(k->r, "prompt.ids", expected, found, "they are not the prompt's text");
+    else
+        verify_say(k->r, "prompt.ids", VERIFY_MISSING,
+                   "the prompt's text alone does not make them: its request is needed");
     return ERR_OK;
 }
 
@@ -124,43 +131,51 @@ static enum err take_prompt(struct compute *k, struct err_note *note)
         return err_set(note, ERR_MEMORY, "no memory for a prompt of %zu tokens", b->n_prompt_ids);
     for (size_t i = 0; i < b->n_prompt_ids; i++)
         k->prompt.ids[k->prompt.n_ids++] = (int32_t)b->prompt_ids[i];
-    return b->has[BUNDLE_PROMPT] ? tokenize_again(k, b->prompt, note) : ERR_OK;
+    return ERR_OK;
 }
 
 /* ---- the request -------------------------------------------------------------------------- */
 
 /* A request over HTTP, by the server's own functions. */
-static void check_http(struct compute *k, struct str request)
+static enum err check_http(struct compute *k, struct str request, struct err_note *note)
 {
 #ifdef ISOBIT_HAVE_NET
     struct bundle bundle = *k->c->bundle;
     struct verify_case about = *k->c;
-    const struct read_again again = {k->loaded.table.path, k->o->template,
-                                     iso_engine_info(k->loaded.engine)};
+    const struct read_again_options o = {k->loaded.table.path, k->o->template, k->o->tool_format,
+                                         iso_engine_info(k->loaded.engine)};
     struct err_note why = {""};
     if (!bundle.has[BUNDLE_PROMPT] || !bundle.has[BUNDLE_PROMPT_IDS]) {
         verify_say(k->r, "prompt.text", VERIFY_MISSING, "the bundle does not show it");
-        return;
+        return ERR_OK;
     }
     bundle.request = request;
     bundle.has[BUNDLE_REQUEST] = true;
     about.bundle = &bundle;
-    if (!read_again(&again, &about, &k->parameters, &why)) {
+    enum err rc = read_again_open(&k->http, &o, &about, &k->parameters, &why);
+    if (rc == ERR_UNSUPPORTED) {
+        verify_say(k->r, "parameters", VERIFY_MISSING, "%s", why.text);
+        return ERR_OK;
+    }
+    if (rc == ERR_FORMAT) {
         verify_differ(k->r, "parameters", "what follows from the request", why.text,
                       "the receipt's do not");
-        return;
+        return ERR_OK;
     }
+    if (rc)
+        return err_set(note, rc, "%s", why.text);
     verify_say(k->r, "parameters", VERIFY_RECOMPUTED, "from the request");
     verify_say(k->r, "prompt.text", VERIFY_RECOMPUTED, "rendered anew from the request");
     verify_say(k->r, "prompt.ids", VERIFY_RECOMPUTED, "the request's, tokenized anew");
     if (!k->c->receipt.seed_by_node)
         verify_say(k->r, "seed", VERIFY_CHECKED, "%" PRIu64 ", the request's", k->c->receipt.seed);
 #else
-    (void)request;
+    (void)request, (void)note;
     verify_say(k->r, "parameters", VERIFY_MISSING,
                "this program was built without the server that reads requests of %.*s",
                STR_ARG(k->parameters.interface));
 #endif
+    return ERR_OK;
 }
 
 /* What the request means: the requester's own, or the bundle's, which is then not compared. */
@@ -173,10 +188,8 @@ static enum err check_request(struct compute *k, struct err_note *note)
         request = c->bundle->request;
     if (!request.ptr || !c->bundle->has[BUNDLE_SALT])
         return ERR_OK;
-    if (!str_is(k->parameters.interface, "run")) {
-        check_http(k, request);
-        return ERR_OK;
-    }
+    if (!str_is(k->parameters.interface, "run"))
+        return check_http(k, request, note);
     enum err rc = run_again_open(&k->again, request, &k->loaded,
                                  iso_engine_info(k->loaded.engine).n_vocab, &k->parameters, &why);
     if (rc == ERR_MEMORY || rc == ERR_IO || rc == ERR_NOT_FOUND)
@@ -224,6 +237,16 @@ enum err verify_run(struct loaded *l, struct replay *p, struct err_note *note)
     return rc;
 }
 
+/* The form that the answer had; NULL: none, or its request is not known. */
+static const struct iso_constraint *form_of(const struct compute *k)
+{
+#ifdef ISOBIT_HAVE_NET
+    if (k->http)
+        return read_again_constraint(k->http);
+#endif
+    return k->again.request.constraint;
+}
+
 /* What the engine refuses, a receipt cannot have been made of. */
 static enum err run(struct compute *k, struct err_note *note)
 {
@@ -231,7 +254,7 @@ static enum err run(struct compute *k, struct err_note *note)
     const struct bundle *b = k->c->bundle;
     struct err_note why = {""};
     struct iso_request request = k->parameters.request;
-    request.constraint = k->again.request.constraint;
+    request.constraint = form_of(k);
     request.tokens = k->prompt.ids;
     request.n_tokens = (uint32_t)k->prompt.n_ids;
     request.sampling.seed = k->c->receipt.seed;
@@ -247,74 +270,59 @@ static enum err run(struct compute *k, struct err_note *note)
     return ERR_OK;
 }
 
-/* The answer's text without its stop text; where a stop text ends. */
-struct spoken {
-    struct buf text;
-    size_t n_tokens; /* up to where a stop text ended; all where none did */
-    bool stopped;
-};
-
-static bool is_stop(const struct iso_request *r, uint32_t id)
+/* As it was read when it was made; own: by its stop texts alone. */
+static struct answer_text *text_of(const struct compute *k, struct answer_text *own)
 {
-    for (uint32_t i = 0; i < r->n_stops; i++)
-        if ((uint32_t)r->stops[i] == id)
-            return true;
-    return false;
+#ifdef ISOBIT_HAVE_NET
+    if (k->http)
+        return read_again_text(k->http);
+#endif
+    return own;
 }
 
-static void speak(const struct compute *k, struct spoken *out)
+/* What was said to who asked, without reasoning and calls, against what came. */
+static void check_response(struct compute *k, const struct parts *parts)
+{
+    struct str given = {k->in->response, k->in->n_response};
+    struct buf text;
+    buf_init(&text, ANSWER_BYTES_MAX);
+    for (size_t i = 0; i < parts->n; i++)
+        if (parts->items[i].kind == PART_TEXT)
+            buf_add(&text, parts->items[i].text.bytes, parts->items[i].text.n_bytes);
+    struct str said = {text.n_bytes ? text.bytes : "", text.n_bytes};
+    if (given.len == said.len + 1 && given.ptr[given.len - 1] == '\n')
+        given.len--;
+    if (str_eq(given, said))
+        verify_say(k->r, "response", VERIFY_CHECKED, "the answer's text");
+    else
+        verify_differ(k->r, "response", said.ptr, given.ptr, "it is not the answer's text");
+    buf_release(&text);
+}
+
+static void check_end(struct compute *k, const struct verify_replay *found)
 {
     const struct parameters *p = &k->parameters;
-    struct stream stream;
-    struct stops stops;
-    struct buf piece;
-    buf_init(&out->text, ANSWER_BYTES_MAX);
-    buf_init(&piece, ANSWER_BYTES_MAX);
-    stream_init(&stream, k->loaded.tokenizer, DECODE_CONTINUE);
-    stops_init(&stops, p->stop_texts, p->n_stop_texts);
-    for (; out->n_tokens < k->replay.n_records && !stops.found; out->n_tokens++) {
-        uint32_t id = k->replay.ids[out->n_tokens];
-        if (is_stop(&p->request, id) || id >= tokenizer_n_tokens(k->loaded.tokenizer))
-            continue;
-        stream_add(&stream, (int32_t)id, &piece);
-        stops_add(&stops, (struct str){piece.n_bytes ? piece.bytes : "", piece.n_bytes},
-                  &out->text);
-        buf_clear(&piece);
+    struct answer_text own, *says = text_of(k, &own);
+    if (says == &own && parameters_chat(p)) {
+        verify_say(k->r, "finish_reason", VERIFY_MISSING,
+                   "how a chat's answer is read, its request tells");
+        if (k->in->response)
+            verify_say(k->r, "response", VERIFY_MISSING, "the same");
+        return;
     }
-    stream_end(&stream, &piece);
-    stops_add(&stops, (struct str){piece.n_bytes ? piece.bytes : "", piece.n_bytes}, &out->text);
-    stops_end(&stops, &out->text);
-    out->stopped = stops.found;
-    stops_release(&stops);
-    buf_release(&piece);
-}
-
-static void check_end(struct compute *k)
-{
-    struct spoken s = {.n_tokens = 0};
-    char expected[32], found[32];
-    speak(k, &s);
-    if (s.stopped && s.n_tokens < k->replay.n_records) {
-        snprintf(expected, sizeof expected, "%zu", s.n_tokens);
-        snprintf(found, sizeof found, "%zu", k->replay.n_records);
-        verify_differ(k->r, "output.count", expected, found, "a stop text ended the answer");
-    }
-    verify_finish(k->c, k->replay.finish, s.stopped, k->r);
-    struct str given = {k->in->response, k->in->n_response};
-    struct str text = {s.text.n_bytes ? s.text.bytes : "", s.text.n_bytes};
-    if (k->in->response && given.len == text.len + 1 && given.ptr[given.len - 1] == '\n')
-        given.len--;
-    if (k->in->response && str_eq(given, text))
-        verify_say(k->r, "response", VERIFY_CHECKED, "the answer's text");
-    else if (k->in->response)
-        verify_differ(k->r, "response", text.ptr, given.ptr, "it is not the answer's text");
-    buf_release(&s.text);
+    answer_text_init(&own, k->loaded.tokenizer, p->stop_texts, p->n_stop_texts);
+    size_t n = answer_text_replay(says, found->ids, found->n_records, p->request.stops,
+                                  p->request.n_stops);
+    verify_end(k->c, found, k->replay.finish, n, answer_text_is_over(says), k->r);
+    if (k->in->response)
+        check_response(k, &says->parts);
+    answer_text_release(&own);
 }
 
 static enum err check_answer(struct compute *k, struct err_note *note)
 {
     const struct verify_case *c = k->c;
-    if (k->parameters.constraint.kind.len > 0 && !k->again.request.constraint) {
+    if (k->parameters.constraint.kind.len > 0 && !form_of(k)) {
         verify_say(k->r, "output.ids", VERIFY_MISSING,
                    "the answer had a form (%.*s), which is needed to compute it",
                    STR_ARG(k->parameters.constraint.kind));
@@ -329,7 +337,7 @@ static enum err check_answer(struct compute *k, struct err_note *note)
     const struct replay *p = &k->replay;
     const struct verify_replay found = {p->ids, p->records, p->n_records, p->pages, p->n_pages};
     if (!rc && !p->err && p->ids && verify_replayed(c, &found, k->r))
-        check_end(k);
+        check_end(k, &found);
     return rc;
 }
 
@@ -351,9 +359,14 @@ enum err verify_compute(const struct verify_case *c, const struct verify_inputs 
         rc = verify_open_engine(&k.loaded, o->model, k.parameters.n_ctx, note);
     if (!rc && !why.text[0])
         rc = check_request(&k, note);
+    if (!rc && !why.text[0] && !k.http && c->bundle->has[BUNDLE_PROMPT] && k.prompt.ids)
+        rc = tokenize_again(&k, c->bundle->prompt, note);
     if (!rc && !why.text[0])
         rc = check_answer(&k, note);
     run_again_close(&k.again);
+#ifdef ISOBIT_HAVE_NET
+    read_again_close(k.http);
+#endif
     parameters_release(&k.parameters);
     canon_release(&doc);
     replay_release(&k.replay);

@@ -10,7 +10,8 @@
 
 struct verify_compute {
     struct model_options model;
-    const char *template; /* another than the model's own; NULL: that */
+    const char *template;    /* another than the model's own; NULL: that */
+    const char *tool_format; /* as a server was told it; NULL: the one that the template tells */
 };
 
 /* verify_compute - adds to the report. An error is one of the model or the machine, not of the

@@ -433,3 +433,8 @@ void parameters_release(struct parameters *p)
     mem_free((void *)p->stop_texts);
     *p = (struct parameters){0};
 }
+
+bool parameters_chat(const struct parameters *p)
+{
+    return p->has_clock && !str_is(p->interface, "run");
+}

@@ -40,4 +40,8 @@ enum err parameters_read(const struct canon_doc *doc, const struct canon_node *o
                          struct parameters *out, struct err_note *note);
 void parameters_release(struct parameters *p); /* of what was read */
 
+/* parameters_chat - whether the answer is one of a chat over HTTP, which is read for calls of tools
+ * and reasoning: where what it says ended it follows from its request alone. */
+bool parameters_chat(const struct parameters *p);
+
 #endif

@@ -123,6 +123,10 @@ bool verify_replayed(const struct verify_case *c, const struct verify_replay *re
  * stop_text: a stop text of the request ends with the last token. */
 void verify_finish(const struct verify_case *c, enum iso_finish ended, bool stop_text,
                    struct verify_report *r);
+/* verify_end - the same, and that nothing comes after it. n_said of the replay's tokens say all
+ * that the answer says; said: then it was ended by that: a stop text, the last call of a tool. */
+void verify_end(const struct verify_case *c, const struct verify_replay *replay,
+                enum iso_finish ended, size_t n_said, bool said, struct verify_report *r);
 
 /* verify_parameters - the receipt's against those that the request means, canonical both: the first
  * member that differs. */

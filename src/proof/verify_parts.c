@@ -251,6 +251,18 @@ void verify_finish(const struct verify_case *c, enum iso_finish ended, bool stop
                       found, "why the answer ended");
 }
 
+void verify_end(const struct verify_case *c, const struct verify_replay *p, enum iso_finish ended,
+                size_t n_said, bool said, struct verify_report *r)
+{
+    char expected[24], found[24];
+    if (n_said < p->n_records) {
+        snprintf(expected, sizeof expected, "%zu", n_said);
+        snprintf(found, sizeof found, "%zu", p->n_records);
+        verify_differ(r, "output.count", expected, found, "what it says had ended the answer");
+    }
+    verify_finish(c, ended, said, r);
+}
+
 /* ---- the request -------------------------------------------------------------------------- */
 
 void verify_parameters(const struct verify_case *c, struct str asked, struct verify_report *r)

@@ -31,11 +31,7 @@ static void free_call(struct call *c)
         struct choice *k = &c->choices[i];
         token_list_release(&k->prompt);
         matcher_free(k->matcher);
-        stops_release(&k->stops);
-        buf_release(&k->piece);
-        buf_release(&k->text);
-        parts_release(&k->parts);
-        reading_end(k);
+        answer_text_release(&k->says);
         if (k->answer.maker)
             maker_release(&k->maker);
         buf_release(&k->prompt_text);
@@ -149,13 +145,14 @@ static const struct reply_token *spell_shown(const struct choice *k, const struc
 
 static struct reply_choice reply_of(const struct choice *k, struct arena *arena)
 {
+    const struct stops *stops = &k->says.stops;
     return (struct reply_choice){
         .index = k->index,
-        .parts = k->parts.items,
-        .n_parts = k->parts.n,
+        .parts = k->says.parts.items,
+        .n_parts = k->says.parts.n,
         .is_first = !k->said,
         .finish = k->finished ? k->finish : REPLY_GOES_ON,
-        .stop_text = k->stops.found ? k->stops.items[k->stops.i_found] : (struct str){0},
+        .stop_text = stops->found ? stops->items[stops->i_found] : (struct str){0},
         .tokens = spell_shown(k, k->shown, k->n_shown, arena),
         .n_tokens = k->n_shown,
         .read = spell_shown(k, k->read, k->n_read_shown, arena),
@@ -195,20 +192,21 @@ static void add_piece(struct choice *k, const struct reply_head *head, struct bu
 {
     struct call *c = k->call;
     bool ends = k->finished && k->finish;
+    struct parts *parts = &k->says.parts;
     struct arena arena;
-    if (!ends && !parts_waiting(&k->parts) && k->n_shown == 0)
+    if (!ends && !parts_waiting(parts) && k->n_shown == 0)
         return;
-    if (!ends && c->api.calls_whole && k->parts.n_calls > 0)
+    if (!ends && c->api.calls_whole && parts->n_calls > 0)
         return;
     arena_init(&arena, TEXT_BYTES_MAX);
     struct reply_choice piece = reply_of(k, &arena);
     c->dialect->piece(events, c->stream_state, head, &piece);
     arena_release(&arena);
     k->said = true;
-    for (size_t i = 0; i < k->parts.n; i++)
-        k->text_offset += (uint32_t)k->parts.items[i].text.n_bytes;
+    for (size_t i = 0; i < parts->n; i++)
+        k->text_offset += (uint32_t)parts->items[i].text.n_bytes;
     k->n_shown = 0;
-    parts_taken(&k->parts);
+    parts_taken(parts);
     if (ends)
         k->finish = REPLY_GOES_ON; /* it is said once */
 }
@@ -368,58 +366,30 @@ static void take_read(struct choice *k, const struct news *news)
         show(k, news);
 }
 
-/* Nothing that still comes is said: a stop text was met, or no more calls are wanted. */
-static bool is_over(const struct choice *k)
-{
-    return k->stops.found || (k->reads && answer_reader_is_over(&k->reader));
-}
-
-/* What is certain to precede every stop text goes on into the answer's parts. */
-static void take_piece(struct choice *k, bool is_last)
-{
-    stops_add(&k->stops, (struct str){k->piece.bytes, k->piece.n_bytes}, &k->text);
-    buf_clear(&k->piece);
-    if (is_last)
-        stops_end(&k->stops, &k->text);
-    CHECK(!k->text.failed);
-    struct str text = {k->text.n_bytes ? k->text.bytes : "", k->text.n_bytes};
-    if (k->reads)
-        answer_reader_add(&k->reader, text);
-    else
-        parts_text(&k->parts, PART_TEXT, text);
-    if (k->reads && is_last)
-        answer_reader_end(&k->reader);
-    buf_clear(&k->text);
-}
-
 static void take_token(struct choice *k, const struct news *news)
 {
-    const struct tokenizer *t = k->call->worker->speech.tokenizer;
-    if (is_over(k))
+    if (answer_text_is_over(&k->says))
         return; /* chosen before the engine knew */
     k->n_tokens++;
-    k->n_reasoning += k->reads && answer_reader_reasons(&k->reader);
+    k->n_reasoning += k->says.reads && answer_reader_reasons(&k->says.reader);
     if (!k->call->first_ns)
         k->call->first_ns = clock_ns();
     if (news->is_stop)
         return;
     keep_id(k, news->token);
     show(k, news);
-    k->stream.flags = DECODE_CONTINUE | (reading_marks(k, news->token) ? DECODE_SPECIAL : 0u);
-    if ((size_t)news->token < tokenizer_n_tokens(t))
-        stream_add(&k->stream, news->token, &k->piece);
-    take_piece(k, false);
-    if (is_over(k))
+    answer_text_add(&k->says, news->token);
+    if (answer_text_is_over(&k->says))
         atomic_store(&k->answer.leave, ISO_FINISH_STOP);
 }
 
 static enum reply_finish finish_of(const struct choice *k, enum iso_finish finish)
 {
-    if (k->stops.found)
+    if (k->says.stops.found)
         return REPLY_STOP_TEXT;
-    if (finish != ISO_FINISH_STOP && !is_over(k))
+    if (finish != ISO_FINISH_STOP && !answer_text_is_over(&k->says))
         return REPLY_LENGTH;
-    return k->parts.n_calls > 0 ? REPLY_CALLS : REPLY_STOP;
+    return k->says.parts.n_calls > 0 ? REPLY_CALLS : REPLY_STOP;
 }
 
 static void fail_choice(struct choice *k, const struct api_error *e)
@@ -432,11 +402,10 @@ static void fail_choice(struct choice *k, const struct api_error *e)
 static void take_finish(struct choice *k, const struct news *news)
 {
     struct call *c = k->call;
-    stream_end(&k->stream, &k->piece);
-    take_piece(k, true);
+    answer_text_end(&k->says);
     k->finished = true;
     k->finish = finish_of(k, news->finish);
-    k->ended = is_over(k) ? ISO_FINISH_STOP : news->finish;
+    k->ended = answer_text_is_over(&k->says) ? ISO_FINISH_STOP : news->finish;
     c->n_finished++;
     if (news->finish == ISO_FINISH_ERROR) {
         struct api_error e;
@@ -641,12 +610,8 @@ static bool make_choices(struct call *c, struct api_error *e)
         k->call = c;
         k->index = i;
         k->answer.owner = k;
-        buf_init(&k->piece, TEXT_BYTES_MAX);
-        buf_init(&k->text, TEXT_BYTES_MAX);
         buf_init(&k->prompt_text, TEXT_BYTES_MAX);
-        parts_init(&k->parts);
-        stream_init(&k->stream, c->worker->speech.tokenizer, DECODE_CONTINUE);
-        stops_init(&k->stops, c->api.stops, c->api.n_stops);
+        answer_text_init(&k->says, c->worker->speech.tokenizer, c->api.stops, c->api.n_stops);
         bool ok = i_answer == 0 ? prompt_of(&c->worker->speech, &c->api, i / c->api.n, &k->prompt,
                                             c->receipt.wanted ? &k->prompt_text : NULL, e) &&
                                       check_length(c, k->prompt.n_ids, e)
@@ -673,7 +638,7 @@ static bool shape_choices(struct call *c, struct api_error *e)
     if (c->n_choices == 0) /* the model is only to be loaded */
         return true;
     if (c->api.messages) {
-        reading.style = &c->choices[0].reader.style;
+        reading.style = &c->choices[0].says.reader.style;
         reading.reasoning = c->choices[0].reasoning;
     }
     if (!shape_open(&c->shape, &c->api, reading, e))
@@ -684,13 +649,9 @@ static bool shape_choices(struct call *c, struct api_error *e)
     return true;
 }
 
-/* clock_s: what the template is told; 0: the time. */
-static bool parse(struct call *c, struct str body, enum receipts_mode receipts, int64_t clock_s,
-                  struct api_error *e)
+/* What was parsed becomes answers to be made. clock_s: what the template is told; 0: the time. */
+static bool resolve(struct call *c, int64_t clock_s, struct api_error *e)
 {
-    if (!c->dialect->parse(body, &c->api, e) ||
-        !receipt_begin(c->worker, &c->receipt, receipts, c->api.receipt, body, e))
-        return false;
     c->api.clock_s = clock_s ? clock_s : chat_face_clock();
     if (!c->api.has_seed)
         c->api.sampling.seed = entropy_u64() >> 11; /* a number that every JSON reader can hold */
@@ -710,7 +671,8 @@ struct call *completion_read(struct worker *w, const struct dialect *dialect, st
     c->worker = w;
     c->dialect = dialect;
     c->may_verify = true;
-    if (parse(c, body, RECEIPTS_ALWAYS, clock_s, e))
+    c->receipt.wanted = true;
+    if (dialect->parse(body, &c->api, e) && resolve(c, clock_s, e))
         return c;
     free_call(c);
     return NULL;
@@ -744,7 +706,10 @@ void completion_begin(struct worker *w, uint64_t id, const struct call_head *hea
     c->created_s = (int64_t)time(NULL);
     c->begin_ns = clock_ns();
     make_id(c->answer_id, dialect->id_prefix);
-    if (!parse(c, body, (enum receipts_mode)head->receipts, 0, &e)) {
+    if (!dialect->parse(body, &c->api, &e) ||
+        !receipt_begin(w, &c->receipt, (enum receipts_mode)head->receipts, c->api.receipt, body,
+                       &e) ||
+        !resolve(c, 0, &e)) {
         worker_fail(w, id, str_from(dialect->path), &e);
         free_call(c);
         return;

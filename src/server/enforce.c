@@ -114,7 +114,7 @@ void echo(struct choice *k)
         text = (struct str){spelled.n_bytes ? spelled.bytes : "", spelled.n_bytes};
     buf_init(&repaired, TEXT_BYTES_MAX);
     utf8_repair(text, &repaired);
-    parts_text(&k->parts, PART_TEXT,
+    parts_text(&k->says.parts, PART_TEXT,
                (struct str){repaired.n_bytes ? repaired.bytes : "", repaired.n_bytes});
     buf_release(&spelled);
     buf_release(&repaired);

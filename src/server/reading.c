@@ -24,18 +24,6 @@ void reading_begin(struct choice *k)
                      DECODE_SPECIAL | DECODE_CONTINUE, &tail, &note);
     o.prompt = (struct str){tail.n_bytes ? tail.bytes : "", tail.n_bytes};
     k->reasoning = answer_prompt_reasoning(o.style, o.prompt);
-    answer_reader_init(&k->reader, &o, &k->parts);
-    k->reads = true;
+    answer_text_read(&k->says, &o, s->marks, s->n_marks);
     buf_release(&tail);
-}
-
-void reading_end(struct choice *k)
-{
-    if (k->reads)
-        answer_reader_release(&k->reader);
-}
-
-bool reading_marks(const struct choice *k, int32_t token)
-{
-    return k->reads && speech_marks(&k->call->worker->speech, token);
 }

@@ -148,11 +148,6 @@ static void fill_bundle(const struct choice *k, struct bundle *b)
     b->n_prompt_ids = k->prompt.n_ids;
 }
 
-static const char *finish_text(const struct choice *k)
-{
-    return iso_finish_text(k->stops.found ? ISO_FINISH_STOP : k->ended);
-}
-
 /* The body and the bundle of a choice. */
 static enum err make(struct choice *k, struct buf *body, struct buf *bundle, struct err_note *note)
 {
@@ -162,7 +157,7 @@ static enum err make(struct choice *k, struct buf *body, struct buf *bundle, str
     char device[RECEIPT_DEVICE_BYTES];
     struct receipt r = {.seed = c->api.sampling.seed,
                         .seed_by_node = !c->api.has_seed,
-                        .finish_reason = str_from(finish_text(k))};
+                        .finish_reason = str_from(iso_finish_text(k->ended))};
     fill_bundle(k, &b);
     maker_cut(&k->maker, k->n_tokens);
     enum err rc = maker_fill(&k->maker, &b, &r, note);

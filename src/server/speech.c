@@ -24,14 +24,6 @@ static enum err list_marks(struct speech *s, struct err_note *note)
     return ERR_OK;
 }
 
-bool speech_marks(const struct speech *s, int32_t token)
-{
-    for (size_t i = 0; i < s->n_marks; i++)
-        if (s->marks[i] == token)
-            return true;
-    return false;
-}
-
 enum err speech_open(struct speech *s, const char *path, const char *template,
                      const char *tool_format, struct err_note *note)
 {

@@ -22,8 +22,6 @@ struct speech {
 /* tool_format: the form of calls, by name; NULL: the one that the template tells. */
 enum err speech_open(struct speech *s, const char *path, const char *template,
                      const char *tool_format, struct err_note *note);
-/* Whether a special token must be seen by who reads an answer. */
-bool speech_marks(const struct speech *s, int32_t token);
 void speech_close(struct speech *s);
 
 #endif

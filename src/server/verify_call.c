@@ -3,6 +3,7 @@
  *
  * The body is canonical JSON, as GET /v1/receipts/{id} gives it, with what the asker knows beside:
  * {"bundle", "keys", "receipt", "request"}. */
+#include "api/responses.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "proof/parameters.h"
@@ -239,6 +240,17 @@ static bool start(struct verification *v, struct api_error *e)
     return true;
 }
 
+/* What a previous_response_id stood for is only told by the bundle. */
+static void compare_parts(struct verification *v)
+{
+    const struct bundle *b = &v->bundle;
+    bool joined =
+        v->request.ptr && b->has[BUNDLE_REQUEST] && responses_joined(v->request, b->request);
+    verify_parts(&v->about, joined ? (struct str){NULL, 0} : v->request, &v->report);
+    if (joined)
+        verify_say(&v->report, "request", VERIFY_MISSING, RESPONSES_JOINED);
+}
+
 /* true: it runs; else e says why not, or all has been said. */
 static bool begin(struct verification *v, struct str body, struct api_error *e)
 {
@@ -248,7 +260,7 @@ static bool begin(struct verification *v, struct str body, struct api_error *e)
         return true;
     verify_key(&v->about, &v->trust, &v->report);
     verify_log(&v->about, &v->trust, &v->report);
-    verify_parts(&v->about, v->request, &v->report);
+    compare_parts(v);
     return compare_model(v, e) && (v->report.first || !can_replay(v) || start(v, e));
 }
 
@@ -277,45 +289,28 @@ void call_verify(struct worker *w, uint64_t id, struct str path, struct str body
 
 /* ---- at its end --------------------------------------------------------------------------- */
 
-static bool is_stop(const struct iso_request *r, uint32_t id)
+/* Why it ended, by what it says too: as it was read when it was made, or by its stop texts alone
+ * where no request says how that was. */
+static void compare_end(struct verification *v, const struct verify_replay *found)
 {
-    for (uint32_t i = 0; i < r->n_stops; i++)
-        if ((uint32_t)r->stops[i] == id)
-            return true;
-    return false;
-}
-
-/* Whether a stop text ends with the last token; *n_tokens: where the first one ended. */
-static bool is_stopped(const struct verification *v, size_t *n_tokens)
-{
-    const struct tokenizer *t = v->worker->speech.tokenizer;
     const struct parameters *p = &v->parameters;
-    struct stream stream;
-    struct stops stops;
-    struct buf piece, text;
-    buf_init(&piece, CANON_BYTES_MAX);
-    buf_init(&text, CANON_BYTES_MAX);
-    stream_init(&stream, t, DECODE_CONTINUE);
-    stops_init(&stops, p->stop_texts, p->n_stop_texts);
-    for (*n_tokens = 0; *n_tokens < v->replay.n_records && !stops.found; ++*n_tokens) {
-        uint32_t id = v->replay.ids[*n_tokens];
-        if (!is_stop(&p->request, id) && id < tokenizer_n_tokens(t))
-            stream_add(&stream, (int32_t)id, &piece);
-        stops_add(&stops, (struct str){piece.n_bytes ? piece.bytes : "", piece.n_bytes}, &text);
-        buf_clear(&piece);
+    const struct iso_request *r = &p->request;
+    struct answer_text own, *says = v->asked ? &v->asked->says : &own;
+    if (!v->asked && parameters_chat(p)) {
+        verify_say(&v->report, "finish_reason", VERIFY_MISSING,
+                   "how a chat's answer is read, its request tells");
+        return;
     }
-    bool found = stops.found;
-    stops_release(&stops);
-    buf_release(&piece);
-    buf_release(&text);
-    return found;
+    answer_text_init(&own, v->worker->speech.tokenizer, p->stop_texts, p->n_stop_texts);
+    size_t n = answer_text_replay(says, found->ids, found->n_records, r->stops, r->n_stops);
+    verify_end(&v->about, found, v->replay.finish, n, answer_text_is_over(says), &v->report);
+    answer_text_release(&own);
 }
 
 static void compare_answer(struct verification *v)
 {
     const struct replay *p = &v->replay;
     const struct verify_replay found = {p->ids, p->records, p->n_records, p->pages, p->n_pages};
-    size_t n_tokens = 0;
     if (p->err) {
         verify_differ(&v->report, "parameters", "a request that can be answered", p->note.text,
                       "the model does not take it");
@@ -323,11 +318,7 @@ static void compare_answer(struct verification *v)
         verify_say(&v->report, "output.ids", VERIFY_MISSING,
                    "computing them took longer than %d minutes", DEADLINE_MS / 60000);
     } else if (verify_replayed(&v->about, &found, &v->report)) {
-        bool stopped = v->parameters.n_stop_texts > 0 && is_stopped(v, &n_tokens);
-        if (stopped && n_tokens < p->n_records)
-            verify_differ(&v->report, "output.count", "fewer", "more",
-                          "a stop text ended the answer");
-        verify_finish(&v->about, p->finish, stopped, &v->report);
+        compare_end(v, &found);
     }
 }
 

@@ -19,9 +19,7 @@
 #include "server/speech.h"
 #include "server/vectors.h"
 #include "server/worker.h"
-#include "text/answer_reader.h"
-#include "text/stops.h"
-#include "text/stream.h"
+#include "text/answer_text.h"
 
 struct event;
 struct event_base;
@@ -81,13 +79,8 @@ struct choice {
     struct token_list prompt;
     struct matcher *matcher; /* NULL: any text */
     struct iso_constraint constraint;
-    struct stream stream;
-    struct stops stops;
-    struct buf piece, text; /* not yet free of stop texts; not yet a part */
-    bool reads;             /* text comes apart into parts: it is a chat's */
-    struct answer_reader reader;
+    struct answer_text says; /* its parts: not yet sent */
     int reasoning; /* whether its prompt has begun it (1), or ended it (-1) */
-    struct parts parts;     /* not yet sent */
     struct shown *shown;    /* [n_shown] not yet sent */
     size_t n_shown, n_shown_reserved;
     struct shown *read; /* [n_read_shown] the prompt's tokens but the first, if wanted */
@@ -149,9 +142,6 @@ void completions_release(struct worker *w);
 
 /* reading.c: how a choice's text becomes parts. */
 void reading_begin(struct choice *k);
-void reading_end(struct choice *k);
-/* reading_mark - whether the token is spelled, though it is special. */
-bool reading_marks(const struct choice *k, int32_t token);
 
 /* usage.c: how far a call is, for the front and for clients that ask for it. */
 struct call_usage usage_now(const struct call *c);

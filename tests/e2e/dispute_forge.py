@@ -4,6 +4,7 @@ usage: dispute_forge.py FROM TO CHANGE...
   page=K    the hash of page K is another        logit=K   a logit of record K
   sum=K     its sum                              token=K   the token, and nothing of its logits
   cut=N     the answer ends after N tokens       seed=N    another seed
+  request=FILE  it answered another request
   hide=PART the bundle lacks it                  loose=K   page K of the bundle alone
 Bytes as docs/formats/receipt.md has them; Ed25519 as RFC 8032 writes it.
 """
@@ -90,6 +91,9 @@ def change(body, bundle, name, value):
         del bundle["pages"][max(0, (base + k - 1) // 64 - base // 64):]
     elif name == "seed":
         body["seed"]["value"] = value
+    elif name == "request":
+        with open(value, encoding="utf-8", newline="") as f:
+            bundle["request"] = f.read()
     elif name == "hide":
         del bundle[k]
     else:
@@ -103,6 +107,7 @@ def commit(body, bundle):
         info = b"isobit/salt/1/" + label.encode() + b"\0" + struct.pack("<Q", index) + b"\1"
         return sha(prefix + hmac.new(salt, info, "sha256").digest() + data)
 
+    body["request"] = salted("request", 0, bundle["request"].encode()).hex()
     output, ids = body["output"], bundle["output_ids"]
     output["count"] = len(ids)
     output["ids"] = salted("output_ids", 0, struct.pack(f"<{len(ids)}I", *ids)).hex()

@@ -15,6 +15,10 @@ port = int(sys.argv[1])
 CHAT, TEXT = "/v1/chat/completions", "/v1/completions"
 HELLO = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 12, "seed": 3}
 
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 9}}, "required": ["city"]}
+TOOL = {"type": "function", "function": {"name": "look", "parameters": SCHEMA}}
+WRITES_ON = r'So: <tool_call>\{"name": "look", "arguments": \{"city": "[a-z]{3}"\}\}</tool_call>[a-z]{30}'
+
 
 def call(path, body=None, key=None, headers=None, raw=False):
     c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -341,6 +345,9 @@ def verify():
                           ({"prompt": ["One", "Two"], "max_tokens": 9, "seed": 4, "n": 2}, TEXT, 3),
                           ({"prompt": [257, 72], "max_tokens": 9, "seed": 4}, TEXT, 0),
                           ({"prompt": "Hi", "n_predict": 20, "seed": 2, "mirostat": 2, "stop": ["x"]}, "/completion", 0),
+                          # Ends that come from what the answer says, and one that only the end makes.
+                          (dict(HELLO, tools=[TOOL], parallel_tool_calls=False, guided_regex=WRITES_ON, max_tokens=90), CHAT, 0),
+                          ({"prompt": "x", "max_tokens": 3, "seed": 4, "guided_regex": "xab+", "stop": ["abz", "b"]}, TEXT, 0),
                           (dict(HELLO, model="talker"), "/v1/messages", 0)):
         verdict, first, fields = ask(body, path, i)
         assert verdict == "Valid", (body, first, [l for l in fields.values() if l["status"] == "missing"])
@@ -352,12 +359,10 @@ def verify():
     verdict, _, fields = ask({k: HELLO[k] for k in ("messages", "max_tokens")})
     assert verdict == "NotMeasured" and fields["seed"]["status"] == "missing"
     # Answers that had a form, of every kind.
-    schema = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 9}}, "required": ["city"]}
-    tool = {"type": "function", "function": {"name": "look", "parameters": schema}}
     for form in ({"guided_choice": ["left", "right"]}, {"guided_regex": "[a-c]{3,9}"},
                  {"guided_grammar": 'root ::= "yes" | "no"'},
-                 {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}},
-                 {"tools": [tool], "tool_choice": "required"}):
+                 {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}},
+                 {"tools": [TOOL], "tool_choice": "required"}):
         verdict, first, fields = ask(dict(HELLO, max_tokens=60, **form))
         assert verdict == "Valid", (form, first, [l for l in fields.values() if l["status"] == "missing"])
         assert fields["output.ids"]["status"] == "recomputed" and fields["output.root"]["status"] == "recomputed"

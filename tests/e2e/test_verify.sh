@@ -102,6 +102,75 @@ sed 's/"max_tokens": 60/"max_tokens": 61/' "$tmp/body.json" >"$tmp/other.json"
 expect 1 "$isobit" verify "$tmp/served" -m $m --request "$tmp/other.json"
 says out "first difference: request"
 
+# ---- of every kind: an honest one, one with another token, and ends ------------------------------
+talker=tests/golden/engine/talker.gguf
+kinds=$tmp/kinds
+mkdir "$kinds"
+start_server -m talker=$talker -c 4096 --receipts ask --data ""
+python3 tests/e2e/verify_client.py "$port" "$kinds" || fail "answers: $(cat "$tmp/log")"
+stop_server
+# kind STATUS RECEIPT REQUEST ARGUMENTS... : verify with the model and the request as sent
+kind() {
+    local status=$1 name=$2 request=$3
+    shift 3
+    expect "$status" "$isobit" verify "$kinds/$name" -m $talker --request "$kinds/$request.request" "$@"
+}
+# forge FROM CHANGE... : a node that lies, signed with a key of its own: $kinds/forged
+forge() {
+    local from=$1
+    shift
+    python3 tests/e2e/dispute_forge.py "$kinds/$from" "$kinds/forged" "$@" hide=certificate hide=log
+}
+while read -r name; do
+    response=()
+    if [ -f "$kinds/$name.text" ]; then response=(--response "$kinds/$name.text"); fi
+    kind 0 "$name" "$name" "${response[@]}"
+    says out "parameters       recomputed" "prompt.ids       recomputed" "output.root      recomputed" \
+        "finish_reason    recomputed" "seed             checked against" Valid
+    if grep -qE "missing|differs" "$tmp/out"; then fail "$name: Valid, and yet something is missing"; fi
+    cp "$kinds/$name" "$kinds/altered"
+    sed -E 's/"output_ids":\[[0-9]+/"output_ids":[7/' "$kinds/$name.bundle" >"$kinds/altered.bundle"
+    kind 1 altered "$name"
+    says out "first difference: output.ids"
+done <"$kinds/NAMES"
+for name in chat-forced messages responses-schema ollama-format llama-grammar; do # signed as they are
+    forge "$name" token=2
+    kind 1 forged "$name"
+    says out "first difference: output.ids: token 2"
+done
+for name in chat-call text-late; do # they end too soon
+    forge "$name" cut=2
+    kind 1 forged "$name"
+    says out "first difference: finish_reason" "none: the answer goes on"
+done
+# After the call that ends it come others; what it says is something else.
+forge chat-many request="$kinds/chat-call.request"
+kind 1 forged chat-call
+says out "output.count     differs" "what it says had ended the answer"
+echo "So what?" >"$tmp/other.text"
+kind 1 chat-call chat-call --response "$tmp/other.text"
+says out "first difference: response"
+kind 1 chat-choice chat-regex
+says out "first difference: request" "parameters       differs"
+# Without the request nobody knows a form, nor how a chat's answer is read.
+forge chat-call hide=request
+expect 3 "$isobit" verify "$kinds/forged" -m $talker
+says out "output.ids       missing" "the answer had a form (regex)"
+forge chat-stop hide=request
+expect 3 "$isobit" verify "$kinds/forged" -m $talker
+says out "output.ids       recomputed" "finish_reason    missing"
+kind 3 chat-call chat-call --tool-format nonsense
+says err "nonsense"
+forge ollama-context hide=request
+expect 3 "$isobit" verify "$kinds/forged" -m $talker
+says out "prompt.ids       missing" "its request is needed"
+# What a server remembers, it alone tells.
+kind 3 responses-after responses-after
+says out "request          missing" "joined to what was said before" NotMeasured
+kind 0 responses-after responses-joined
+kind 1 responses-after responses
+says out "first difference: request"
+
 # ---- receipts of isobit embed --------------------------------------------------------------------
 bert=tests/golden/encoder/bert.gguf
 # embedded NAME ARGUMENTS... : a receipt $tmp/NAME, its request and vectors
