@@ -10,56 +10,67 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline uint32_t num_bits(float x)
+/* Kernels of a GPU include this file too. */
+#ifdef __CUDACC__
+#define NUM_FN static __device__ __forceinline__
+#else
+#define NUM_FN static inline
+#endif
+
+NUM_FN uint32_t num_bits(float x)
 {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
 
-static inline float num_from_bits(uint32_t bits)
+NUM_FN float num_from_bits(uint32_t bits)
 {
     float x;
     memcpy(&x, &bits, sizeof x);
     return x;
 }
 
-static inline float num_abs(float x)
+NUM_FN float num_abs(float x)
 {
     return num_from_bits(num_bits(x) & 0x7fffffffu);
 }
 
 /* max(a, b) as "a > b ? a : b", which is what vector units do too. */
-static inline float num_max(float a, float b)
+NUM_FN float num_max(float a, float b)
 {
     return a > b ? a : b;
 }
-static inline float num_min(float a, float b)
+NUM_FN float num_min(float a, float b)
 {
     return a < b ? a : b;
 }
 
 /* Nearest integer, ties to even; |x| <= 2^22. The sum is rounded at the unit's place. */
-static inline float num_round(float x)
+NUM_FN float num_round(float x)
 {
     return x + 0x1.8p23f - 0x1.8p23f;
 }
 
 /* Nearest integer, ties to even, as an integer; |x| < 2^31. */
-static inline int32_t num_to_int(float x)
+NUM_FN int32_t num_to_int(float x)
 {
+#ifdef __CUDA_ARCH__
+    return __float2int_rn(x);
+#else
     return (int32_t)__builtin_lrintf(x);
+#endif
 }
 
 /* 2^n for -126 <= n <= 127. */
-static inline float num_pow2(int n)
+NUM_FN float num_pow2(int n)
 {
     return num_from_bits((uint32_t)(n + 127) << 23);
 }
 
 /* 2^x: 0 for x < -125.5, so that nothing is subnormal; x <= 127 (larger is taken as 127).
  * exp2(integer) is exact. Error 1.3e-7 of the result. */
-static inline float num_exp2(float x)
+NUM_FN float num_exp2(float x)
 {
     float n = num_round(num_min(num_max(x, -126.0f), 127.0f));
     float f = num_min(num_max(x, -126.0f), 127.0f) - n;
@@ -73,7 +84,7 @@ static inline float num_exp2(float x)
 }
 
 /* log2(x) for normal x > 0. Absolute error 1.2e-7 plus rounding of the result. */
-static inline float num_log2(float x)
+NUM_FN float num_log2(float x)
 {
     uint32_t bits = num_bits(x);
     /* Mantissa in [sqrt(1/2), sqrt(2)): subtracting the bits of sqrt(1/2) puts the border there. */
@@ -93,7 +104,7 @@ static inline float num_log2(float x)
 }
 
 /* 1/x for 2^-100 <= |x| <= 2^100. Error 1.2e-7 of the result. */
-static inline float num_recip(float x)
+NUM_FN float num_recip(float x)
 {
     float y = num_from_bits(0x7ef311c3u - num_bits(num_abs(x)));
     for (int i = 0; i < 3; i++)
@@ -102,7 +113,7 @@ static inline float num_recip(float x)
 }
 
 /* 1/sqrt(x) for 2^-100 <= x <= 2^100. Error 1.5e-7 of the result. */
-static inline float num_rsqrt(float x)
+NUM_FN float num_rsqrt(float x)
 {
     float y = num_from_bits(0x5f375a86u - (num_bits(x) >> 1)), half = 0.5f * x;
     for (int i = 0; i < 3; i++)
@@ -111,14 +122,14 @@ static inline float num_rsqrt(float x)
 }
 
 /* 1/(1 + 2^(-x log2 e)). Beyond |x| = 60 the argument is taken as +-60. */
-static inline float num_sigmoid(float x)
+NUM_FN float num_sigmoid(float x)
 {
     float c = num_min(num_max(x, -60.0f), 60.0f);
     return num_recip(1.0f + num_exp2(c * -0x1.715476p+0f));
 }
 
 /* tanh: an odd polynomial below 1/2, above it (1 - e)/(1 + e) with e = exp(-2|x|). */
-static inline float num_tanh(float x)
+NUM_FN float num_tanh(float x)
 {
     float a = num_abs(x), u = x * x;
     float p = 0x1.1901c4p-6f;
@@ -133,7 +144,7 @@ static inline float num_tanh(float x)
 }
 
 /* erf: an odd polynomial below 1/2, above it Abramowitz and Stegun 7.1.26 (1.5e-7 absolute). */
-static inline float num_erf(float x)
+NUM_FN float num_erf(float x)
 {
     float a = num_abs(x), u = x * x;
     float p = 0x1.355342p-8f;
@@ -153,20 +164,20 @@ static inline float num_erf(float x)
     return num_from_bits(num_bits(r) | (num_bits(x) & 0x80000000u));
 }
 
-static inline float num_silu(float x)
+NUM_FN float num_silu(float x)
 {
     return x * num_sigmoid(x);
 }
 
 /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); the tanh's argument is clamped at +-20. */
-static inline float num_gelu_tanh(float x)
+NUM_FN float num_gelu_tanh(float x)
 {
     float c = num_min(num_max(x, -20.0f), 20.0f);
     float inner = 0x1.988454p-1f * (c + 0.044715f * (c * c * c));
     return 0.5f * x * (1.0f + num_tanh(inner));
 }
 
-static inline float num_gelu_erf(float x)
+NUM_FN float num_gelu_erf(float x)
 {
     return 0.5f * x * (1.0f + num_erf(x * 0x1.6a09e6p-1f));
 }

@@ -1,15 +1,10 @@
 /* test_isa.c - every instruction set of this machine gives the bits of the scalar definition. */
+#include "lib/draw.h"
 #include "lib/test.h"
 
 #include "base/mem.h"
 #include "device/cpu/scalar.h"
 #include "tensor/quant/quant.h"
-
-static const enum dtype types[] = {
-    DTYPE_F32,  DTYPE_F16,  DTYPE_BF16,  DTYPE_Q4_0,   DTYPE_Q4_1,   DTYPE_Q5_0, DTYPE_Q5_1,
-    DTYPE_Q8_0, DTYPE_Q2_K, DTYPE_Q3_K,  DTYPE_Q4_K,   DTYPE_Q5_K,   DTYPE_Q6_K, DTYPE_Q8_K,
-    DTYPE_NF4,  DTYPE_FP4,  DTYPE_MXFP4, DTYPE_IQ4_NL, DTYPE_IQ4_XS,
-};
 
 /* Runs check(scalar, set) for every other set of this machine. */
 static void for_each_isa(void (*check)(const struct cpu_isa *scalar, const struct cpu_isa *isa))
@@ -27,77 +22,6 @@ static void assert_floats_equal(const float *want, const float *got, size_t n, c
     for (size_t i = 0; i < n; i++)
         if (memcmp(want + i, got + i, 4) != 0)
             fail_msg("%s: element %zu is %a, not %a", what, i, (double)got[i], (double)want[i]);
-}
-
-/* How weights and activations are drawn. */
-enum drawing { TAME, EXTREME, SUBNORMAL, ZERO_ROWS, HUGE_VALUES, TINY_VALUES, N_DRAWINGS };
-static const char *const drawing_names[] = {"tame",      "extreme", "subnormal",
-                                            "zero rows", "huge",    "tiny"};
-
-/* The scales of one block, whose other bytes are drawn already. */
-static void scales_draw(enum dtype t, enum drawing how, uint8_t *b, uint64_t *seed)
-{
-    uint16_t half[2];
-    for (int i = 0; i < 2; i++) {
-        unsigned r = (unsigned)test_rand(seed);
-        half[i] = (uint16_t)(how == SUBNORMAL     ? r & 0x83ff
-                             : how == HUGE_VALUES ? 0x7800 | (r & 0x83ff)
-                                                  : 0x2000 | (r & 0x83ff));
-    }
-    float f = how == SUBNORMAL ? 0x1p-127f : 0.01f + 0.005f * test_randf(seed);
-    size_t at = t == DTYPE_Q2_K ? 80 : t == DTYPE_Q3_K ? 108 : t == DTYPE_Q6_K ? 208 : 0;
-    if (t == DTYPE_F32) {
-        f = test_randn(seed) * (how == SUBNORMAL && test_rand(seed) % 2 ? 0x1p-127f : 1.0f);
-        memcpy(b, &f, 4);
-    } else if (t == DTYPE_F16 || t == DTYPE_BF16) {
-        uint16_t base = how == SUBNORMAL ? 0 : t == DTYPE_F16 ? 0x3000 : 0x3d00;
-        half[0] = (uint16_t)(base | (test_rand(seed) & (t == DTYPE_F16 ? 0x83ff : 0x80ff)));
-        memcpy(b, half, 2);
-    } else if (t == DTYPE_Q8_K || t == DTYPE_NF4 || t == DTYPE_FP4) {
-        memcpy(b, &f, 4);
-    } else if (t == DTYPE_MXFP4) {
-        b[0] = (uint8_t)(how == SUBNORMAL ? test_rand(seed) % 4 : 120 + test_rand(seed) % 8);
-    } else {
-        bool two = t == DTYPE_Q4_1 || t == DTYPE_Q5_1 || t == DTYPE_Q2_K || t == DTYPE_Q4_K ||
-                   t == DTYPE_Q5_K;
-        memcpy(b + at, half, two ? 4 : 2);
-    }
-}
-
-static void weights_draw(enum dtype t, enum drawing how, uint8_t *rows, uint32_t n_rows,
-                         uint32_t n_cols, uint64_t *seed)
-{
-    size_t block = (size_t)dtype_info(t)->block_bytes, row = dtype_row_bytes(t, n_cols);
-    for (uint32_t r = 0; r < n_rows; r++)
-        for (size_t i = 0; i < row; i += block) {
-            uint8_t *b = rows + r * row + i;
-            if (how == ZERO_ROWS && r % 3 == 0) {
-                memset(b, 0, block);
-                continue;
-            }
-            for (size_t k = 0; k < block; k++)
-                b[k] = how == EXTREME ? (uint8_t)(r % 2 ? 0xff : 0x80) : (uint8_t)test_rand(seed);
-            scales_draw(t, how, b, seed);
-        }
-}
-
-static void activations_draw(enum drawing how, float *x, uint32_t n_rows, uint32_t n_cols,
-                             uint64_t *seed)
-{
-    for (uint32_t t = 0; t < n_rows; t++)
-        for (uint32_t i = 0; i < n_cols; i++) {
-            float v = test_randn(seed);
-            if (test_rand(seed) % 64 == 0)
-                v *= 20;
-            float *to = x + (size_t)t * n_cols + i;
-            *to = how == EXTREME       ? (t % 3 == 0   ? 1.0f
-                                          : t % 3 == 1 ? -1.0f
-                                                       : (v < 0 ? -2.0f : 2.0f))
-                  : how == ZERO_ROWS   ? (i / 32 % 3 ? 0.0f : v)
-                  : how == HUGE_VALUES ? v * 0x1p40f
-                  : how == TINY_VALUES ? v * (i / 256 % 2 ? 0x1p-61f : 0x1p-55f)
-                                       : v;
-        }
 }
 
 enum { TOKENS_MAX = 525 };
@@ -154,7 +78,7 @@ static void product_check(const struct cpu_isa *scalar, const struct cpu_isa *is
     product_run(isa, p, rows, x, bias, got);
     char what[128];
     snprintf(what, sizeof what, "%s: %s K=%u N=%u T=%u, %s", isa->name, dtype_info(p->type)->name,
-             p->n_cols, p->n_rows, p->n_tokens, drawing_names[p->how]);
+             p->n_cols, p->n_rows, p->n_tokens, drawing_name(p->how));
     assert_floats_equal(want, got, n_out, what);
     mem_free(rows);
     mem_free(x);
@@ -171,10 +95,10 @@ static void products_equal(const struct cpu_isa *scalar, const struct cpu_isa *i
                                       1024, 1280, 1536, 1792, 2048, 2304, 2880};
     static const uint32_t tokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 16, 17, 33, 19};
     static const uint32_t rows[] = {1, 16, 17, 33, 8, 47, 31};
-    for (size_t k = 0; k < COUNT_OF(types); k++)
+    for (size_t k = 0; k < COUNT_OF(draw_types); k++)
         for (size_t i = k % test_every(3); i < COUNT_OF(widths) + COUNT_OF(tokens);
              i += test_every(3)) {
-            struct product p = {types[k],
+            struct product p = {draw_types[k],
                                 (enum drawing)((i + k) % N_DRAWINGS),
                                 rows[(i + 3 * k) % COUNT_OF(rows)],
                                 widths[i % COUNT_OF(widths)],
@@ -189,8 +113,9 @@ static void products_equal(const struct cpu_isa *scalar, const struct cpu_isa *i
 static void wide_products_equal(const struct cpu_isa *scalar, const struct cpu_isa *isa)
 {
     static const uint32_t widths[] = {5632, 11008};
-    for (size_t k = 0; k < COUNT_OF(types) * COUNT_OF(widths); k++) {
-        struct product p = {types[k / 2], k % 4 < 2 ? EXTREME : TAME, 9, widths[k % 2], 2, false};
+    for (size_t k = 0; k < COUNT_OF(draw_types) * COUNT_OF(widths); k++) {
+        struct product p = {
+            draw_types[k / 2], k % 4 < 2 ? EXTREME : TAME, 9, widths[k % 2], 2, false};
         product_check(scalar, isa, &p, k);
     }
 }
@@ -198,9 +123,9 @@ static void wide_products_equal(const struct cpu_isa *scalar, const struct cpu_i
 /* Many rows and tokens at once: several panels share a pass, and tokens take more than one. */
 static void large_products_equal(const struct cpu_isa *scalar, const struct cpu_isa *isa)
 {
-    for (size_t k = 0; k < COUNT_OF(types); k += test_every(3)) {
-        struct product many = {types[k], EXTREME, 70, 256, k % 4 ? 41 : TOKENS_MAX, k % 2};
-        struct product deep = {types[k], TAME, 100, 2304 + 256 * (uint32_t)(k % 3), 15, k % 2};
+    for (size_t k = 0; k < COUNT_OF(draw_types); k += test_every(3)) {
+        struct product many = {draw_types[k], EXTREME, 70, 256, k % 4 ? 41 : TOKENS_MAX, k % 2};
+        struct product deep = {draw_types[k], TAME, 100, 2304 + 256 * (uint32_t)(k % 3), 15, k % 2};
         product_check(scalar, isa, &many, k);
         product_check(scalar, isa, &deep, k);
     }

@@ -1,0 +1,52 @@
+/* args_matmul.h - the parameters of the kernels of matrix products, plain C for both sides. */
+#ifndef DEVICE_CUDA_KERNELS_ARGS_MATMUL_H
+#define DEVICE_CUDA_KERNELS_ARGS_MATMUL_H
+
+#include "device/cuda/kernels/formats.h"
+
+/* matmul_few_*, matmul_mid_*, matmul_big_*: y[T,N] = acts . w^T (+ bias). */
+struct product_args {
+    const uint8_t *w, *acts;
+    const float *bias; /* [N] or NULL */
+    float *y;
+    uint64_t stride;        /* floats between rows of y */
+    uint32_t n_rows, n_out; /* T, N */
+    uint32_t n_groups;      /* K / 32 */
+    struct panel_planes planes;
+    uint32_t levels[4]; /* 16 int8, where codes stand for levels */
+    float unit;         /* multiplies binary32 scales: NF4, FP4 */
+};
+
+/* matmul_half, matmul_float: matrices of plain floats [N,K], acts are floats [T,K]. */
+struct plain_args {
+    const void *w;
+    const float *acts;
+    const float *bias;
+    float *y;
+    uint64_t stride;
+    uint32_t n_rows, n_out, n_cols;
+    uint32_t is_brain; /* matmul_half: BF16 */
+};
+
+struct quantize_args {
+    const float *x;
+    uint64_t stride;
+    uint8_t *acts;
+    uint8_t *bad;
+    uint32_t n_rows, n_cols;
+    uint32_t is_aligned; /* every row of x to 16 bytes */
+};
+
+struct embed_args {
+    const uint8_t *rows; /* as in the file */
+    const int32_t *token;
+    float *y;
+    uint64_t stride, row_bytes;
+    uint32_t n_cols, block_len, block_bytes;
+    int32_t format; /* FORMAT_*, or EMBED_* */
+    float scale;
+    float levels[16]; /* where codes stand for levels */
+};
+enum { EMBED_F32 = FORMAT_COUNT, EMBED_F16, EMBED_BF16 };
+
+#endif

@@ -1,0 +1,113 @@
+/* formats.h - how each weight format lies in device memory: one table for the packer on the host
+ * and for the kernels.
+ *
+ * A panel is PANEL_ROWS rows of a matrix over all of K. Inside it each plane is [unit][row][bytes
+ * of a unit]: what one thread takes in one load lies beside what its neighbours take. Units cover
+ * groups of 32 columns or blocks of 256; a short last block has whole units. Nothing is re-rounded:
+ * a panel holds the file's bits (Q8_K's sums, which nobody reads, excepted).
+ *
+ * Planes of codes, per row and group of 32 columns:
+ *   nibbles 16 bytes per group: word w holds columns 4w..4w+3 below and 16+4w..16+4w+3 above;
+ *   twos    16 bytes per 2 groups: per group word A for columns 0..15, B for 16..31; bits 2w, 2w+1
+ *           of byte c belong to column 4w + c (of B: 16 + 4w + c);
+ *   ones    16 bytes per 4 groups: one word per group; bit w of byte c belongs to column 4w + c,
+ *           bit 4 + w to column 16 + 4w + c;
+ *   bytes   2 x 16 bytes per group: columns 0..15, then 16..31.
+ * Word w of a row is what lane w of four needs for mma.m16n8k32, and what dp4a multiplies with
+ * words w and w + 4 of the activations. */
+#ifndef DEVICE_CUDA_KERNELS_FORMATS_H
+#define DEVICE_CUDA_KERNELS_FORMATS_H
+
+#include "device/cuda/kernels/kernel.h"
+
+enum { PANEL_ROWS = 8, BLOCK_COLS = 256, BLOCK_GROUPS = 8 };
+
+/* X(type, bits of a code, bytes of scales per block, bytes of a second plane of scales, columns
+ * that share a sub-scale (0: blocks of 32 or 64 with their own scale), what is subtracted from a
+ * code, whether it has minima, whether codes stand for levels). */
+#define CUDA_FORMATS(X)                                                                            \
+    X(Q4_0, 4, 16, 0, 0, 8, 0, 0)                                                                  \
+    X(Q4_1, 4, 32, 0, 0, 0, 1, 0)                                                                  \
+    X(Q5_0, 5, 16, 0, 0, 16, 0, 0)                                                                 \
+    X(Q5_1, 5, 32, 0, 0, 0, 1, 0)                                                                  \
+    X(Q8_0, 8, 16, 0, 0, 0, 0, 0)                                                                  \
+    X(IQ4_NL, 4, 16, 0, 0, 0, 0, 1)                                                                \
+    X(MXFP4, 4, 8, 0, 0, 0, 0, 1)                                                                  \
+    X(NF4, 4, 16, 0, 0, 0, 0, 1)                                                                   \
+    X(FP4, 4, 16, 0, 0, 0, 0, 1)                                                                   \
+    X(Q2_K, 2, 16, 4, 16, 0, 1, 0)                                                                 \
+    X(Q3_K, 3, 12, 2, 16, 4, 0, 0)                                                                 \
+    X(Q4_K, 4, 16, 0, 32, 0, 1, 0)                                                                 \
+    X(Q5_K, 5, 16, 0, 32, 0, 1, 0)                                                                 \
+    X(Q6_K, 6, 16, 2, 16, 32, 0, 0)                                                                \
+    X(Q8_K, 8, 0, 4, 32, 0, 0, 0)                                                                  \
+    X(IQ4_XS, 4, 8, 0, 32, 0, 0, 1)
+
+/* Numbers of this table, apart from enum dtype: kernels know no other header of the tree. */
+enum {
+#define FORMAT_ENUM(type, ...) FORMAT_##type,
+    CUDA_FORMATS(FORMAT_ENUM)
+#undef FORMAT_ENUM
+        FORMAT_COUNT
+};
+
+struct format {
+    int bits, head_bytes, tail_bytes, group_len, bias;
+    bool minima, levels;
+    bool nibbles, twos, ones, bytes;
+};
+
+/* A switch, not a table: with a constant f the compiler leaves nothing of it. */
+DEVICE_FN struct format format_of(int f)
+{
+#define FORMAT_CASE(type, bits, head, tail, group, bias, minima, levels)                           \
+    case FORMAT_##type: {                                                                          \
+        struct format one = {bits,                                                                 \
+                             head,                                                                 \
+                             tail,                                                                 \
+                             group,                                                                \
+                             bias,                                                                 \
+                             minima != 0,                                                          \
+                             levels != 0,                                                          \
+                             bits >= 4 && bits <= 6,                                               \
+                             bits == 2 || bits == 3 || bits == 6,                                  \
+                             bits == 3 || bits == 5,                                               \
+                             bits == 8};                                                           \
+        return one;                                                                                \
+    }
+    switch (f) {
+        CUDA_FORMATS(FORMAT_CASE)
+#undef FORMAT_CASE
+    }
+    struct format none = {0};
+    return none;
+}
+
+/* Where the planes of a panel begin, in bytes from its base. */
+struct panel_planes {
+    uint32_t nibbles, twos, ones, bytes, head, tail;
+    uint32_t n_bytes; /* of a panel, a multiple of 128 */
+};
+
+/* Activations: rows in panels of 8, absent ones zero.
+ * Q256, per panel and block of 256: q [8 groups][8 rows][32], sums of 16 columns shifted and cut in
+ * two signed bytes: low [8][16], high [8][16], shifts [8] words of 4 bits per group, d [8].
+ * Q32, per panel and group: q [8 rows][32], sum [8], d [8].
+ * The words of 32 columns of q stand in the order 0 4 1 5 2 6 3 7. */
+enum {
+    ACTS_LOW = 2048,
+    ACTS_HIGH = 2176,
+    ACTS_SHIFTS = 2304,
+    ACTS_D = 2336,
+    ACTS_BLOCK_BYTES = 2368,
+    ACTS32_SUM = 256,
+    ACTS32_D = 288,
+    ACTS32_BYTES = 320,
+};
+DEVICE_FN uint64_t acts_panel_bytes(int format, uint32_t n_groups)
+{
+    return format_of(format).group_len ? (uint64_t)n_groups / BLOCK_GROUPS * ACTS_BLOCK_BYTES
+                                       : (uint64_t)n_groups * ACTS32_BYTES;
+}
+
+#endif

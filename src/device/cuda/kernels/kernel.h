@@ -1,0 +1,103 @@
+/* kernel.h - what a kernel may use: the common subset of CUDA C++ and C17.
+ *
+ * A .cu file compiles twice: by nvcc for the device (-fmad=false), and as host C, where
+ * tests/lib/cuda_emulate.c runs the threads of a block in lockstep. One kernel has one parameter
+ * `a`, a struct by value. Arithmetic as docs/arithmetic.md allows; fmaf only for F16 and BF16
+ * matrices. Every lane of a warp reaches every collective (shuffles, mma_*). */
+#ifndef DEVICE_CUDA_KERNELS_KERNEL_H
+#define DEVICE_CUDA_KERNELS_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __CUDACC__
+#define KERNEL(name, args)         extern "C" __global__ void name(const __grid_constant__ args a)
+#define DEVICE_FN                  static __device__ __forceinline__
+#define SHARED(type, name, count)  __shared__ type name[count]
+#define DYNAMIC_SHARED(type, name) extern __shared__ __align__(16) type name[]
+#define UNROLL                     _Pragma("unroll")
+#define NO_UNROLL                  _Pragma("unroll 1")
+/* With the threads of a block, and how many blocks an SM should hold. */
+#define KERNEL_BOUNDS(name, args, threads, blocks)                                                 \
+    extern "C" __global__ void __launch_bounds__(threads, blocks)                                  \
+        name(const __grid_constant__ args a)
+
+DEVICE_FN int dp4a(uint32_t x, uint32_t y, int c)
+{
+    return __dp4a((int)x, (int)y, c);
+}
+
+/* The bytes of (y, x) that the low four nibbles of s name; nibbles are below 8. */
+DEVICE_FN uint32_t byte_perm(uint32_t x, uint32_t y, uint32_t s)
+{
+    uint32_t d;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=r"(d) : "r"(x), "r"(y), "r"(s));
+    return d;
+}
+
+/* Exact, subnormal halves included: equal to f16_widen. */
+DEVICE_FN float half_float(uint32_t h)
+{
+    float x;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"((unsigned short)h));
+    return x;
+}
+
+DEVICE_FN float bits_float(uint32_t bits)
+{
+    return __uint_as_float(bits);
+}
+DEVICE_FN uint32_t float_bits(float x)
+{
+    return __float_as_uint(x);
+}
+
+/* Read once: not kept in the first cache. */
+DEVICE_FN uint4 load_once16(const uint8_t *p)
+{
+    uint4 v;
+    asm("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+        : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+        : "l"(p));
+    return v;
+}
+
+/* d[16x8] += a[16x32] b[32x8] over a warp, int8, as PTX lays the fragments out. */
+DEVICE_FN void mma_s8_m16n8k32(int d[4], const uint32_t a[4], const uint32_t b[2])
+{
+#if __CUDA_ARCH__ >= 800
+    asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+        "{%0,%1,%2,%3};"
+        : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    UNROLL
+    for (int i = 0; i < 4; i++)
+        asm("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};"
+            : "+r"(d[i % 2 * 2]), "+r"(d[i % 2 * 2 + 1])
+            : "r"(a[i]), "r"(b[i / 2]));
+#endif
+}
+
+/* The same for 16 columns: a[16x16], b[16x8]. */
+DEVICE_FN void mma_s8_m16n8k16(int d[4], const uint32_t a[2], uint32_t b)
+{
+#if __CUDA_ARCH__ >= 800
+    asm("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5}, {%6}, "
+        "{%0,%1,%2,%3};"
+        : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(b));
+#else
+    UNROLL
+    for (int i = 0; i < 2; i++)
+        asm("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};"
+            : "+r"(d[2 * i]), "+r"(d[2 * i + 1])
+            : "r"(a[i]), "r"(b));
+#endif
+}
+
+#else /* host C */
+#include "device/cuda/kernels/host.h"
+#endif
+#endif

@@ -1,0 +1,283 @@
+/* matmul_few.cu - products with 1 to 4 rows of activations: the weights once, by dp4a.
+ *
+ * One warp takes half of a panel's segments: lane = row of the panel (8) x segment (4). A lane
+ * opens whole groups of its row and adds its segment's blocks in order, so that nothing is
+ * exchanged until the 8 segments meet in shared memory at the end. Neighbouring lanes read 16 bytes
+ * each of one 128-byte line of weights; activations come through the first cache, one address per 8
+ * lanes.
+ *
+ * Arithmetic of it for Q4_K and one row, per lane and block of 256: 9 loads of 16 bytes (8 of
+ * codes, head), 18 of activations, 96 operations to open 32 words, 64 dp4a, 24 for sub-scales and
+ * shifts, 8 dp4a and 4 byte_perm for minima, about 30 for scales and addresses: 225 instructions
+ * for 256 weights, 0.88 per weight and lane. An SM issues 128 lanes per clock, so 145 weights;
+ * at 4.3 TB/s an H200's SM gets 33 weights a clock (4.5 bits, 1.75 GHz). Instructions take 0.23 of
+ * the time that memory does (integer lanes alone, half as many: 0.4). In flight: the next step is
+ * loaded before this one is used: 128 bytes of codes per lane and step, 4 KiB per warp, and both
+ * steps at the start. 4096 rows are 1,024 warps, 8 per SM: 32 to 64 KiB, where 26 KiB are needed
+ * (4.3 TB/s x 0.8 us / 132). Short matrices are bound by their start: 9.4 MB take 2.2 us at full
+ * speed, the first load 0.8 us. */
+#include "device/cuda/kernels/codes.h"
+
+enum { FEW_PANELS = 2, FEW_THREADS = 128, FEW_ROWS_MAX = 4 };
+
+/* What a lane loads for one step: 8 groups, or 4 where codes have more than 5 bits; and the scales
+ * of their block. */
+struct few_step {
+    uint4 nibbles[8], twos[4], ones[2], bytes[8], head[2];
+    uint32_t tail;
+};
+
+/* Where one lane's row lies. */
+struct few_row {
+    const uint8_t *nibbles, *twos, *ones, *bytes, *head, *tail;
+};
+
+enum { UNIT = 16 * PANEL_ROWS }; /* bytes between units of one row */
+
+DEVICE_FN int few_groups(int format)
+{
+    return format_of(format).bits > 5 ? 4 : 8;
+}
+
+DEVICE_FN struct few_row few_row_of(int format, const struct product_args *a, uint32_t panel,
+                                    uint32_t row)
+{
+    struct format f = format_of(format);
+    const uint8_t *base = a->w + (uint64_t)panel * a->planes.n_bytes;
+    struct few_row r;
+    r.nibbles = base + a->planes.nibbles + row * 16;
+    r.twos = base + a->planes.twos + row * 16;
+    r.ones = base + a->planes.ones + row * 16;
+    r.bytes = base + a->planes.bytes + row * 16;
+    r.head = base + a->planes.head + row * (uint32_t)f.head_bytes;
+    r.tail = base + a->planes.tail + row * (uint32_t)f.tail_bytes;
+    return r;
+}
+
+/* Groups [group, group + few_groups) as far as n_groups; scales with the first groups of a block.
+ */
+DEVICE_FN void few_load(int format, const struct few_row *r, uint32_t group, uint32_t n_groups,
+                        struct few_step *s)
+{
+    struct format f = format_of(format);
+    const uint32_t n = (uint32_t)few_groups(format), block = group / BLOCK_GROUPS;
+    if (f.group_len)
+        n_groups = ~0u; /* whole blocks */
+    UNROLL
+    for (uint32_t i = 0; i < n; i++) {
+        if (f.nibbles && group + i < n_groups)
+            s->nibbles[i] = load_once16(r->nibbles + (uint64_t)(group + i) * UNIT);
+        if (f.twos && i % 2 == 0 && group + i < n_groups)
+            s->twos[i / 2] = load_once16(r->twos + (uint64_t)(group + i) / 2 * UNIT);
+        if (f.ones && i % 4 == 0 && group + i < n_groups)
+            s->ones[i / 4] = load_once16(r->ones + (uint64_t)(group + i) / 4 * UNIT);
+        if (f.bytes && group + i < n_groups) {
+            s->bytes[2 * i] = load_once16(r->bytes + (uint64_t)(group + i) * (2 * UNIT));
+            s->bytes[2 * i + 1] = load_once16(r->bytes + (uint64_t)(group + i) * (2 * UNIT) + UNIT);
+        }
+    }
+    if (n == BLOCK_GROUPS || group % BLOCK_GROUPS == 0) {
+        const uint8_t *head = r->head + (uint64_t)block * PANEL_ROWS * (uint32_t)f.head_bytes;
+        s->head[0] = load_head(format, head);
+        if (f.head_bytes == 32) {
+            s->head[0] = load16(head);
+            s->head[1] = load16(head + 16);
+        }
+        s->tail =
+            load_tail(format, r->tail + (uint64_t)block * PANEL_ROWS * (uint32_t)f.tail_bytes);
+    }
+}
+
+DEVICE_FN uint32_t word_of(uint4 v, int i)
+{
+    return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
+}
+
+/* The 8 words of codes of group i of a step. */
+DEVICE_FN void few_codes(int format, const struct few_step *s, int i, const uint32_t table[4],
+                         uint32_t low[4], uint32_t high[4])
+{
+    struct format f = format_of(format);
+    UNROLL
+    for (int w = 0; w < 4; w++) {
+        struct code_words c = {0, {0, 0}, 0, {0, 0}};
+        if (f.nibbles)
+            c.nibbles = word_of(s->nibbles[i], w);
+        if (f.twos) {
+            c.twos[0] = word_of(s->twos[i / 2], i % 2 * 2);
+            c.twos[1] = word_of(s->twos[i / 2], i % 2 * 2 + 1);
+        }
+        if (f.ones)
+            c.ones = word_of(s->ones[i / 4], i % 4);
+        if (f.bytes) {
+            c.bytes[0] = word_of(s->bytes[2 * i], w);
+            c.bytes[1] = word_of(s->bytes[2 * i + 1], w);
+        }
+        open_codes(format, &c, (uint32_t)w, table, &low[w], &high[w]);
+    }
+}
+
+/* Products of 16 columns each with q's words in their order 0 4 1 5 2 6 3 7. */
+DEVICE_FN void few_dot(const uint32_t low[4], const uint32_t high[4], const uint8_t *q, int start,
+                       int *first, int *second)
+{
+    uint4 x = load16(q), y = load16(q + 16);
+    *first = dp4a(low[3], y.z, dp4a(low[2], y.x, dp4a(low[1], x.z, dp4a(low[0], x.x, start))));
+    *second = dp4a(high[3], y.w, dp4a(high[2], y.y, dp4a(high[1], x.w, dp4a(high[0], x.y, 0))));
+}
+
+/* Sums of activations times sub-minima (or sub-scales) of a block. */
+DEVICE_FN int few_sums(int format, uint4 head, const uint8_t *acts, uint32_t t)
+{
+    uint4 low = load16(acts + ACTS_LOW + t * 16), high = load16(acts + ACTS_HIGH + t * 16);
+    int j = 0, k = 0;
+    UNROLL
+    for (int w = 0; w < 4; w++) {
+        uint32_t m = sum_factors(format, head, (uint32_t)w);
+        j = dp4a(m, word_of(low, w), j);
+        k = dp4a(m, word_of(high, w), k);
+    }
+    return j + k * 256;
+}
+
+/* K types: one step of a block of 256, whose integer sums stand in i1. */
+DEVICE_FN void few_step_k(int format, int n_max, const struct product_args *a,
+                          const struct few_step *s, uint32_t group, uint32_t i1[FEW_ROWS_MAX],
+                          float sum[FEW_ROWS_MAX])
+{
+    struct format f = format_of(format);
+    const int n = few_groups(format);
+    const uint8_t *acts = a->acts + (uint64_t)(group / BLOCK_GROUPS) * ACTS_BLOCK_BYTES;
+    const uint32_t first_group = n == BLOCK_GROUPS ? 0 : group % BLOCK_GROUPS;
+    const uint8_t *q = acts + first_group * 256;
+    uint32_t sc[4];
+    sub_scales(format, s->head[0], sc);
+    UNROLL
+    for (int i = 0; i < n; i++) {
+        uint32_t low[4], high[4];
+        const int at = (int)first_group + i;
+        few_codes(format, s, i, a->levels, low, high);
+        UNROLL
+        for (int t = 0; t < n_max; t++)
+            if (n_max == 1 || (uint32_t)t < a->n_rows) {
+                int first, second;
+                few_dot(low, high, q + i * 256 + t * 32, 0, &first, &second);
+                uint32_t part =
+                    f.group_len == 16
+                        ? (uint32_t)(first * byte_of(sc, 2 * at) + second * byte_of(sc, 2 * at + 1))
+                    : f.bytes ? (uint32_t)(first + second)
+                              : (uint32_t)((first + second) * byte_of(sc, at));
+                i1[t] += part << (load4(acts + ACTS_SHIFTS + t * 4) >> 4 * at & 15);
+            }
+    }
+    if (first_group + (uint32_t)n < BLOCK_GROUPS)
+        return;
+    float d, dmin;
+    block_scales(format, s->head[0], s->tail, &d, &dmin);
+    UNROLL
+    for (int t = 0; t < n_max; t++)
+        if (n_max == 1 || (uint32_t)t < a->n_rows) {
+            int j = has_sums(format) ? few_sums(format, s->head[0], acts, (uint32_t)t) : 0;
+            float dx = bits_float(load4(acts + ACTS_D + t * 4));
+            sum[t] =
+                add_term(sum[t], (int)(i1[t] - (uint32_t)(f.bias * j)), d, f.minima, j, dmin, dx);
+            i1[t] = 0;
+        }
+}
+
+/* Types with a scale per 32 or 64: each group is a term. */
+DEVICE_FN void few_step_32(int format, int n_max, const struct product_args *a,
+                           const struct few_step *s, uint32_t group, float sum[FEW_ROWS_MAX])
+{
+    struct format f = format_of(format);
+    const int n = few_groups(format);
+    const int first_group = n == BLOCK_GROUPS ? 0 : (int)(group % BLOCK_GROUPS);
+    UNROLL
+    for (int i = 0; i < n; i++)
+        if (group + (uint32_t)i < a->n_groups) {
+            const uint8_t *acts = a->acts + (uint64_t)(group + (uint32_t)i) * ACTS32_BYTES;
+            uint32_t low[4], high[4];
+            few_codes(format, s, i, a->levels, low, high);
+            int at = first_group + i, word = scale_word(format, at);
+            float d, m;
+            group_scales(format,
+                         f.head_bytes == 32 && word >= 4 ? word_of(s->head[1], word - 4)
+                                                         : word_of(s->head[0], word),
+                         at, a->unit, &d, &m);
+            UNROLL
+            for (int t = 0; t < n_max; t++)
+                if (n_max == 1 || (uint32_t)t < a->n_rows) {
+                    int total = (int)load4(acts + ACTS32_SUM + t * 4), first, second;
+                    few_dot(low, high, acts + t * 32, -f.bias * total, &first, &second);
+                    sum[t] = add_term(sum[t], first + second, d, f.minima, -total, m,
+                                      bits_float(load4(acts + ACTS32_D + t * 4)));
+                }
+        }
+}
+
+/* One segment of one row. */
+DEVICE_FN void few_segment(int format, int n_max, const struct product_args *a,
+                           const struct few_row *r, uint32_t block0, uint32_t block1,
+                           float sum[FEW_ROWS_MAX])
+{
+    struct format f = format_of(format);
+    const uint32_t n = (uint32_t)few_groups(format);
+    uint32_t i1[FEW_ROWS_MAX] = {0}, end = block1 * BLOCK_GROUPS;
+    if (end > a->n_groups)
+        end = a->n_groups;
+    uint32_t group = block0 * BLOCK_GROUPS;
+    if (group >= end)
+        return;
+    struct few_step now = {{{0, 0, 0, 0}}}, next;
+    few_load(format, r, group, end, &now);
+    NO_UNROLL
+    for (; group < end; group += n) {
+        next = now; /* the scales stay when the next step is of the same block */
+        if (group + n < end)
+            few_load(format, r, group + n, end, &next);
+        if (f.group_len)
+            few_step_k(format, n_max, a, &now, group, i1, sum);
+        else
+            few_step_32(format, n_max, a, &now, group, sum);
+        now = next;
+    }
+}
+
+DEVICE_FN void matmul_few(int format, int n_max, const struct product_args *a)
+{
+    SHARED(float, part, FEW_PANELS *SEGMENTS *PANEL_ROWS *FEW_ROWS_MAX);
+    uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, row = lane % PANEL_ROWS;
+    uint32_t segment = warp % 2 * 4 + lane / PANEL_ROWS, slot = warp / 2;
+    uint32_t panel = blockIdx.x * FEW_PANELS + slot;
+    uint32_t n_blocks = (a->n_groups + BLOCK_GROUPS - 1) / BLOCK_GROUPS;
+    float sum[FEW_ROWS_MAX] = {0};
+    if (panel * PANEL_ROWS < a->n_out) {
+        struct few_row r = few_row_of(format, a, panel, row);
+        few_segment(format, n_max, a, &r, segment_at(n_blocks, segment),
+                    segment_at(n_blocks, segment + 1), sum);
+    }
+    UNROLL
+    for (int t = 0; t < n_max; t++)
+        part[((slot * SEGMENTS + segment) * FEW_ROWS_MAX + (uint32_t)t) * PANEL_ROWS + row] =
+            sum[t];
+    __syncthreads();
+    uint32_t t = threadIdx.x / 16, out = blockIdx.x * FEW_PANELS * PANEL_ROWS + threadIdx.x % 16;
+    if (t < a->n_rows && t < (uint32_t)n_max && out < a->n_out) {
+        uint32_t at = threadIdx.x % 16 / PANEL_ROWS * SEGMENTS;
+        float y =
+            segments_sum(part + (at * FEW_ROWS_MAX + t) * PANEL_ROWS + threadIdx.x % PANEL_ROWS,
+                         FEW_ROWS_MAX * PANEL_ROWS);
+        a->y[t * a->stride + out] = a->bias ? y + a->bias[out] : y;
+    }
+}
+
+#define FEW(type, ...)                                                                             \
+    KERNEL_BOUNDS(matmul_few1_##type, struct product_args, FEW_THREADS, 4)                         \
+    {                                                                                              \
+        matmul_few(FORMAT_##type, 1, &a);                                                          \
+    }                                                                                              \
+    KERNEL_BOUNDS(matmul_few4_##type, struct product_args, FEW_THREADS, 3)                         \
+    {                                                                                              \
+        matmul_few(FORMAT_##type, FEW_ROWS_MAX, &a);                                               \
+    }
+CUDA_FORMATS(FEW)

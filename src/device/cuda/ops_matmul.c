@@ -1,0 +1,197 @@
+/* ops_matmul.c - quantisation, matrix products and embedding rows on the device.
+ *
+ * Which kernel multiplies is a matter of speed alone: all give the same bits. Up to 4 rows dp4a
+ * with the weights read once; then tensor cores, up to 64 rows with all segments of K at once,
+ * above with K in order. */
+#include "device/cuda/ops_matmul.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "device/cpu/isa.h"
+#include "device/cuda/layout.h"
+#include "tensor/quant/quant.h"
+
+enum {
+    FEW_ROWS = 4,
+    MID_ROWS = 64,
+    BIG_SHARED_BYTES = 2 * 32 * 256 * 4 /* two sums for each of 32 results of 256 threads */
+};
+
+static const struct {
+    const char *few1, *few4, *mid, *big;
+} kernels[FORMAT_COUNT] = {
+#define KERNEL_NAMES(type, ...)                                                                    \
+    {"matmul_few1_" #type, "matmul_few4_" #type, "matmul_mid_" #type, "matmul_big_" #type},
+    CUDA_FORMATS(KERNEL_NAMES)
+#undef KERNEL_NAMES
+};
+
+static uint32_t parts(uint32_t n, uint32_t of)
+{
+    return (n + of - 1) / of;
+}
+
+struct launch quantize_launch(const float *x, size_t stride, const struct acts *to, uint8_t *bad,
+                              struct quantize_args *args)
+{
+    static const char *const names[] = {
+        [ACT_Q256] = "quantize_256", [ACT_Q32] = "quantize_32", [ACT_F32] = "quantize_plain"};
+    bool is_plain = to->kind == ACT_F32;
+    uint32_t n_warps = parts(to->n_cols, BLOCK_COLS);
+    *args = (struct quantize_args){.x = x,
+                                   .stride = stride,
+                                   .acts = to->data,
+                                   .bad = bad,
+                                   .n_rows = to->n_rows,
+                                   .n_cols = to->n_cols,
+                                   .is_aligned = (uintptr_t)x % 16 == 0 && stride % 4 == 0};
+    return (struct launch){
+        .kernel = names[to->kind],
+        .grid = {is_plain ? to->n_rows : parts(to->n_rows, PANEL_ROWS) * PANEL_ROWS, 1, 1},
+        .block = 32 * (n_warps < 32 ? n_warps : 32),
+        .args = args,
+        .n_args_bytes = sizeof *args};
+}
+
+/* The 16 integers that codes stand for, and what scales are multiplied by. */
+static void levels_of(enum dtype t, struct product_args *args)
+{
+    const struct level_table *table = level_table(t);
+    const int8_t *levels = table                                    ? table->level
+                           : t == DTYPE_MXFP4                       ? quant_mxfp4_levels
+                           : t == DTYPE_IQ4_NL || t == DTYPE_IQ4_XS ? quant_iq4_levels
+                                                                    : NULL;
+    args->unit = table ? table->unit : 1.0f;
+    if (levels)
+        memcpy(args->levels, levels, 16);
+}
+
+static struct launch product_launch(const struct matrix *w, const struct acts *x, const float *bias,
+                                    float *y, size_t stride, struct product_args *args)
+{
+    int format = layout_format(w->dtype);
+    uint32_t t = x->n_rows, n = w->n_rows;
+    *args = (struct product_args){.w = w->data,
+                                  .acts = x->data,
+                                  .bias = bias,
+                                  .y = y,
+                                  .stride = stride,
+                                  .n_rows = t,
+                                  .n_out = n,
+                                  .n_groups = w->n_cols / 32,
+                                  .planes = panel_planes(format, w->n_cols)};
+    levels_of(w->dtype, args);
+    struct launch l = {.args = args, .n_args_bytes = sizeof *args};
+    if (t <= FEW_ROWS) {
+        l.kernel = t == 1 ? kernels[format].few1 : kernels[format].few4;
+        l.grid[0] = parts(n, 16), l.grid[1] = 1, l.grid[2] = 1;
+        l.block = 128;
+    } else if (t <= MID_ROWS) {
+        l.kernel = kernels[format].mid;
+        l.grid[0] = parts(t, 32), l.grid[1] = parts(n, 32), l.grid[2] = 1;
+        l.block = 512;
+    } else {
+        l.kernel = kernels[format].big;
+        l.grid[0] = parts(t, 64), l.grid[1] = parts(n, 128), l.grid[2] = 1;
+        l.block = 256;
+        l.shared_bytes = BIG_SHARED_BYTES;
+    }
+    return l;
+}
+
+struct launch matmul_launch(const struct matrix *w, const struct acts *x, const float *bias,
+                            float *y, size_t stride, union matmul_launch_args *args)
+{
+    CHECK(w->n_cols == x->n_cols && act_kind_of(w->dtype) == x->kind);
+    if (x->kind != ACT_F32)
+        return product_launch(w, x, bias, y, stride, &args->product);
+    bool is_float = w->dtype == DTYPE_F32;
+    args->plain = (struct plain_args){.w = w->data,
+                                      .acts = x->data,
+                                      .bias = bias,
+                                      .y = y,
+                                      .stride = stride,
+                                      .n_rows = x->n_rows,
+                                      .n_out = w->n_rows,
+                                      .n_cols = w->n_cols,
+                                      .is_brain = w->dtype == DTYPE_BF16};
+    return (struct launch){.kernel = is_float ? "matmul_float" : "matmul_half",
+                           .grid = {is_float ? w->n_rows : parts(w->n_rows, 16),
+                                    parts(x->n_rows, is_float ? 4 : 8), 1},
+                           .block = is_float ? 256 : 128,
+                           .args = args,
+                           .n_args_bytes = sizeof args->plain};
+}
+
+struct launch embed_launch(enum dtype t, const void *rows, uint32_t n_cols, const int32_t *token,
+                           uint32_t n_tokens, float scale, float *y, size_t stride,
+                           struct embed_args *args)
+{
+    int format = layout_format(t);
+    *args = (struct embed_args){.rows = rows,
+                                .token = token,
+                                .y = y,
+                                .stride = stride,
+                                .row_bytes = dtype_row_bytes(t, n_cols),
+                                .n_cols = n_cols,
+                                .block_len = (uint32_t)dtype_info(t)->block_len,
+                                .block_bytes = (uint32_t)dtype_info(t)->block_bytes,
+                                .format = format >= 0      ? format
+                                          : t == DTYPE_F32 ? EMBED_F32
+                                          : t == DTYPE_F16 ? EMBED_F16
+                                                           : EMBED_BF16,
+                                .scale = scale};
+    for (int i = 0; i < 16; i++)
+        args->levels[i] = t == DTYPE_NF4     ? quant_nf4_levels[i]
+                          : t == DTYPE_FP4   ? quant_fp4_levels[i]
+                          : t == DTYPE_MXFP4 ? (float)quant_mxfp4_levels[i]
+                                             : (float)quant_iq4_levels[i];
+    return (struct launch){.kernel = "embed",
+                           .grid = {parts(n_cols, 256), n_tokens, 1},
+                           .block = 256,
+                           .args = args,
+                           .n_args_bytes = sizeof *args};
+}
+
+size_t cuda_matrix_bytes(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols)
+{
+    (void)d;
+    return layout_bytes(t, n_rows, n_cols);
+}
+
+void cuda_matrix_pack(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols,
+                      const void *rows, void *packed)
+{
+    (void)d;
+    layout_pack(t, n_rows, n_cols, rows, packed);
+}
+
+size_t cuda_acts_bytes(struct device *d, enum act_kind kind, uint32_t n_rows, uint32_t n_cols)
+{
+    (void)d;
+    return layout_acts_bytes(kind, n_rows, n_cols);
+}
+
+void cuda_quantize(struct device *d, const float *x, size_t stride, struct acts *a, uint8_t *bad)
+{
+    struct quantize_args args;
+    struct launch l = quantize_launch(x, stride, a, bad, &args);
+    cuda_launch(cuda_of(d), &l);
+}
+
+void cuda_matmul(struct device *d, const struct matrix *w, const struct acts *a, const float *bias,
+                 float *y, size_t stride)
+{
+    union matmul_launch_args args;
+    struct launch l = matmul_launch(w, a, bias, y, stride, &args);
+    cuda_launch(cuda_of(d), &l);
+}
+
+void cuda_embed(struct device *d, enum dtype t, const void *rows, uint32_t n_cols,
+                const int32_t *token, uint32_t n_tokens, float scale, float *y, size_t stride)
+{
+    struct embed_args args;
+    struct launch l = embed_launch(t, rows, n_cols, token, n_tokens, scale, y, stride, &args);
+    cuda_launch(cuda_of(d), &l);
+}
