@@ -181,7 +181,8 @@ struct device_ops {
      * after another in the page. */
     void (*kv_digest)(struct device *d, const void *page, struct kv_shape s, uint32_t n_layers,
                       uint8_t (*digests)[SHA256_BYTES]);
-    /* x[i] = x[from[i]] for i below n_kept, rows of n; from: the host's, ascending. */
+    /* x[i] = x[from[i]] for i below n_kept, rows of n; from: the host's, ascending, and taken as
+     * put takes it. */
     void (*keep_rows)(struct device *d, float *x, size_t stride, uint32_t n, const uint32_t *from,
                       uint32_t n_kept);
     /* y[i] = x[from[i]]. */

@@ -33,7 +33,7 @@ static void attend(struct model *m, uint32_t layer, const struct encode_batch *b
                                   .v = m->s.qkv + q + kv,
                                   .stride_k = stride,
                                   .stride_v = stride,
-                                  .rows = b->rows,
+                                  .rows = m->host.kv,
                                   .n_rows = b->n_rows,
                                   .shape = shape,
                                   .bad = m->s.bad};
@@ -41,7 +41,7 @@ static void attend(struct model *m, uint32_t layer, const struct encode_batch *b
                                .out = m->s.attn,
                                .stride_q = stride,
                                .stride_out = q,
-                               .rows = b->seen,
+                               .rows = m->host.kv + b->n_rows,
                                .n_rows = b->n_rows,
                                .n_heads = h->n_heads,
                                .shape = shape,
@@ -81,74 +81,105 @@ static void feed_forward(struct model *m, uint32_t layer, uint32_t n)
     model_tell(m, (int)layer, "x", m->s.x, d, n, h->n_embd);
 }
 
-/* x += the rows of a table that place[] names. */
-static void add_rows(struct model *m, const struct tensor_view *v, uint32_t n)
+static void put_tokens(struct model *m, uint32_t n)
+{
+    model_put(m, m->s.token, m->host.token, n * sizeof *m->s.token);
+}
+
+/* x += the rows of a table that host.token names. */
+static void add_rows(struct model *m, enum global_slot slot, uint32_t n)
 {
     size_t d = m->h.n_embd;
-    m->device->ops->embed(m->device, v->dtype, v->data, m->h.n_embd, m->s.place, n, 1.0f, m->s.out,
-                          d);
+    put_tokens(m, n);
+    model_look_up(m, slot, n, 1.0f, m->s.out);
     m->device->ops->add(m->device, m->s.x, d, m->s.out, d, n, m->h.n_embd, 1.0f);
 }
 
+/* Angles, where positions are not rows of a table, and where keys and values go. */
+static void put_places(struct model *m, const struct encode_batch *b)
+{
+    size_t pairs = m->h.n_rot / 2, n_bytes = b->n_rows * pairs * sizeof(float);
+    bool turned = !m->w.global[SLOT_POSITION_EMBD];
+    for (uint32_t t = 0; turned && t < b->n_rows; t++)
+        rope_exact_angles(&m->rope[0], b->rows[t].position, false, m->host.cos[0] + t * pairs,
+                          m->host.sin[0] + t * pairs);
+    if (turned) {
+        model_put(m, m->s.cos[0], m->host.cos[0], n_bytes);
+        model_put(m, m->s.sin[0], m->host.sin[0], n_bytes);
+    }
+    for (uint32_t t = 0; t < b->n_rows; t++) {
+        m->host.kv[t] = b->rows[t];
+        m->host.kv[b->n_rows + t] = b->seen[t];
+        m->host.origin[t] = t;
+    }
+    model_put(m, m->s.origin, m->host.origin, b->n_rows * sizeof *m->s.origin);
+    m->device->ops->rows(m->device, m->host.kv, 2 * b->n_rows);
+}
+
 /* Word, then type, then position: the order of the sums. */
-static void begin(struct model *m, const struct encode_batch *b)
+static void begin(struct model *m, const struct encode_batch *b, uint8_t *first_bad)
 {
     const struct hparams *h = &m->h;
     const struct tensor_view *const *v = m->w.global;
-    const struct tensor_view *embd = v[SLOT_TOKEN_EMBD];
-    size_t pairs = h->n_rot / 2;
     CHECK(h->is_encoder && b->n_rows > 0 && b->n_rows <= m->n_rows_max);
     for (uint32_t t = 0; t < b->n_rows; t++) {
         CHECK(b->token[t] >= 0 && (uint32_t)b->token[t] < h->n_vocab);
         CHECK(b->seen[t].position < m->info.n_ctx && b->rows[t].position <= b->seen[t].position);
         CHECK(!b->type || b->type[t] == 0 || b->type[t] < h->n_types);
+        m->host.token[t] = b->token[t];
     }
-    memset(m->s.bad, 0, b->n_rows);
-    memset(b->bad, 0, b->n_rows);
-    m->device->ops->embed(m->device, embd->dtype, embd->data, h->n_embd, b->token, b->n_rows, 1.0f,
-                          m->s.x, h->n_embd);
-    if (v[SLOT_TYPE_EMBD]) {
-        for (uint32_t t = 0; t < b->n_rows; t++)
-            m->s.place[t] = b->type ? b->type[t] : 0;
-        add_rows(m, v[SLOT_TYPE_EMBD], b->n_rows);
-    }
+    m->device->ops->zero(m->device, m->s.bad, b->n_rows);
+    m->device->ops->zero(m->device, first_bad, b->n_rows);
+    put_places(m, b);
+    put_tokens(m, b->n_rows);
+    model_look_up(m, SLOT_TOKEN_EMBD, b->n_rows, 1.0f, m->s.x);
     for (uint32_t t = 0; t < b->n_rows; t++)
-        m->s.place[t] = (int32_t)b->rows[t].position;
+        m->host.token[t] = b->type ? b->type[t] : 0;
+    if (v[SLOT_TYPE_EMBD])
+        add_rows(m, SLOT_TYPE_EMBD, b->n_rows);
+    for (uint32_t t = 0; t < b->n_rows; t++)
+        m->host.token[t] = (int32_t)b->rows[t].position;
     if (v[SLOT_POSITION_EMBD])
-        add_rows(m, v[SLOT_POSITION_EMBD], b->n_rows);
-    for (uint32_t t = 0; !v[SLOT_POSITION_EMBD] && t < b->n_rows; t++)
-        rope_exact_angles(&m->rope[0], b->rows[t].position, false, m->s.cos[0] + t * pairs,
-                          m->s.sin[0] + t * pairs);
+        add_rows(m, SLOT_POSITION_EMBD, b->n_rows);
     norm(m, m->embd_norm, m->embd_norm_bias, b->n_rows);
     model_tell(m, -1, "embd", m->s.x, h->n_embd, b->n_rows, h->n_embd);
 }
 
 void model_encode(struct model *m, const struct encode_batch *b)
 {
-    begin(m, b);
+    const struct device_ops *ops = m->device->ops;
+    uint8_t *first_bad = model_shares(m) ? b->bad : m->s.first_bad;
+    begin(m, b, first_bad);
     for (uint32_t i = 0; i < m->h.n_layers; i++) {
         attend(m, i, b);
         feed_forward(m, i, b->n_rows);
-        m->device->ops->wait(m->device);
-        for (uint32_t t = 0; t < b->n_rows; t++)
-            if (m->s.bad[t] && !b->bad[t])
-                b->bad[t] = (uint8_t)(i + 1);
+        ops->note_bad(m->device, first_bad, m->s.origin, m->s.bad, b->n_rows, (uint8_t)(i + 1));
     }
-    memcpy(b->hidden, m->s.x, (size_t)b->n_rows * m->h.n_embd * sizeof *b->hidden);
+    model_get(m, b->hidden, m->s.x, (size_t)b->n_rows * m->h.n_embd * sizeof *b->hidden);
+    model_get(m, b->bad, first_bad, b->n_rows);
 }
 
 void model_rank(struct model *m, const float *pooled, uint32_t n, float *scores, uint8_t *bad)
 {
     const struct device_ops *ops = m->device->ops;
+    struct scratch *s = &m->s;
     uint32_t d = m->h.n_embd, n_labels = m->h.n_labels;
+    bool shares = model_shares(m);
+    const float *x = shares ? pooled : s->x;
+    float *y = shares ? scores : s->logits;
+    uint8_t *marks = shares ? bad : s->bad;
     CHECK(m->cls_out && n > 0 && n <= m->n_rows_max);
-    model_operand(m, pooled, d, n, d, bad);
+    model_put(m, s->x, shares ? s->x : pooled, (size_t)n * d * sizeof *pooled);
+    model_put(m, marks, bad, n);
+    model_operand(m, x, d, n, d, marks);
     if (m->cls) {
-        model_multiply(m, m->cls, m->cls_bias, m->s.out, d);
-        ops->logits(m->device, m->s.out, d, n, d, 1.0f, bad);
-        model_operand(m, m->s.out, d, n, d, bad);
+        model_multiply(m, m->cls, m->cls_bias, s->out, d);
+        ops->logits(m->device, s->out, d, n, d, 1.0f, marks);
+        model_operand(m, s->out, d, n, d, marks);
     }
-    model_multiply(m, m->cls_out, m->cls_out_bias, scores, n_labels);
-    ops->logits(m->device, scores, n_labels, n, n_labels, 0.0f, bad);
+    model_multiply(m, m->cls_out, m->cls_out_bias, y, n_labels);
+    ops->logits(m->device, y, n_labels, n, n_labels, 0.0f, marks);
     ops->wait(m->device);
+    model_get(m, scores, y, (size_t)n * n_labels * sizeof *scores);
+    model_get(m, bad, marks, n);
 }

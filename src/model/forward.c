@@ -20,6 +20,13 @@ void model_operand(struct model *m, const float *x, size_t stride, uint32_t n_ro
     m->operand = (struct operand){x, stride, n_rows, n_cols, bad, {false}};
 }
 
+void model_look_up(struct model *m, enum global_slot slot, uint32_t n, float scale, float *y)
+{
+    const struct tensor_view *v = m->w.global[slot];
+    m->device->ops->embed(m->device, v->dtype, m->looked_up[slot], m->h.n_embd, m->s.token, n,
+                          scale, y, m->h.n_embd);
+}
+
 void model_multiply(struct model *m, const struct matrix *w, const float *bias, float *y,
                     size_t stride)
 {
@@ -35,9 +42,14 @@ void model_multiply(struct model *m, const struct matrix *w, const float *bias, 
 void model_tell(const struct model *m, int layer, const char *op, const float *x, size_t stride,
                 uint32_t n_rows, uint32_t n)
 {
-    if (!m->tap.fn)
+    if (!m->tap.fn || n_rows == 0)
         return;
     m->device->ops->wait(m->device);
+    if (!model_shares(m)) {
+        size_t n_floats = (n_rows - 1) * stride + n;
+        m->device->ops->get(m->device, m->host.tapped, x, n_floats * sizeof *x);
+        x = m->host.tapped;
+    }
     m->tap.fn(m->tap.context, layer, op, x, stride, n_rows, n);
 }
 
@@ -189,58 +201,80 @@ static void feed_forward(struct model *m, uint32_t layer, const struct rows *r)
     model_tell(m, (int)layer, "x", m->s.x, d, r->n, h->n_embd);
 }
 
+/* Where the bad rows of a batch are put on record, for the device to write. */
+static uint8_t *first_bad(const struct model *m, const struct batch *b)
+{
+    return model_shares(m) ? b->bad : m->s.first_bad;
+}
+
 /* A row's first layer that was not finite stays on record. */
 static void note_bad(const struct model *m, const struct batch *b, const struct rows *r, uint32_t i)
 {
-    m->device->ops->wait(m->device);
-    for (uint32_t t = 0; t < r->n; t++)
-        if (m->s.bad[t] && !b->bad[m->s.origin[t]])
-            b->bad[m->s.origin[t]] = (uint8_t)(i + 1);
+    m->device->ops->note_bad(m->device, first_bad(m, b), m->s.origin, m->s.bad, r->n,
+                             (uint8_t)(i + 1));
 }
 
-/* Only rows whose logits are wanted go on: they move to the front of every array in use. */
+static bool all_wanted(const struct batch *b)
+{
+    return b->n_logits == b->n_rows;
+}
+
+/* Only rows whose logits are wanted go on: they move to the front of every array in use. Those that
+ * are bad are on record. */
 static void keep_wanted(struct model *m, const struct batch *b, struct rows *r)
 {
-    size_t d = m->h.n_embd;
+    const struct device_ops *ops = m->device->ops;
+    size_t d = m->h.n_embd, n = b->n_logits;
     size_t stride = (size_t)(m->h.n_heads + 2 * m->h.n_kv_heads) * m->h.head_size;
-    for (uint32_t i = 0; i < b->n_logits; i++) {
+    if (all_wanted(b))
+        return;
+    r->n = b->n_logits;
+    r->kv = m->host.kv;
+    if (n == 0)
+        return;
+    for (uint32_t i = 0; i < n; i++) {
         uint32_t from = b->logit_rows[i]; /* ascending, so never below i */
         CHECK(from >= i && from < b->n_rows);
-        memmove(m->s.x + i * d, m->s.x + from * d, d * sizeof *m->s.x);
-        memmove(m->s.qkv + i * stride, m->s.qkv + from * stride, stride * sizeof *m->s.qkv);
-        m->s.bad[i] = m->s.bad[from];
-        m->s.origin[i] = from;
-        m->s.kv[i] = b->rows[from];
-        m->s.mirrors[i] = m->s.mirrors[from];
+        m->host.origin[i] = from;
+        m->host.kv[i] = b->rows[from];
+        m->host.mirrors[i] = m->host.mirrors[from];
     }
-    r->n = b->n_logits;
-    r->kv = m->s.kv;
+    ops->keep_rows(m->device, m->s.x, d, m->h.n_embd, b->logit_rows, r->n);
+    ops->keep_rows(m->device, m->s.qkv, stride, (uint32_t)stride, b->logit_rows, r->n);
+    ops->zero(m->device, m->s.bad, n);
+    model_put(m, m->s.origin, m->host.origin, n * sizeof *m->s.origin);
+    ops->rows(m->device, r->kv, r->n);
 }
 
 static void fill_angles(struct model *m, const struct batch *b)
 {
-    size_t pairs = m->h.n_rot / 2;
-    for (int set = 0; set <= m->two_ropes; set++)
+    size_t pairs = m->h.n_rot / 2, n_bytes = b->n_rows * pairs * sizeof(float);
+    for (int set = 0; set <= m->two_ropes; set++) {
         for (uint32_t t = 0; t < b->n_rows; t++)
             rope_exact_angles(&m->rope[set], b->rows[t].position, b->rope_far && b->rope_far[t],
-                              m->s.cos[set] + t * pairs, m->s.sin[set] + t * pairs);
+                              m->host.cos[set] + t * pairs, m->host.sin[set] + t * pairs);
+        model_put(m, m->s.cos[set], m->host.cos[set], n_bytes);
+        model_put(m, m->s.sin[set], m->host.sin[set], n_bytes);
+    }
+}
+
+static float *logits_of(const struct model *m, const struct batch *b)
+{
+    return model_shares(m) ? b->logits : m->s.logits;
 }
 
 static void make_logits(struct model *m, const struct batch *b, const struct rows *r)
 {
     uint32_t v = m->h.n_vocab;
+    float *logits = logits_of(m, b);
     norm(m, m->s.x, m->output_norm, m->s.normed, r->n);
     model_tell(m, -1, "output_norm", m->s.normed, m->h.n_embd, r->n, m->h.n_embd);
-    if (b->hidden) {
-        m->device->ops->wait(m->device);
-        memcpy(b->hidden, m->s.normed, (size_t)r->n * m->h.n_embd * sizeof *b->hidden);
-    }
     if (!b->logits)
         return;
     model_operand(m, m->s.normed, m->h.n_embd, r->n, m->h.n_embd, m->s.bad);
-    model_multiply(m, m->head, NULL, b->logits, v);
-    m->device->ops->logits(m->device, b->logits, v, r->n, v, m->final_softcap, m->s.bad);
-    model_tell(m, -1, "logits", b->logits, v, r->n, v);
+    model_multiply(m, m->head, NULL, logits, v);
+    m->device->ops->logits(m->device, logits, v, r->n, v, m->final_softcap, m->s.bad);
+    model_tell(m, -1, "logits", logits, v, r->n, v);
     note_bad(m, b, r, m->h.n_layers);
 }
 
@@ -248,13 +282,33 @@ static void make_logits(struct model *m, const struct batch *b, const struct row
 static void take_input(struct model *m, const struct batch *b)
 {
     size_t d = m->h.n_embd;
-    if (b->input)
-        m->device->ops->wait(m->device);
     for (uint32_t t = 0; b->input && t < b->n_rows; t++)
         if (b->input[t])
-            memcpy(m->s.x + t * d, b->input[t], d * sizeof *m->s.x);
+            m->device->ops->put(m->device, m->s.x + t * d, b->input[t], d * sizeof *m->s.x);
     for (uint32_t t = 0; t < b->n_rows; t++)
-        m->s.mirrors[t] = b->mirrors ? b->mirrors[t] : NULL;
+        m->host.mirrors[t] = b->mirrors ? b->mirrors[t] : NULL;
+}
+
+/* A layer's mirrors on a device that cannot read them where they lie: each once for rows side by
+ * side. */
+static void put_mirrors(struct model *m, uint32_t layer, uint32_t n)
+{
+    size_t d = m->h.n_embd;
+    const float *device[64];
+    float *to = m->s.mirror_rows;
+    for (uint32_t t0 = 0; t0 < n; t0 += COUNT_OF(device)) {
+        uint32_t n_now = n - t0 < COUNT_OF(device) ? n - t0 : (uint32_t)COUNT_OF(device);
+        for (uint32_t i = 0; i < n_now; i++) {
+            const float *mirror = m->host.mirrors[t0 + i];
+            bool again = i > 0 && mirror == m->host.mirrors[t0 + i - 1];
+            device[i] = again ? device[i - 1] : mirror ? to : NULL;
+            if (!mirror || again)
+                continue;
+            m->device->ops->put(m->device, to, mirror + layer * d, d * sizeof *to);
+            to += d;
+        }
+        m->device->ops->put(m->device, m->s.mirrors + t0, device, n_now * sizeof *device);
+    }
 }
 
 static void reflect(struct model *m, uint32_t layer, const struct batch *b, const struct rows *r)
@@ -262,36 +316,43 @@ static void reflect(struct model *m, uint32_t layer, const struct batch *b, cons
     size_t d = m->h.n_embd;
     if (!b->mirrors)
         return;
-    m->device->ops->reflect(m->device, m->s.x, d, m->s.mirrors, layer * d, r->n, m->h.n_embd);
+    if (!model_shares(m))
+        put_mirrors(m, layer, r->n);
+    m->device->ops->reflect(m->device, m->s.x, d, m->s.mirrors, model_shares(m) ? layer * d : 0,
+                            r->n, m->h.n_embd);
     model_tell(m, (int)layer, "reflected", m->s.x, d, r->n, m->h.n_embd);
 }
 
+/* What the device needs to know of the batch before the first operation. */
 static void begin(struct model *m, const struct batch *b)
 {
-    const struct tensor_view *embd = m->w.global[SLOT_TOKEN_EMBD];
-    CHECK(!m->h.is_encoder && b->n_rows > 0 && b->n_rows <= m->n_rows_max);
-    CHECK(b->n_logits <= b->n_rows);
-    for (uint32_t t = 0; t < b->n_rows; t++) {
+    const struct device_ops *ops = m->device->ops;
+    size_t n = b->n_rows;
+    CHECK(!m->h.is_encoder && n > 0 && n <= m->n_rows_max);
+    CHECK(b->n_logits <= n && (!b->logits || b->n_logits <= m->n_logits_max));
+    for (uint32_t t = 0; t < n; t++) {
         CHECK(b->token[t] >= 0 && (uint32_t)b->token[t] < m->h.n_vocab);
         CHECK(b->rows[t].position < m->info.n_ctx);
         CHECK(!m->info.rope_border || b->rows[t].position < m->info.rope_border ||
               (b->rope_far && b->rope_far[t]));
-        m->s.origin[t] = t;
+        m->host.origin[t] = t;
     }
-    memset(m->s.bad, 0, b->n_rows);
-    memset(b->bad, 0, b->n_rows);
+    memcpy(m->host.token, b->token, n * sizeof *b->token);
+    model_put(m, m->s.token, m->host.token, n * sizeof *b->token);
+    model_put(m, m->s.origin, m->host.origin, n * sizeof *m->s.origin);
     fill_angles(m, b);
-    m->device->ops->embed(m->device, embd->dtype, embd->data, m->h.n_embd, b->token, b->n_rows,
-                          m->embd_scale, m->s.x, m->h.n_embd);
-    take_input(m, b);
-    model_tell(m, -1, "embd", m->s.x, m->h.n_embd, b->n_rows, m->h.n_embd);
+    ops->rows(m->device, b->rows, b->n_rows);
 }
 
-void model_forward(struct model *m, const struct batch *b)
+static void compute(struct model *m, const struct batch *b)
 {
     struct rows r = {b->n_rows, b->rows};
     bool early = !m->tap.fn;
-    begin(m, b);
+    m->device->ops->zero(m->device, m->s.bad, b->n_rows);
+    m->device->ops->zero(m->device, first_bad(m, b), b->n_rows);
+    model_look_up(m, SLOT_TOKEN_EMBD, b->n_rows, m->embd_scale, m->s.x);
+    take_input(m, b);
+    model_tell(m, -1, "embd", m->s.x, m->h.n_embd, b->n_rows, m->h.n_embd);
     for (uint32_t i = 0; i < m->h.n_layers; i++) {
         bool last = i + 1 == m->h.n_layers;
         make_qkv(m, i, &r);
@@ -310,4 +371,43 @@ void model_forward(struct model *m, const struct batch *b)
         keep_wanted(m, b, &r);
     if (r.n)
         make_logits(m, b, &r);
+}
+
+/* Passes of few rows, all of whose logits are wanted, are the same operations whatever the rows
+ * are; but where the host looks at what is between them. */
+enum { PASS_ROWS_MAX = 256 };
+
+static bool may_repeat(const struct model *m, const struct batch *b)
+{
+    return !m->tap.fn && !m->h.n_experts && !b->input && !b->mirrors && all_wanted(b) &&
+           b->n_rows <= PASS_ROWS_MAX;
+}
+
+static uint64_t pass_key(const struct model *m, const struct batch *b)
+{
+    return (uint64_t)(uintptr_t)m << 16 ^ (uint64_t)(b->logits != NULL) << 15 ^ b->n_rows;
+}
+
+/* What the host wants of it. */
+static void end(const struct model *m, const struct batch *b)
+{
+    size_t n = b->n_logits;
+    if (b->hidden)
+        model_get(m, b->hidden, m->s.normed, n * m->h.n_embd * sizeof *b->hidden);
+    if (b->logits)
+        model_get(m, b->logits, logits_of(m, b), n * m->h.n_vocab * sizeof *b->logits);
+    model_get(m, b->bad, first_bad(m, b), b->n_rows);
+}
+
+void model_forward(struct model *m, const struct batch *b)
+{
+    const struct device_ops *ops = m->device->ops;
+    begin(m, b);
+    if (!may_repeat(m, b)) {
+        compute(m, b);
+    } else if (!ops->pass_begin(m->device, pass_key(m, b))) {
+        compute(m, b);
+        ops->pass_end(m->device);
+    }
+    end(m, b);
 }

@@ -68,6 +68,12 @@ enum err model_plan(const struct table *t, struct model_limits limits, struct mo
     return ERR_OK;
 }
 
+static void set_limits(struct model *m, struct model_limits limits)
+{
+    m->n_rows_max = limits.n_rows_max;
+    m->n_logits_max = limits.n_logits_max ? limits.n_logits_max : limits.n_rows_max;
+}
+
 /* ---- scratch ---- */
 
 /* Cuts one region into arrays; with base NULL it only counts. */
@@ -76,10 +82,12 @@ struct cutter {
     size_t at;
 };
 
+enum { CUT = 256 }; /* what a device's reads are aligned to */
+
 static void *cut(struct cutter *c, size_t count, size_t size)
 {
     void *out = c->base ? c->base + c->at : NULL;
-    c->at += (count * size + 63) / 64 * 64;
+    c->at += (count * size + CUT - 1) / CUT * CUT;
     return out;
 }
 
@@ -108,78 +116,130 @@ static void acts_sizes(const struct model *m, size_t n_bytes[ACT_KINDS])
                 acts_size(m, m->w.layers[i].slot[s], n_bytes);
 }
 
-static void lay_out(struct model *m, struct cutter *c)
+/* Where the host's memory is the device's, an array of both is cut once. */
+#define CUT_BOTH(d, h, shares, mine, its, count)                                                   \
+    do {                                                                                           \
+        (mine) = cut(d, count, sizeof *(mine));                                                    \
+        (its) = (shares) ? (mine) : cut(h, count, sizeof *(its));                                  \
+    } while (0)
+
+static void lay_out_experts(struct model *m, struct cutter *d, struct cutter *h)
 {
-    const struct hparams *h = &m->h;
     struct scratch *s = &m->s;
-    size_t t = m->n_rows_max, d = h->n_embd, q = (size_t)h->n_heads * h->head_size;
-    size_t kv = (size_t)h->n_kv_heads * h->head_size;
-    size_t f = h->n_ff > h->n_ff_expert ? h->n_ff : h->n_ff_expert;
+    size_t t = m->n_rows_max, n_used = t * m->h.n_experts_used;
+    bool shares = model_shares(m);
+    CUT_BOTH(d, h, shares, s->router, m->host.router, t * m->h.n_experts);
+    CUT_BOTH(d, h, shares, s->row_of, m->host.row_of, n_used);
+    CUT_BOTH(d, h, shares, s->share, m->host.share, n_used);
+    s->rows = cut(d, t * m->h.n_embd, sizeof *s->rows);
+    s->rows_out = cut(d, t * m->h.n_embd, sizeof *s->rows_out);
+    s->rows_bad = cut(d, t, sizeof *s->rows_bad);
+    m->host.chosen = cut(h, n_used, sizeof *m->host.chosen);
+    m->host.chosen_share = cut(h, n_used, sizeof *m->host.chosen_share);
+}
+
+/* Both sides of what a device with memory of its own hands over. */
+static void lay_out_apart(struct model *m, struct cutter *d, struct cutter *h)
+{
+    const struct hparams *p = &m->h;
+    struct scratch *s = &m->s;
+    size_t t = m->n_rows_max, f = p->n_ff > p->n_ff_expert ? p->n_ff : p->n_ff_expert;
+    size_t n_logits = p->is_encoder ? t * p->n_labels : (size_t)m->n_logits_max * p->n_vocab;
+    size_t n_qkv = (size_t)(p->n_heads + 2 * p->n_kv_heads) * p->head_size;
+    size_t n_row = n_qkv > 2 * f ? n_qkv : 2 * f, n_tapped = t * (n_row + p->n_experts + p->n_embd);
+    s->logits = cut(d, n_logits, sizeof *s->logits);
+    s->first_bad = cut(d, t, sizeof *s->first_bad);
+    s->mirror_rows = cut(d, t * p->n_embd, sizeof *s->mirror_rows);
+    s->digests = cut(d, p->n_layers, sizeof *s->digests);
+    m->host.page = cut(h, m->info.kv_page_bytes, 1);
+    m->host.tapped = cut(h, n_tapped > n_logits ? n_tapped : n_logits, sizeof *m->host.tapped);
+}
+
+static void lay_out(struct model *m, struct cutter *d, struct cutter *h)
+{
+    const struct hparams *p = &m->h;
+    struct scratch *s = &m->s;
+    size_t t = m->n_rows_max, n = p->n_embd, q = (size_t)p->n_heads * p->head_size;
+    size_t kv = (size_t)p->n_kv_heads * p->head_size;
+    size_t f = p->n_ff > p->n_ff_expert ? p->n_ff : p->n_ff_expert;
     size_t acts[ACT_KINDS];
-    s->x = cut(c, t * d, sizeof *s->x);
-    s->normed = cut(c, t * d, sizeof *s->normed);
-    s->out = cut(c, t * d, sizeof *s->out);
-    s->qkv = cut(c, t * (q + 2 * kv), sizeof *s->qkv);
-    s->attn = cut(c, t * q, sizeof *s->attn);
-    s->ff = cut(c, t * 2 * f, sizeof *s->ff);
+    bool shares = model_shares(m);
+    s->x = cut(d, t * n, sizeof *s->x);
+    s->normed = cut(d, t * n, sizeof *s->normed);
+    s->out = cut(d, t * n, sizeof *s->out);
+    s->qkv = cut(d, t * (q + 2 * kv), sizeof *s->qkv);
+    s->attn = cut(d, t * q, sizeof *s->attn);
+    s->ff = cut(d, t * 2 * f, sizeof *s->ff);
     for (int i = 0; i < 2; i++) {
-        s->cos[i] = cut(c, t * (h->n_rot / 2), sizeof *s->cos[i]);
-        s->sin[i] = cut(c, t * (h->n_rot / 2), sizeof *s->sin[i]);
+        CUT_BOTH(d, h, shares, s->cos[i], m->host.cos[i], t * (p->n_rot / 2));
+        CUT_BOTH(d, h, shares, s->sin[i], m->host.sin[i], t * (p->n_rot / 2));
     }
-    if (h->n_experts) {
-        s->router = cut(c, t * h->n_experts, sizeof *s->router);
-        s->rows = cut(c, t * d, sizeof *s->rows);
-        s->rows_out = cut(c, t * d, sizeof *s->rows_out);
-        s->row_of = cut(c, t, sizeof *s->row_of);
-        s->rows_bad = cut(c, t, sizeof *s->rows_bad);
-        s->chosen = cut(c, t * h->n_experts_used, sizeof *s->chosen);
-        s->share = cut(c, t * h->n_experts_used, sizeof *s->share);
-    }
+    CUT_BOTH(d, h, shares, s->token, m->host.token, t);
+    CUT_BOTH(d, h, shares, s->origin, m->host.origin, t);
+    CUT_BOTH(d, h, shares, s->mirrors, m->host.mirrors, t);
+    s->bad = cut(d, t, sizeof *s->bad);
+    m->host.kv = cut(h, 2 * t, sizeof *m->host.kv);
     acts_sizes(m, acts);
     for (int k = 0; k < ACT_KINDS; k++)
-        s->acts[k] = cut(c, acts[k], 1);
-    s->bad = cut(c, t, sizeof *s->bad);
-    s->origin = cut(c, t, sizeof *s->origin);
-    s->mirrors = cut(c, t, sizeof *s->mirrors);
-    s->kv = cut(c, t, sizeof *s->kv);
-    if (h->is_encoder) {
-        s->place = cut(c, t, sizeof *s->place);
-        s->ones = cut(c, f, sizeof *s->ones);
-    }
+        s->acts[k] = cut(d, acts[k], 1);
+    if (p->is_encoder)
+        s->ones = cut(d, f, sizeof *s->ones);
+    if (p->n_experts)
+        lay_out_experts(m, d, h);
+    if (!shares)
+        lay_out_apart(m, d, h);
+}
+
+static enum err make_ones(struct model *m, struct err_note *note)
+{
+    float *ones = m->h.is_encoder ? mem_array(m->h.n_ff, sizeof *ones) : NULL;
+    if (!m->h.is_encoder)
+        return ERR_OK;
+    if (!ones)
+        return err_set(note, ERR_MEMORY, "out of memory");
+    for (uint32_t i = 0; i < m->h.n_ff; i++)
+        ones[i] = 1.0f;
+    m->device->ops->put(m->device, m->s.ones, ones, m->h.n_ff * sizeof *ones);
+    mem_free(ones);
+    return ERR_OK;
 }
 
 static enum err make_scratch(struct model *m, const struct table *t, struct err_note *note)
 {
-    struct cutter c = {NULL, 0};
-    lay_out(m, &c);
-    m->n_memory = c.at;
-    m->memory = mem_pages(c.at);
-    if (!m->memory)
+    struct cutter d = {NULL, 0}, h = {NULL, 0};
+    void *memory;
+    lay_out(m, &d, &h);
+    enum err rc = m->device->ops->mem_take(m->device, d.at, "a forward pass", &memory, note);
+    if (rc)
+        return err_wrap(note, rc, "%s, %u rows", t->path, m->n_rows_max);
+    m->memory = memory;
+    m->n_memory = d.at;
+    m->n_host_memory = h.at;
+    m->host_memory = mem_pages(h.at);
+    if (!m->host_memory)
         return err_set(note, ERR_MEMORY, "%s: out of memory for %u rows", t->path, m->n_rows_max);
-    c = (struct cutter){m->memory, 0};
-    lay_out(m, &c);
-    for (uint32_t i = 0; m->h.is_encoder && i < m->h.n_ff; i++)
-        m->s.ones[i] = 1.0f;
-    return ERR_OK;
+    d = (struct cutter){m->memory, 0};
+    h = (struct cutter){m->host_memory, 0};
+    lay_out(m, &d, &h);
+    return make_ones(m, note);
 }
 
 enum err model_needs_find(const struct table *t, struct device *d, struct model_limits limits,
                           struct model_needs *needs, struct err_note *note)
 {
-    struct model m = {.device = d, .n_rows_max = limits.n_rows_max};
-    struct cutter c = {NULL, 0};
+    struct model m = {.device = d};
+    struct cutter device = {NULL, 0}, host = {NULL, 0};
     enum err rc = read(t, limits, &m.h, &m.w, note);
     if (rc)
         return rc;
-    *needs = (struct model_needs){.packed_bytes = model_packed_bytes(&m)};
+    set_limits(&m, limits);
+    *needs = (struct model_needs){.packed_bytes = model_packed_bytes(&m),
+                                  .vector_bytes = model_vector_bytes(&m)};
     fill_info(&m.h, &m.w, limits, &needs->info);
-    for (size_t i = 0; i < t->n_tensors; i++) {
+    for (size_t i = 0; i < t->n_tensors; i++)
         needs->info.weight_bytes += t->tensors[i].n_bytes;
-        if (t->tensors[i].dim[1] == 1)
-            needs->vector_bytes += t->tensors[i].dim[0] * sizeof(float);
-    }
-    lay_out(&m, &c);
-    needs->scratch_bytes = c.at;
+    lay_out(&m, &device, &host);
+    needs->scratch_bytes = device.at + (d->ops->host_memory ? host.at : 0);
     weights_release(&m.w);
     return ERR_OK;
 }
@@ -217,7 +277,7 @@ enum err model_open(const struct table *t, struct device *d, struct model_limits
     if (!m)
         return err_set(note, ERR_MEMORY, "%s: out of memory", t->path);
     m->device = d;
-    m->n_rows_max = limits.n_rows_max;
+    set_limits(m, limits);
     arena_init(&m->arena, SIZE_MAX);
     enum err rc = read(t, limits, &m->h, &m->w, note);
     if (rc == ERR_OK) {
@@ -239,10 +299,14 @@ void model_close(struct model *m)
 {
     if (!m)
         return;
+    const struct device_ops *ops = m->device->ops;
     if (m->memory)
-        mem_pages_free(m->memory, m->n_memory);
+        ops->mem_give(m->device, m->memory, m->n_memory);
     if (m->packed)
-        mem_pages_free(m->packed, m->n_packed);
+        ops->mem_give(m->device, m->packed, m->n_packed);
+    if (m->vectors)
+        ops->mem_give(m->device, m->vectors, m->n_vectors);
+    mem_pages_free(m->host_memory, m->n_host_memory);
     arena_release(&m->arena);
     weights_release(&m->w);
     mem_free(m->layers);
@@ -292,22 +356,32 @@ size_t model_cache_bytes(const struct model *m, uint32_t n_positions)
 void model_kv_export(const struct model *m, const void *page, uint8_t *out)
 {
     struct kv_shape shape = {m->h.n_kv_heads, m->h.head_size};
+    const uint8_t *part = page;
+    if (!model_shares(m)) {
+        m->device->ops->get(m->device, m->host.page, page, m->info.kv_page_bytes);
+        part = m->host.page;
+    }
     for (uint32_t i = 0; i < m->h.n_layers; i++)
-        out += kv_export((const uint8_t *)page + i * m->kv_layer_bytes, shape, KV_PAGE, out);
+        out += kv_export(part + i * m->kv_layer_bytes, shape, KV_PAGE, out);
 }
 
 void model_kv_import(const struct model *m, void *page, const uint8_t *in)
 {
     struct kv_shape shape = {m->h.n_kv_heads, m->h.head_size};
+    uint8_t *part = model_shares(m) ? page : m->host.page;
     for (uint32_t i = 0; i < m->h.n_layers; i++)
-        in += kv_import((uint8_t *)page + i * m->kv_layer_bytes, shape, KV_PAGE, in);
+        in += kv_import(part + i * m->kv_layer_bytes, shape, KV_PAGE, in);
+    model_put(m, page, part, m->info.kv_page_bytes);
 }
 
 void model_kv_digest(const struct model *m, const void *page, uint8_t digest[SHA256_BYTES])
 {
     struct kv_shape shape = {m->h.n_kv_heads, m->h.head_size};
-    uint8_t layers[LAYERS_MAX][SHA256_BYTES];
-    m->device->ops->kv_digest(m->device, page, shape, m->h.n_layers, layers);
+    uint8_t layers[LAYERS_MAX][SHA256_BYTES] = {{0}};
+    uint8_t (*to)[SHA256_BYTES] = model_shares(m) ? layers : m->s.digests;
+    size_t n_bytes = m->h.n_layers * sizeof layers[0];
+    m->device->ops->kv_digest(m->device, page, shape, m->h.n_layers, to);
+    model_get(m, layers, to, n_bytes);
     m->device->ops->wait(m->device);
-    sha256_of(layers, m->h.n_layers * sizeof layers[0], digest);
+    sha256_of(layers, n_bytes, digest);
 }

@@ -18,8 +18,10 @@ struct model_limits {
     uint32_t n_rows_max; /* rows of one forward call */
     uint32_t n_ctx_max;  /* positions of one sequence; 0: what the model was trained for */
     /* Of matrices in the device's layout; those beyond it stay in the file and are read at each
-     * product: slow, with the same bits. 0: no limit; 1: none is kept. */
+     * product: slow, with the same bits. 0: no limit; 1: none is kept. A device without
+     * host_memory has no such products: ERR_MEMORY. */
     size_t packed_bytes_max;
+    uint32_t n_logits_max; /* rows of one forward call whose logits are wanted; 0: n_rows_max */
 };
 
 /* What others may ask about a loaded model. Strings live as long as the model. */
@@ -45,14 +47,15 @@ struct model_info {
  * again from its first position, once. That is what generation in Transformers does, and it keeps
  * the promise that logits depend on the tokens before them alone. */
 
-/* One forward call: T rows, in any mixture of sequences. Rows of one sequence come in ascending
+/* One forward call: T rows, in any mixture of sequences. All arrays are the host's but for the
+ * pages, which are the device's. Rows of one sequence come in ascending
  * position, and every earlier position of the sequence is in its pages or earlier in this batch. */
 struct batch {
     uint32_t n_rows;
     const int32_t *token;       /* [T] */
     const struct kv_row *rows;  /* [T] pages and positions; written pages are exclusive */
     const uint32_t *logit_rows; /* [n_logits] indexes of rows whose logits are wanted, ascending */
-    uint32_t n_logits;
+    uint32_t n_logits; /* at most limits.n_logits_max where logits are computed */
     const uint8_t *rope_far; /* [T] 1: the row's sequence uses LongRoPE's far set; NULL: none do */
     float *logits;           /* [n_logits, V]; NULL: not computed */
     float *hidden;           /* [n_logits, D] what the logits are made of; NULL: not wanted */
@@ -73,7 +76,8 @@ struct model_tap {
 };
 
 /* model_open - bind every tensor by name, check every shape and scale, lay weights out on the
- * device. t must outlive the model (embedding rows and some matrices are read in place). progress
+ * device. t must outlive the model (with host_memory, embedding rows and some matrices are read in
+ * place). progress
  * may be NULL; it gets bytes done of total. Errors name the tensor and the shape found and
  * expected, or the block whose scale is not finite. */
 enum err model_open(const struct table *t, struct device *d, struct model_limits limits,
@@ -112,7 +116,9 @@ void model_encode(struct model *m, const struct encode_batch *b);
  * limits.n_rows_max. bad: [n] set to 1 where a row is not finite. */
 void model_rank(struct model *m, const float *pooled, uint32_t n, float *scores, uint8_t *bad);
 
-/* model_kv_export - a full page's canonical bytes (kv_export), layer after layer: kv_file_bytes of
+/* A lost device (status) leaves in all of these, and in what a forward call gives, bytes of no
+ * meaning: whoever uses them asks first.
+ * model_kv_export - a full page's canonical bytes (kv_export), layer after layer: kv_file_bytes of
  * them. model_kv_import makes a page of them that cannot be told from one that was computed. */
 void model_kv_export(const struct model *m, const void *page, uint8_t *out);
 void model_kv_import(const struct model *m, void *page, const uint8_t *in);
@@ -129,8 +135,8 @@ enum err model_plan(const struct table *t, struct model_limits limits, struct mo
 struct model_needs {
     struct model_info info;
     size_t packed_bytes;  /* matrices in the device's layout; 0: it multiplies them in the file */
-    size_t vector_bytes;  /* norms, biases */
-    size_t scratch_bytes; /* of a forward call */
+    size_t vector_bytes;  /* norms, biases; rows that are looked up, where not read in the file */
+    size_t scratch_bytes; /* of a forward call, on the device */
 };
 enum err model_needs_find(const struct table *t, struct device *d, struct model_limits limits,
                           struct model_needs *needs, struct err_note *note);

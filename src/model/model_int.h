@@ -26,26 +26,45 @@ struct operand {
     bool ready[ACT_KINDS];
 };
 
+/* The device's arrays. T rows of a call. */
 struct scratch {
     float *x, *normed, *out; /* [T, D] residual stream, after a norm, what a block adds */
     float *qkv;              /* [T, Q + 2 KV] */
     float *attn;             /* [T, Q] */
     float *ff;               /* [T, 2 F] gate, then up */
     float *cos[2], *sin[2];  /* [T, n_rot / 2] of full and of windowed layers */
+    int32_t *token;          /* [T] tokens, positions or types, to look rows up by */
+    uint32_t *origin;        /* [T] index in the batch of the rows at work */
+    uint8_t *bad;            /* [T] of the rows at work */
+    const float **mirrors;   /* [T] of the rows at work */
+    void *acts[ACT_KINDS];
+    /* Of mixtures of experts: */
     float *router;           /* [T, EX] */
     float *rows, *rows_out;  /* [T, D] the rows of one expert */
-    uint32_t *row_of;        /* [T] where they come from */
     uint8_t *rows_bad;       /* [T] */
-    uint16_t *chosen;        /* [T, experts used] ascending ids */
+    uint32_t *row_of;        /* [T, experts used] rows by expert */
     float *share;            /* [T, experts used] their weights */
-    void *acts[ACT_KINDS];
-    uint8_t *bad;      /* [T] of the rows at work */
-    uint32_t *origin;  /* [T] index in the batch of the rows at work */
-    struct kv_row *kv; /* [T] */
-    const float **mirrors; /* [T] of the rows at work */
-    /* Of encoders: */
-    int32_t *place; /* [T] positions or types, to look rows up by */
-    float *ones;    /* [F] the gate's partner where there is none */
+    float *ones;             /* [F] of encoders: the gate's partner where there is none */
+    /* Where the host cannot touch them; else the caller's own arrays are used: */
+    float *logits;           /* [n_logits_max, V], or [T, labels] of encoders */
+    uint8_t *first_bad;      /* [T] what becomes batch.bad */
+    float *mirror_rows;      /* [T, D] one layer's of batch.mirrors */
+    uint8_t (*digests)[SHA256_BYTES]; /* [layers] */
+};
+
+/* The host's. Where it shares the device's memory those that scratch has too are the same arrays,
+ * and copies between them nothing. */
+struct host_scratch {
+    float *cos[2], *sin[2], *router, *share;
+    int32_t *token;
+    uint32_t *origin, *row_of;
+    const float **mirrors;
+    uint16_t *chosen;    /* [T, experts used] ascending ids, row by row */
+    float *chosen_share; /* [T, experts used] their weights */
+    struct kv_row *kv;   /* [2 T] */
+    /* Where it shares none: */
+    uint8_t *page; /* one page */
+    float *tapped; /* what a tap looks at */
 };
 
 struct model {
@@ -54,7 +73,7 @@ struct model {
     struct model_info info;
     struct device *device;
     struct model_tap tap;
-    uint32_t n_rows_max;
+    uint32_t n_rows_max, n_logits_max;
 
     struct layer *layers;
     const struct matrix *head;
@@ -67,16 +86,40 @@ struct model {
     size_t kv_layer_bytes;
     float norm_eps, attn_scale, attn_softcap, final_softcap, embd_scale;
 
-    struct arena arena; /* matrices' heads and vectors */
-    uint8_t *packed;    /* matrices in the device's layout */
+    struct arena arena; /* matrices' heads */
+    /* On the device: */
+    uint8_t *packed; /* matrices in its layout */
     size_t n_packed;
-    uint8_t *memory; /* scratch */
+    uint8_t *vectors; /* and where it cannot read the file, rows that are looked up */
+    size_t n_vectors;
+    const void *looked_up[GLOBAL_SLOT_COUNT]; /* rows of embeddings */
+    uint8_t *memory;                          /* scratch */
     size_t n_memory;
     struct scratch s;
+
+    uint8_t *host_memory;
+    size_t n_host_memory;
+    struct host_scratch host;
     struct operand operand;
 };
 
-/* The device's operations on a model's rows, shared by forward.c and moe.c. */
+/* Between the host's arrays and the device's. */
+static inline void model_put(const struct model *m, void *to, const void *from, size_t n_bytes)
+{
+    if (to != from && n_bytes)
+        m->device->ops->put(m->device, to, from, n_bytes);
+}
+static inline void model_get(const struct model *m, void *to, const void *from, size_t n_bytes)
+{
+    if (to != from && n_bytes)
+        m->device->ops->get(m->device, to, from, n_bytes);
+}
+static inline bool model_shares(const struct model *m)
+{
+    return m->device->ops->host_memory;
+}
+
+/* The device's operations on a model's rows, shared by forward.c, moe.c and encode.c. */
 void model_operand(struct model *m, const float *x, size_t stride, uint32_t n_rows, uint32_t n_cols,
                    uint8_t *bad);
 /* y = operand . w^T + bias; rows of y `stride` floats apart. */
@@ -93,8 +136,13 @@ void model_rope(struct model *m, uint32_t layer, uint32_t n);
 /* model_experts - a layer's mixture of experts of s.normed [n, D] into s.out. */
 void model_experts(struct model *m, const struct layer *l, uint32_t layer, uint32_t n);
 
-/* model_packed_bytes - of every matrix in the device's layout; device and w are set. */
+/* model_look_up - rows of a table by s.token[0..n). */
+void model_look_up(struct model *m, enum global_slot slot, uint32_t n, float scale, float *y);
+
+/* model_packed_bytes - of every matrix in the device's layout; model_vector_bytes - of vectors, and
+ * of rows that are looked up where they are not read in the file; device and w are set. */
 size_t model_packed_bytes(const struct model *m);
+size_t model_vector_bytes(const struct model *m);
 
 /* model_load - matrices and vectors of every slot, packed for the device. packed_bytes_max: see
  * struct model_limits. */

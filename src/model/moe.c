@@ -4,7 +4,6 @@
  * the lower id; their weights a softmax over them (or over all, where the model says so). */
 #include <string.h>
 
-#include "base/check.h"
 #include "model/model_int.h"
 #include "numeric/func.h"
 #include "tensor/half.h"
@@ -52,36 +51,41 @@ static void weigh(const struct hparams *h, const float *logits, const uint16_t *
         share[i] = share[i] * inverse;
 }
 
+/* Each row's choice, from the router's logits; those that are not finite count as 0. */
 static void route(struct model *m, uint32_t n)
 {
     const struct hparams *h = &m->h;
+    uint32_t k = h->n_experts_used;
     for (uint32_t t = 0; t < n; t++) {
-        float *logits = m->s.router + (size_t)t * h->n_experts;
+        float *logits = m->host.router + (size_t)t * h->n_experts;
+        uint16_t *chosen = m->host.chosen + (size_t)t * k;
         for (uint32_t e = 0; e < h->n_experts; e++)
-            if (!f32_is_finite(logits[e])) {
-                m->s.bad[t] = 1;
+            if (!f32_is_finite(logits[e]))
                 logits[e] = 0.0f;
-            }
-        uint16_t *chosen = m->s.chosen + (size_t)t * h->n_experts_used;
-        choose(logits, h->n_experts, h->n_experts_used, chosen);
-        weigh(h, logits, chosen, m->s.share + (size_t)t * h->n_experts_used);
+        choose(logits, h->n_experts, k, chosen);
+        weigh(h, logits, chosen, m->host.chosen_share + (size_t)t * k);
     }
 }
 
-/* Rows that chose expert e, side by side in s.rows; their weights go to the front of s.router,
- * whose logits are spent. */
-static uint32_t gather(struct model *m, uint32_t e, uint32_t n)
+/* The rows of each expert and their weights, one expert's after another's: those of e are
+ * [first[e], first[e + 1]). */
+static void sort_by_expert(struct model *m, uint32_t n, uint32_t first[EXPERTS_MAX + 1])
 {
-    uint32_t k = m->h.n_experts_used, n_rows = 0;
-    size_t d = m->h.n_embd;
-    for (uint32_t i = 0; i < n * k; i++) {
-        if (m->s.chosen[i] != e)
-            continue;
-        memcpy(m->s.rows + n_rows * d, m->s.normed + i / k * d, d * sizeof *m->s.rows);
-        m->s.row_of[n_rows] = i / k;
-        m->s.router[n_rows++] = m->s.share[i];
+    uint32_t n_experts = m->h.n_experts, k = m->h.n_experts_used, next[EXPERTS_MAX];
+    memset(first, 0, (n_experts + 1) * sizeof *first);
+    for (uint32_t i = 0; i < n * k; i++)
+        first[m->host.chosen[i] + 1]++;
+    for (uint32_t e = 0; e < n_experts; e++) {
+        first[e + 1] += first[e];
+        next[e] = first[e];
     }
-    return n_rows;
+    for (uint32_t i = 0; i < n * k; i++) {
+        uint32_t at = next[m->host.chosen[i]]++;
+        m->host.row_of[at] = i / k;
+        m->host.share[at] = m->host.chosen_share[i];
+    }
+    model_put(m, m->s.row_of, m->host.row_of, (size_t)n * k * sizeof *m->s.row_of);
+    model_put(m, m->s.share, m->host.share, (size_t)n * k * sizeof *m->s.share);
 }
 
 static const float *part_of(const float *vectors, uint32_t e, size_t n)
@@ -89,39 +93,47 @@ static const float *part_of(const float *vectors, uint32_t e, size_t n)
     return vectors ? vectors + e * n : NULL;
 }
 
-void model_experts(struct model *m, const struct layer *l, uint32_t layer, uint32_t n)
+/* s.out of the rows that chose expert e += what it makes of them, weighed. */
+static void add_expert(struct model *m, const struct layer *l, uint32_t e, const uint32_t *rows,
+                       const float *share, uint32_t n)
 {
     const struct hparams *h = &m->h;
     const struct device_ops *ops = m->device->ops;
     struct scratch *s = &m->s;
     size_t d = h->n_embd, f = h->n_ff_expert;
+    ops->gather(m->device, s->normed, d, rows, n, h->n_embd, s->rows, d);
+    ops->zero(m->device, s->rows_bad, n);
+    model_operand(m, s->rows, d, n, h->n_embd, s->rows_bad);
+    model_multiply(m, l->matrix[SLOT_MOE_GATE] + e, part_of(l->vector[SLOT_MOE_GATE_BIAS], e, f),
+                   s->ff, 2 * f);
+    model_multiply(m, l->matrix[SLOT_MOE_UP] + e, part_of(l->vector[SLOT_MOE_UP_BIAS], e, f),
+                   s->ff + f, 2 * f);
+    ops->glu(m->device, h->act, s->ff, 2 * f, s->ff + f, 2 * f, n, h->n_ff_expert, s->ff, 2 * f);
+    model_operand(m, s->ff, 2 * f, n, h->n_ff_expert, s->rows_bad);
+    model_multiply(m, l->matrix[SLOT_MOE_DOWN] + e, part_of(l->vector[SLOT_MOE_DOWN_BIAS], e, d),
+                   s->rows_out, d);
+    ops->note_bad(m->device, s->bad, rows, s->rows_bad, n, 1);
+    ops->scatter(m->device, s->out, d, rows, s->rows_out, d, share, n, h->n_embd);
+}
+
+void model_experts(struct model *m, const struct layer *l, uint32_t layer, uint32_t n)
+{
+    const struct hparams *h = &m->h;
+    const struct device_ops *ops = m->device->ops;
+    struct scratch *s = &m->s;
+    size_t d = h->n_embd, n_logits = (size_t)n * h->n_experts;
+    uint32_t first[EXPERTS_MAX + 1];
     model_operand(m, s->normed, d, n, h->n_embd, s->bad);
     model_multiply(m, l->matrix[SLOT_MOE_ROUTER], l->vector[SLOT_MOE_ROUTER_BIAS], s->router,
                    h->n_experts);
+    ops->logits(m->device, s->router, h->n_experts, n, h->n_experts, 0.0f, s->bad);
     ops->wait(m->device);
+    model_get(m, m->host.router, s->router, n_logits * sizeof *s->router);
     model_tell(m, (int)layer, "router", s->router, h->n_experts, n, h->n_experts);
     route(m, n);
-    memset(s->out, 0, n * d * sizeof *s->out);
-    for (uint32_t e = 0; e < h->n_experts; e++) {
-        uint32_t n_rows = gather(m, e, n);
-        if (n_rows == 0)
-            continue;
-        memset(s->rows_bad, 0, n_rows);
-        model_operand(m, s->rows, d, n_rows, h->n_embd, s->rows_bad);
-        model_multiply(m, l->matrix[SLOT_MOE_GATE] + e,
-                       part_of(l->vector[SLOT_MOE_GATE_BIAS], e, f), s->ff, 2 * f);
-        model_multiply(m, l->matrix[SLOT_MOE_UP] + e, part_of(l->vector[SLOT_MOE_UP_BIAS], e, f),
-                       s->ff + f, 2 * f);
-        ops->glu(m->device, h->act, s->ff, 2 * f, s->ff + f, 2 * f, n_rows, h->n_ff_expert, s->ff,
-                 2 * f);
-        model_operand(m, s->ff, 2 * f, n_rows, h->n_ff_expert, s->rows_bad);
-        model_multiply(m, l->matrix[SLOT_MOE_DOWN] + e,
-                       part_of(l->vector[SLOT_MOE_DOWN_BIAS], e, d), s->rows_out, d);
-        for (uint32_t i = 0; i < n_rows; i++) {
-            uint32_t t = s->row_of[i];
-            s->bad[t] |= s->rows_bad[i];
-            ops->add(m->device, s->out + t * d, d, s->rows_out + i * d, d, 1, h->n_embd,
-                     s->router[i]);
-        }
-    }
+    sort_by_expert(m, n, first);
+    ops->zero(m->device, s->out, n * d * sizeof *s->out);
+    for (uint32_t e = 0; e < h->n_experts; e++)
+        if (first[e + 1] > first[e])
+            add_expert(m, l, e, s->row_of + first[e], s->share + first[e], first[e + 1] - first[e]);
 }
