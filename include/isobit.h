@@ -29,7 +29,8 @@
  *
  * The engine speaks token ids. Text (tokenizers, chat templates, stop strings) is above it.
  * Thread: an engine and its sessions belong to one thread at a time. Nothing here prints or exits.
- * Memory is reserved by iso_engine_open and iso_session_open; a step allocates nothing. */
+ * Memory is reserved by iso_engine_open and iso_session_open; a step allocates nothing, but for
+ * that in which a device is lost and the CPU takes over. */
 #ifndef ISOBIT_H
 #define ISOBIT_H
 
@@ -109,6 +110,10 @@ struct iso_engine_options {
     /* Called while weights are laid out; may be NULL. */
     void (*progress)(void *context, uint64_t n_bytes_done, uint64_t n_bytes);
     void *progress_context;
+    /* One line for a person when the engine goes on in another way than was asked for: with the CPU
+     * in place of a device that was lost in mid-work. The tokens stay the same. May be NULL. */
+    void (*notice)(void *context, const char *text);
+    void *notice_context;
 };
 
 /* What became of work done before. Counters run from the engine's opening. */
@@ -127,7 +132,8 @@ struct iso_cache_info {
 struct iso_engine_info {
     const char *arch;       /* "llama", "qwen3", ... */
     const char *arithmetic; /* ISO_ARITHMETIC */
-    const char *isa;        /* the instruction set that computes */
+    const char *isa;        /* the instruction set that computes, where the CPU does */
+    const char *device;     /* what computes: "cpu", ... */
     int n_threads;
     uint32_t n_vocab, n_embd, n_layers, n_ctx, n_ctx_train, n_sessions, n_running, n_chunk;
     uint64_t n_params;
@@ -423,10 +429,12 @@ struct iso_embedder_options {
     size_t n_bytes_memory; /* as in iso_engine_options */
     void (*progress)(void *context, uint64_t n_bytes_done, uint64_t n_bytes);
     void *progress_context;
+    void (*notice)(void *context, const char *text); /* as in iso_engine_options */
+    void *notice_context;
 };
 
 struct iso_embedder_info {
-    const char *arch, *arithmetic, *isa;
+    const char *arch, *arithmetic, *isa, *device;
     int n_threads;
     uint32_t n_vocab, n_layers, n_ctx, n_ctx_train, n_rows;
     uint32_t n_dims; /* of a vector; with ISO_POOLING_RANK, how many scores */
@@ -454,7 +462,7 @@ struct iso_embedder_info iso_embedder_info(const struct iso_embedder *embedder);
  * out [n_texts, n_dims]. ISO_ERR_LIMIT: a text has more tokens than n_ctx; the note has its index
  * and both numbers, and nothing was computed. ISO_ERR_USAGE: it has none, or one that is not in the
  * vocabulary. ISO_ERR_NUMERIC: the vectors of some texts are not finite; theirs are all NaN, the
- * others are right. Allocates nothing. */
+ * others are right. Allocates nothing, but where a device is lost and the CPU takes over. */
 enum iso_err iso_embed(struct iso_embedder *embedder, const struct iso_text *texts, size_t n_texts,
                        float *out, struct iso_note *note);
 

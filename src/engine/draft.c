@@ -48,10 +48,15 @@ static enum err open_scratch(struct draft *d, uint32_t n_vocab, struct err_note 
     d->bad = mem_array(d->n_rows_max, sizeof d->bad[0]);
     d->logits = mem_array(n_larger, sizeof d->logits[0]);
     d->allowed = mem_array(((size_t)n_larger + 31) / 32, sizeof d->allowed[0]);
-    if (mul_ok(n_pages, info->kv_page_bytes, &d->n_bytes_memory))
-        d->memory = mem_pages(d->n_bytes_memory);
-    if (!d->tokens || !d->bases || !d->rows || !d->bad || !d->logits || !d->allowed || !d->memory)
+    if (!d->tokens || !d->bases || !d->rows || !d->bad || !d->logits || !d->allowed ||
+        !mul_ok(n_pages, info->kv_page_bytes, &d->n_bytes_memory))
         return err_set(note, ERR_MEMORY, "out of memory for the draft model's cache");
+    void *memory;
+    enum err rc = d->device->ops->mem_take(d->device, d->n_bytes_memory, "the draft model's cache",
+                                           &memory, note);
+    if (rc)
+        return rc;
+    d->memory = memory;
     for (uint32_t i = 0; i < n_pages; i++)
         d->bases[i] = d->memory + i * info->kv_page_bytes;
     for (uint32_t i = 0; i < n_both; i++)
@@ -64,7 +69,8 @@ enum err draft_open(struct draft *d, const struct table *table, const struct tab
                     struct err_note *note)
 {
     struct model_info plan;
-    *d = (struct draft){.n_rows_max = limits.n_rows_max};
+    *d = (struct draft){.device = device, .n_rows_max = limits.n_rows_max};
+    limits.n_logits_max = 1;
     enum err rc =
         model_plan(table, (struct model_limits){.n_rows_max = limits.n_rows_max}, &plan, note);
     if (!rc)
@@ -89,7 +95,8 @@ void draft_close(struct draft *d)
     if (d->model)
         model_close(d->model);
     sampler_release(&d->sampler);
-    mem_pages_free(d->memory, d->n_bytes_memory);
+    if (d->memory)
+        d->device->ops->mem_give(d->device, d->memory, d->n_bytes_memory);
     mem_free(d->tokens);
     mem_free(d->bases);
     mem_free(d->rows);
@@ -163,6 +170,8 @@ static bool read_up_to(struct draft *d, const int32_t *tokens, uint32_t n)
             d->bad[i] = 0;
         }
         model_forward(d->model, &b);
+        if (d->device->ops->status(d->device, NULL) != ERR_OK)
+            return false;
         for (uint32_t i = 0; i < n_rows; i++)
             if (d->bad[i])
                 return false;

@@ -16,7 +16,8 @@ struct draft {
     struct sampler sampler;
     uint32_t n_ctx, n_rows_max, n_vocab;
     uint32_t *allowed; /* the bits of tokens that both vocabularies have */
-    uint8_t *memory;   /* pages for n_ctx positions */
+    struct device *device;
+    uint8_t *memory; /* pages for n_ctx positions, the device's */
     size_t n_bytes_memory;
     void **bases;        /* theirs */
     int32_t *tokens;     /* [n_ctx] those in the cache: n_kv, of the owner's timeline or guessed */

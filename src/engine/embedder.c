@@ -6,6 +6,7 @@
 #include "engine/embedder.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -54,8 +55,11 @@ struct iso_embedder {
     float *pooled, *scores; /* [n_rows, n_embd], [n_rows, n_labels]: of cross-encoders */
     struct span *spans;     /* [n_rows] */
     void **bases;           /* [n_pages] */
-    uint8_t *memory;        /* pages */
+    uint8_t *memory;        /* pages, the device's */
     size_t n_bytes_memory;
+
+    struct iso_embedder_options options; /* with their defaults */
+    const struct table *weights;
 
     struct table *table;
     void (*table_free)(struct table *table);
@@ -145,6 +149,19 @@ static uint32_t pages_of(uint32_t n_ctx, uint32_t n_rows)
     return n_ctx / KV_PAGE + 1 + n_rows / 8;
 }
 
+static enum err open_pages(struct iso_embedder *e, struct err_note *note)
+{
+    void *memory;
+    enum err rc =
+        e->device->ops->mem_take(e->device, e->n_bytes_memory, "texts' pages", &memory, note);
+    if (rc)
+        return rc;
+    e->memory = memory;
+    for (uint32_t i = 0; i < e->n_pages; i++)
+        e->bases[i] = e->memory + i * model_info(e->model)->kv_page_bytes;
+    return ERR_OK;
+}
+
 static enum err open_scratch(struct iso_embedder *e, struct err_note *note)
 {
     const struct model_info *info = model_info(e->model);
@@ -166,12 +183,14 @@ static enum err open_scratch(struct iso_embedder *e, struct err_note *note)
         !e->pooled || !e->scores || !e->spans || !e->bases ||
         !mul_ok(e->n_pages, info->kv_page_bytes, &e->n_bytes_memory))
         return out_of_memory(note);
-    e->memory = mem_pages(e->n_bytes_memory); /* the system gives it when it is touched */
-    if (!e->memory)
-        return out_of_memory(note);
-    for (uint32_t i = 0; i < e->n_pages; i++)
-        e->bases[i] = e->memory + i * info->kv_page_bytes;
-    return ERR_OK;
+    return open_pages(e, note);
+}
+
+/* No logits but a cross-encoder's. */
+static struct model_limits limits_of(const struct iso_embedder_options *o)
+{
+    return (struct model_limits){
+        .n_rows_max = o->n_rows, .n_ctx_max = o->n_ctx, .n_logits_max = 1};
 }
 
 /* What the model takes, and what everything takes beside its matrices. */
@@ -179,7 +198,7 @@ static enum err find_needs(const struct table *t, struct device *d,
                            const struct iso_embedder_options *o, struct model_needs *needs,
                            uint64_t *n_bytes, struct err_note *note)
 {
-    struct model_limits limits = {.n_rows_max = o->n_rows, .n_ctx_max = o->n_ctx};
+    struct model_limits limits = limits_of(o);
     enum err rc = model_needs_find(t, d, limits, needs, note);
     if (rc)
         return rc;
@@ -213,13 +232,16 @@ enum err embedder_needs(const struct table *t, const struct iso_embedder_options
 static enum err open_model(struct iso_embedder *e, const struct table *t,
                            const struct iso_embedder_options *o, struct err_note *note)
 {
-    struct model_limits limits = {.n_rows_max = o->n_rows, .n_ctx_max = o->n_ctx};
+    struct model_limits limits = limits_of(o);
     struct model_needs needs;
     uint64_t taken;
+    size_t n_all;
     enum err rc = find_needs(t, e->device, o, &needs, &taken, note);
     if (rc)
         return rc;
-    size_t usable = o->n_bytes_memory ? o->n_bytes_memory : mem_room_find().n_bytes;
+    size_t usable = !e->device->ops->host_memory ? e->device->ops->mem_left(e->device, &n_all)
+                    : o->n_bytes_memory          ? o->n_bytes_memory
+                                                 : mem_room_find().n_bytes;
     usable -= usable / LEFT_PART;
     if (taken > usable)
         return err_set(note, ERR_MEMORY,
@@ -232,13 +254,15 @@ static enum err open_model(struct iso_embedder *e, const struct table *t,
     return model_open(t, e->device, limits, o->progress, o->progress_context, &e->model, note);
 }
 
-static enum err open_parts(struct iso_embedder *e, const struct table *t,
+/* device NULL: the CPU is opened. */
+static enum err open_parts(struct iso_embedder *e, const struct table *t, struct device *device,
                            struct iso_embedder_options *o, struct err_note *note)
 {
     struct model_info info;
     enum err rc = model_plan(t, (struct model_limits){.n_rows_max = 1}, &info, note);
     if (!rc)
         rc = fill_options(o, &info, t->path, &e->n_fill, note);
+    e->device = device;
     if (rc)
         return rc;
     e->n_threads = threads_of(o);
@@ -247,10 +271,27 @@ static enum err open_parts(struct iso_embedder *e, const struct table *t,
     e->pooling = o->pooling;
     e->normalize = !o->no_normalize && o->pooling != ISO_POOLING_RANK;
     e->n_dims = o->pooling == ISO_POOLING_RANK ? info.n_labels : info.n_embd;
-    rc = cpu_device_open(e->n_threads, e->isa, &e->device, note);
+    e->options = *o;
+    e->weights = t;
+    if (!device)
+        rc = cpu_device_open(e->n_threads, e->isa, &e->device, note);
     if (!rc)
         rc = open_model(e, t, o, note);
     return rc ? rc : open_scratch(e, note);
+}
+
+/* What lies on the device, and the device. */
+static void close_device(struct iso_embedder *e)
+{
+    if (e->memory)
+        e->device->ops->mem_give(e->device, e->memory, e->n_bytes_memory);
+    if (e->model)
+        model_close(e->model);
+    if (e->device)
+        e->device->ops->close(e->device);
+    e->memory = NULL;
+    e->model = NULL;
+    e->device = NULL;
 }
 
 enum err embedder_suits(const struct table *t, bool *suits, struct err_note *note)
@@ -264,12 +305,21 @@ enum err embedder_suits(const struct table *t, bool *suits, struct err_note *not
 enum err embedder_open(const struct table *t, const struct iso_embedder_options *options,
                        struct iso_embedder **embedder, struct err_note *note)
 {
+    return embedder_open_on(t, options, NULL, embedder, note);
+}
+
+enum err embedder_open_on(const struct table *t, const struct iso_embedder_options *options,
+                          struct device *device, struct iso_embedder **embedder,
+                          struct err_note *note)
+{
     struct iso_embedder_options o = options ? *options : (struct iso_embedder_options){0};
     struct iso_embedder *e = mem_zalloc(sizeof *e);
     *embedder = NULL;
+    if (!e && device)
+        device->ops->close(device);
     if (!e)
         return out_of_memory(note);
-    enum err rc = open_parts(e, t, &o, note);
+    enum err rc = open_parts(e, t, device, &o, note);
     if (rc)
         iso_embedder_close(e);
     else
@@ -299,12 +349,7 @@ void iso_embedder_close(struct iso_embedder *e)
     mem_free(e->scores);
     mem_free(e->spans);
     mem_free(e->bases);
-    if (e->memory)
-        mem_pages_free(e->memory, e->n_bytes_memory);
-    if (e->model)
-        model_close(e->model);
-    if (e->device)
-        e->device->ops->close(e->device);
+    close_device(e);
     if (e->table)
         e->table_free(e->table);
     mem_free(e);
@@ -317,6 +362,7 @@ struct iso_embedder_info iso_embedder_info(const struct iso_embedder *e)
         .arch = m->arch,
         .arithmetic = ISO_ARITHMETIC,
         .isa = e->isa,
+        .device = e->device->ops->name,
         .n_threads = e->n_threads,
         .n_vocab = m->n_vocab,
         .n_layers = m->n_layers,
@@ -411,6 +457,11 @@ static void run_pass(struct iso_embedder *e, uint32_t n_rows)
     e->device->ops->wait(e->device);
 }
 
+static bool is_lost(const struct iso_embedder *e)
+{
+    return e->device->ops->status(e->device, NULL) != ERR_OK;
+}
+
 static bool is_finite(const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -489,16 +540,14 @@ static void take_scores(struct iso_embedder *e, uint32_t n_spans, float *out)
     }
 }
 
-enum iso_err iso_embed(struct iso_embedder *e, const struct iso_text *texts, size_t n_texts,
-                       float *out, struct iso_note *note)
+/* Vectors of texts, pass after pass; as far as the device goes. */
+static void embed_all(struct iso_embedder *e, const struct iso_text *texts, size_t n_texts,
+                      float *out)
 {
-    enum err rc = check_texts(e, texts, n_texts, note_of(note));
     size_t text = 0;
     uint32_t at = 0, n_rows;
-    if (rc)
-        return (enum iso_err)rc;
     memset(out, 0, n_texts * e->n_dims * sizeof *out);
-    while (text < n_texts) {
+    while (text < n_texts && !is_lost(e)) {
         uint32_t n = fill_pass(e, texts, n_texts, text, at, &n_rows);
         run_pass(e, n_rows);
         if (e->pooling == ISO_POOLING_RANK)
@@ -509,6 +558,50 @@ enum iso_err iso_embed(struct iso_embedder *e, const struct iso_text *texts, siz
         bool ends = last->to == texts[last->text].n_tokens;
         text = last->text + ends;
         at = ends ? 0 : last->to;
+    }
+}
+
+/* The CPU goes on where the device is lost. On error all is as before. */
+static enum err fall_back(struct iso_embedder *e, struct err_note *note)
+{
+    struct iso_embedder lost = *e;
+    struct err_note why = {""}, failed = {""};
+    char text[sizeof why.text + 128];
+    lost.device->ops->status(lost.device, &why);
+    snprintf(text, sizeof text, "%s is lost (%s); the CPU goes on, with the same vectors",
+             lost.device->ops->name, why.text);
+    e->memory = NULL;
+    e->model = NULL;
+    e->device = NULL;
+    enum err rc = cpu_device_open(e->n_threads, e->isa, &e->device, &failed);
+    if (!rc)
+        rc = open_model(e, e->weights, &e->options, &failed);
+    if (!rc)
+        rc = open_pages(e, &failed);
+    if (rc) {
+        close_device(e);
+        *e = lost;
+        return err_set(note, rc, "%s is lost (%.200s), and the CPU cannot go on: %.200s",
+                       e->device->ops->name, why.text, failed.text);
+    }
+    close_device(&lost);
+    if (e->options.notice)
+        e->options.notice(e->options.notice_context, text);
+    return ERR_OK;
+}
+
+enum iso_err iso_embed(struct iso_embedder *e, const struct iso_text *texts, size_t n_texts,
+                       float *out, struct iso_note *note)
+{
+    enum err rc = check_texts(e, texts, n_texts, note_of(note));
+    if (rc)
+        return (enum iso_err)rc;
+    embed_all(e, texts, n_texts, out);
+    if (is_lost(e)) {
+        rc = fall_back(e, note_of(note));
+        if (rc)
+            return (enum iso_err)rc;
+        embed_all(e, texts, n_texts, out);
     }
     for (size_t i = 0; i < n_texts; i++)
         if (isnan(out[i * e->n_dims]))

@@ -11,6 +11,13 @@ struct table;
 enum err embedder_open(const struct table *table, const struct iso_embedder_options *options,
                        struct iso_embedder **embedder, struct err_note *note);
 
+/* embedder_open_on - the same on this device, which is closed with the embedder, and on error.
+ * NULL: the CPU. */
+struct device;
+enum err embedder_open_on(const struct table *table, const struct iso_embedder_options *options,
+                          struct device *device, struct iso_embedder **embedder,
+                          struct err_note *note);
+
 /* embedder_suits - whether the model is made for vectors: it is an encoder, or its file says how
  * its rows are pooled. */
 enum err embedder_suits(const struct table *table, bool *suits, struct err_note *note);

@@ -80,7 +80,8 @@ static enum err open_sessions(struct iso_engine *e, uint32_t n_kv_pages, struct 
                        "%u key-value pages hold %u positions, but a session may have %u; ask for "
                        "%zu pages, or for a smaller context",
                        n_kv_pages, n_kv_pages * KV_PAGE, e->n_ctx, n_pages);
-    enum err rc = kv_pages_init(&e->pages, n_kv_pages, model_info(e->model)->kv_page_bytes, note);
+    enum err rc = kv_pages_init(&e->pages, e->device, n_kv_pages,
+                                model_info(e->model)->kv_page_bytes, note);
     return rc ? rc : prefix_init(&e->prefix, &e->pages, note);
 }
 
@@ -139,15 +140,14 @@ static enum err open_tier(struct iso_engine *e, const struct table *table,
     return rc ? rc : tier_open(e, o->cache_dir, o->n_cache_bytes, &identity, note);
 }
 
-static enum err open_parts(struct iso_engine *e, const struct table *table,
-                           const struct iso_engine_options *o, struct err_note *note)
+enum err engine_open_model(const struct table *table, struct device *device,
+                           const struct iso_engine_options *o, uint32_t *n_kv_pages,
+                           struct model **model, struct err_note *note)
 {
-    struct model_limits limits = {.n_rows_max = o->n_chunk, .n_ctx_max = o->n_ctx};
+    struct model_limits limits = {
+        .n_rows_max = o->n_chunk, .n_ctx_max = o->n_ctx, .n_logits_max = o->n_logits};
     struct plan plan;
-    e->isa = o->isa ? o->isa : best_isa();
-    enum err rc = cpu_device_open(o->n_threads, e->isa, &e->device, note);
-    if (!rc)
-        rc = plan_make(table, e->device, o, &plan, note);
+    enum err rc = plan_make(table, device, o, &plan, note);
     if (!rc && plan.model.info.is_encoder)
         rc =
             err_set(note, ERR_UNSUPPORTED, "%s is an encoder ('%s'): it makes embeddings, not text",
@@ -158,11 +158,19 @@ static enum err open_parts(struct iso_engine *e, const struct table *table,
         return rc;
     if (plan.n_bytes_in_file)
         limits.packed_bytes_max = plan.n_bytes_weights ? plan.n_bytes_weights : 1;
-    rc = model_open(table, e->device, limits, o->progress, o->progress_context, &e->model, note);
+    *n_kv_pages = plan.n_kv_pages;
+    return model_open(table, device, limits, o->progress, o->progress_context, model, note);
+}
+
+static enum err open_parts(struct iso_engine *e, const struct table *table,
+                           const struct iso_engine_options *o, struct err_note *note)
+{
+    uint32_t n_kv_pages;
+    enum err rc = engine_open_model(table, e->device, o, &n_kv_pages, &e->model, note);
     if (rc)
         return rc;
     e->n_ctx = model_info(e->model)->n_ctx;
-    rc = open_sessions(e, plan.n_kv_pages, note);
+    rc = open_sessions(e, n_kv_pages, note);
     if (!rc)
         rc = speculate_init(&e->speculate, o->no_speculation, e->n_ctx, note);
     if (!rc)
@@ -172,6 +180,13 @@ static enum err open_parts(struct iso_engine *e, const struct table *table,
     return rc ? rc : open_tier(e, table, o, note);
 }
 
+/* The device that the options name. */
+static enum err open_device(const struct iso_engine_options *o, struct device **d,
+                            struct err_note *note)
+{
+    return cpu_device_open(o->n_threads, o->isa ? o->isa : best_isa(), d, note);
+}
+
 enum err engine_plan(const struct table *table, const struct iso_engine_options *options,
                      struct plan *plan, struct err_note *note)
 {
@@ -179,7 +194,7 @@ enum err engine_plan(const struct table *table, const struct iso_engine_options 
     struct device *d;
     enum err rc = check_options(&o, note);
     if (!rc)
-        rc = cpu_device_open(o.n_threads, o.isa ? o.isa : best_isa(), &d, note);
+        rc = open_device(&o, &d, note);
     if (rc)
         return rc;
     rc = plan_make(table, d, &o, plan, note);
@@ -187,17 +202,21 @@ enum err engine_plan(const struct table *table, const struct iso_engine_options 
     return rc;
 }
 
-enum err engine_open(const struct table *table, const struct iso_engine_options *options,
-                     struct iso_engine **engine, struct err_note *note)
+enum err engine_open_on(const struct table *table, const struct iso_engine_options *options,
+                        struct device *device, struct iso_engine **engine, struct err_note *note)
 {
     struct iso_engine_options o = options ? *options : (struct iso_engine_options){0};
     *engine = NULL;
     enum err rc = check_options(&o, note);
-    if (rc)
-        return rc;
-    struct iso_engine *e = mem_zalloc(sizeof *e);
-    if (!e)
-        return out_of_memory(note, "an engine");
+    struct iso_engine *e = rc ? NULL : mem_zalloc(sizeof *e);
+    if (!e) {
+        device->ops->close(device);
+        return rc ? rc : out_of_memory(note, "an engine");
+    }
+    e->device = device;
+    e->isa = o.isa ? o.isa : best_isa();
+    e->options = o;
+    e->weights = table;
     e->n_threads = o.n_threads;
     e->n_chunk = o.n_chunk;
     e->n_sessions = o.n_sessions;
@@ -211,6 +230,18 @@ enum err engine_open(const struct table *table, const struct iso_engine_options 
     else
         *engine = e;
     return rc;
+}
+
+enum err engine_open(const struct table *table, const struct iso_engine_options *options,
+                     struct iso_engine **engine, struct err_note *note)
+{
+    struct iso_engine_options o = options ? *options : (struct iso_engine_options){0};
+    struct device *device;
+    *engine = NULL;
+    enum err rc = check_options(&o, note);
+    if (!rc)
+        rc = open_device(&o, &device, note);
+    return rc ? rc : engine_open_on(table, &o, device, engine, note);
 }
 
 static void close_sessions(struct iso_engine *e)
@@ -271,6 +302,7 @@ struct iso_engine_info iso_engine_info(const struct iso_engine *e)
         .arch = m->arch,
         .arithmetic = ISO_ARITHMETIC,
         .isa = e->isa,
+        .device = e->device->ops->name,
         .n_threads = e->n_threads,
         .n_vocab = m->n_vocab,
         .n_embd = m->n_embd,
@@ -306,6 +338,7 @@ enum err engine_add_draft(struct iso_engine *e, const struct table *table,
                           const struct table *draft, struct err_note *note)
 {
     struct model_limits limits = {.n_rows_max = e->n_chunk, .n_ctx_max = e->n_ctx};
+    e->draft_weights = draft;
     return draft_open(&e->speculate.draft, draft, table, e->device, model_info(e->model)->n_vocab,
                       limits, note);
 }
@@ -317,6 +350,7 @@ void engine_set_guesser(struct iso_engine *e, struct guesser guesser)
 
 void engine_set_tap(struct iso_engine *e, struct model_tap tap)
 {
+    e->tap = tap;
     model_set_tap(e->model, tap);
 }
 

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "isobit.h"
 
+struct device;
 struct model;
 struct model_tap;
 struct table;
@@ -12,6 +13,10 @@ struct table;
 /* engine_open - iso_engine_open for a table that is open already and outlives the engine. */
 enum err engine_open(const struct table *table, const struct iso_engine_options *options,
                      struct iso_engine **engine, struct err_note *note);
+
+/* engine_open_on - the same on this device, which is closed with the engine, and on error. */
+enum err engine_open_on(const struct table *table, const struct iso_engine_options *options,
+                        struct device *device, struct iso_engine **engine, struct err_note *note);
 
 /* engine_add_draft - options.draft_path for a table that is open already: a model that guesses what
  * the engine's will choose. table: the engine's own. Both outlive the engine. ERR_USAGE: their
@@ -37,7 +42,7 @@ struct guesser {
 };
 void engine_set_guesser(struct iso_engine *engine, struct guesser guesser);
 
-/* What computes, for those who want to know its cost. Lives as long as the engine. */
+/* What computes, for those who want to know its cost. Until the next step: a device may be lost. */
 const struct model *engine_model(const struct iso_engine *engine);
 
 /* session_cached - positions of the session whose keys and values are in its pages: during a step,

@@ -95,6 +95,13 @@ struct iso_engine {
     struct iso_event *events; /* [n_events_max] */
     size_t n_events, n_events_max;
 
+    /* What goes on with the CPU when the device is lost (fall_back.h). */
+    struct iso_engine_options options; /* with their defaults */
+    const struct table *weights, *draft_weights;
+    struct model_tap tap;
+    enum err lost; /* the CPU could not: requests end with this and its note */
+    struct err_note lost_note;
+
     /* Only when opened by path: closed with the engine. */
     struct table *table, *draft_table;
     void (*table_free)(struct table *table);
@@ -106,6 +113,11 @@ static inline struct err_note *note_of(struct iso_note *note)
 {
     return (struct err_note *)note;
 }
+
+/* engine_open_model - within the memory that is planned for it; the pages of the pool. */
+enum err engine_open_model(const struct table *table, struct device *device,
+                           const struct iso_engine_options *o, uint32_t *n_kv_pages,
+                           struct model **model, struct err_note *note);
 
 void session_init(struct iso_session *s, struct iso_engine *e, int32_t *tokens, uint32_t *pages,
                   void **bases);

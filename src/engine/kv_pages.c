@@ -1,28 +1,30 @@
 /* kv_pages.c - the pool of key-value pages. */
 #include "engine/kv_pages.h"
 
-#include <string.h>
-
 #include "base/check.h"
 #include "base/mem.h"
 
-enum err kv_pages_init(struct kv_pages *p, uint32_t n_pages, size_t page_bytes,
-                       struct err_note *note)
+enum err kv_pages_init(struct kv_pages *p, struct device *device, uint32_t n_pages,
+                       size_t page_bytes, struct err_note *note)
 {
     size_t n_bytes;
-    *p = (struct kv_pages){.page_bytes = page_bytes, .n_pages = n_pages, .n_free = n_pages};
+    void *memory;
+    *p = (struct kv_pages){
+        .device = device, .page_bytes = page_bytes, .n_pages = n_pages, .n_free = n_pages};
     if (!mul_ok(n_pages, page_bytes, &n_bytes))
         return err_set(note, ERR_LIMIT, "%u key-value pages of %zu bytes are more than memory",
                        n_pages, page_bytes);
-    p->memory = mem_pages(n_bytes);
+    enum err rc = device->ops->mem_take(device, n_bytes, "key-value pages", &memory, note);
+    if (rc)
+        return err_wrap(note, rc, "%u pages of 64 positions; ask for a smaller context", n_pages);
+    p->memory = memory;
     p->free_stack = mem_array(n_pages, sizeof p->free_stack[0]);
     p->count = mem_array(n_pages, sizeof p->count[0]);
     p->remembered = mem_array(n_pages, sizeof p->remembered[0]);
-    if (!p->memory || !p->free_stack || !p->count || !p->remembered) {
+    if (!p->free_stack || !p->count || !p->remembered) {
         kv_pages_release(p);
-        return err_set(note, ERR_MEMORY,
-                       "cannot reserve %.1f MiB for %u key-value pages; ask for a smaller context",
-                       (double)n_bytes / 1048576.0, n_pages);
+        return err_set(note, ERR_MEMORY, "out of memory for the counts of %u key-value pages",
+                       n_pages);
     }
     for (uint32_t i = 0; i < n_pages; i++)
         p->free_stack[i] = n_pages - 1 - i;
@@ -31,7 +33,8 @@ enum err kv_pages_init(struct kv_pages *p, uint32_t n_pages, size_t page_bytes,
 
 void kv_pages_release(struct kv_pages *p)
 {
-    mem_pages_free(p->memory, p->n_pages * p->page_bytes);
+    if (p->memory)
+        p->device->ops->mem_give(p->device, p->memory, p->n_pages * p->page_bytes);
     mem_free(p->free_stack);
     mem_free(p->count);
     mem_free(p->remembered);
@@ -89,7 +92,8 @@ uint32_t kv_pages_own(struct kv_pages *p, uint32_t page)
     uint32_t copy = kv_pages_take(p);
     if (copy == KV_PAGE_NONE)
         return KV_PAGE_NONE;
-    memcpy(kv_pages_base(p, copy), kv_pages_base(p, page), p->page_bytes);
+    p->device->ops->move(p->device, kv_pages_base(p, copy), kv_pages_base(p, page),
+                         p->page_bytes);
     kv_pages_drop(p, page);
     return copy;
 }

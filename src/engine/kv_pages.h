@@ -13,11 +13,13 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "device/device.h"
 
 #define KV_PAGE_NONE UINT32_MAX
 
 struct kv_pages {
-    uint8_t *memory; /* n_pages * page_bytes; the system gives it when it is touched */
+    struct device *device;
+    uint8_t *memory; /* n_pages * page_bytes, the device's; a CPU's when it is touched */
     size_t page_bytes;
     uint32_t n_pages, n_free;
     uint32_t n_idle;      /* pages that only the prefix tree holds */
@@ -26,8 +28,8 @@ struct kv_pages {
     uint8_t *remembered;  /* [n_pages] whether one of them is the prefix tree's */
 };
 
-enum err kv_pages_init(struct kv_pages *p, uint32_t n_pages, size_t page_bytes,
-                       struct err_note *note);
+enum err kv_pages_init(struct kv_pages *p, struct device *device, uint32_t n_pages,
+                       size_t page_bytes, struct err_note *note);
 void kv_pages_release(struct kv_pages *p);
 
 uint32_t kv_pages_take(struct kv_pages *p); /* a page with one reference; KV_PAGE_NONE: none free */

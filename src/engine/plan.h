@@ -10,15 +10,18 @@
 #include "model/model.h"
 
 struct plan {
-    struct mem_room room; /* available; a part is left to others */
+    const char *device;   /* its name, where it has memory of its own; else NULL */
+    struct mem_room room; /* available, there; a part is left to others */
     uint64_t n_bytes_usable;
     uint32_t n_ctx, n_sessions, n_kv_pages;
     struct model_needs model;
     uint64_t n_bytes_weights; /* in memory */
-    uint64_t n_bytes_in_file; /* weights that no room was found for */
+    uint64_t n_bytes_in_file; /* weights that no room was found for: a device with memory of its
+                                 own cannot work so */
     uint64_t n_bytes_page;    /* of the cache, with what is kept of each page */
     uint64_t n_bytes_cache;
-    uint64_t n_bytes_working; /* activations, logits, the sampler */
+    uint64_t n_bytes_working; /* activations, logits, the sampler; of a device with memory of its
+                                 own, what lies there */
 };
 
 /* plan_make - o: with its defaults filled in. ERR_LIMIT where the numbers make no sense. A plan

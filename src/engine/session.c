@@ -207,6 +207,8 @@ enum iso_err iso_session_submit(struct iso_session *s, const struct iso_request 
         return (enum iso_err)err_set(note_of(note), ERR_BUSY,
                                      "the session has not finished its last request");
     enum err rc = check_request(s, r, note_of(note));
+    if (!rc && s->engine->lost)
+        rc = err_set(note_of(note), s->engine->lost, "%s", s->engine->lost_note.text);
     s->request = *r;
     if (r->in_gaps || r->priority == INT32_MIN)
         s->request.priority = r->in_gaps ? INT32_MIN : INT32_MIN + 1;

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "engine/engine_int.h"
+#include "engine/fall_back.h"
 #include "engine/remember.h"
 
 struct iso_event *engine_event(struct iso_session *s, enum iso_event_kind kind)
@@ -36,17 +37,22 @@ static void forget_rows(struct iso_session *s)
         iso_session_cut(s, 0);
 }
 
-/* Requests that were cancelled or whose time is over leave, wherever they are in line. */
+/* Requests that were cancelled or whose time is over leave, wherever they are in line; all, when
+ * nothing computes any more. */
 static void end_requests(struct iso_engine *e, uint64_t now_ns)
 {
     for (uint32_t i = 0; i < e->n_sessions; i++) {
         struct iso_session *s = &e->sessions[i];
         if (s->state != SESSION_WAITING && s->state != SESSION_RUNNING)
             continue;
-        if (s->cancel)
+        if (s->cancel) {
             finish(s, s->cancel, ERR_OK);
-        else if (now_ns >= s->deadline_ns)
+        } else if (e->lost) {
+            s->note = e->lost_note;
+            finish(s, ISO_FINISH_ERROR, e->lost);
+        } else if (now_ns >= s->deadline_ns) {
             finish(s, ISO_FINISH_DEADLINE, ERR_OK);
+        }
         forget_rows(s);
     }
 }
@@ -95,7 +101,6 @@ static struct batch build_batch(struct iso_engine *e)
                       .logit_rows = e->logit_rows,
                       .rope_far = e->rope_far,
                       .logits = e->logits,
-                      .hidden = e->hidden,
                       .bad = e->bad,
                       .input = e->input,
                       .mirrors = e->mirrors};
@@ -110,8 +115,10 @@ static struct batch build_batch(struct iso_engine *e)
         schedule_rows(e->need, e->n_turns, limits, &e->cost, e->queue.served, e->n_rows);
         reserve_pages(e);
         for (uint32_t i = 0; i < e->n_turns; i++)
-            if (e->n_rows[i] > 0)
+            if (e->n_rows[i] > 0) {
                 add_rows(e->turn[i], e->need[i], e->n_rows[i], &b);
+                b.hidden = e->turn[i]->request.want_hidden ? e->hidden : b.hidden;
+            }
     }
     queue_forgive(&e->queue, e->n_chunk);
     return b;
@@ -287,19 +294,24 @@ static bool rows_are_finite(struct iso_session *s, const struct batch *b, uint32
     return true;
 }
 
-/* The next n tokens have their keys and values. */
-static void advance(struct iso_session *s, uint32_t n)
+/* The next n tokens have their keys and values. False: the device was lost with the page that is to
+ * be told now; the session is not to go on in this pass. */
+static bool advance(struct iso_session *s, uint32_t n)
 {
     struct iso_engine *e = s->engine;
     s->n_kv += n;
     for (; s->request.want_pages && (s->n_pages_told + 1) * KV_PAGE <= s->n_kv; s->n_pages_told++) {
         CHECK(e->n_page_digests < e->n_page_digests_max);
-        uint8_t *digest = e->page_digests[e->n_page_digests++];
+        uint8_t *digest = e->page_digests[e->n_page_digests];
+        model_kv_digest(e->model, s->bases[s->n_pages_told], digest);
+        if (engine_is_lost(e))
+            return false;
         struct iso_event *event = engine_event(s, ISO_EVENT_PAGE);
         event->position = s->n_pages_told * KV_PAGE;
         event->digest = digest;
-        model_kv_digest(e->model, s->bases[s->n_pages_told], digest);
+        e->n_page_digests++;
     }
+    return true;
 }
 
 /* The token after the last row that was read; then, as long as the guess for it was the same, the
@@ -319,7 +331,8 @@ static void choose_along(struct iso_session *s, const struct batch *b, uint32_t 
             finish(s, ISO_FINISH_ERROR, ERR_NUMERIC);
             break;
         }
-        advance(s, 1);
+        if (!advance(s, 1))
+            break;
     }
     e->stats.n_guesses += n_guesses;
     while (n_guesses > 0 && s->n_pages > session_pages(s->n_kv))
@@ -347,7 +360,8 @@ static void take_results(struct iso_session *s, struct schedule_need need, const
                      position + 1 < s->border ? s->tokens[position + 1] : -1);
         s->n_told = position + 1;
     }
-    advance(s, n_rows);
+    if (!advance(s, n_rows))
+        return;
     if (reads) {
         struct iso_event *event = engine_event(s, ISO_EVENT_PROMPT);
         event->position = s->n_kv;
@@ -369,6 +383,7 @@ static void observe(struct iso_engine *e, uint64_t begin_ns, uint32_t n_rows, ui
     e->stats.busy_ns += ns;
 }
 
+/* One pass. What a device gives that is lost meanwhile goes nowhere. */
 static void run(struct iso_engine *e, uint64_t begin_ns)
 {
     uint32_t row = 0, logits_i = 0;
@@ -378,7 +393,7 @@ static void run(struct iso_engine *e, uint64_t begin_ns)
         depth += b.rows[i].position;
     model_forward(e->model, &b);
     e->device->ops->wait(e->device);
-    for (uint32_t i = 0; i < e->n_turns; i++) {
+    for (uint32_t i = 0; i < e->n_turns && !engine_is_lost(e); i++) {
         uint32_t n_rows = e->n_rows[i];
         if (n_rows == 0)
             continue;
@@ -404,5 +419,8 @@ size_t iso_engine_step(struct iso_engine *e, const struct iso_event **events)
     if (e->queue.running.n > 0)
         run(e, begin_ns);
     mem_guard_end();
-    return e->n_events;
+    if (e->queue.running.n + e->queue.waiting.n == 0 || e->lost || !engine_is_lost(e))
+        return e->n_events;
+    engine_fall_back(e);
+    return e->n_events ? e->n_events : iso_engine_step(e, events);
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "engine/disk_file.h"
 #include "engine/engine_int.h"
+#include "engine/fall_back.h"
 #include "format/identity.h"
 
 const struct disk_io *tier_io;
@@ -82,6 +83,8 @@ void tier_save(struct iso_engine *e, uint32_t page)
         disk_use(t->disk, t->keys[page]))
         return;
     model_kv_export(e->model, kv_pages_base(&e->pages, page), disk_payload(t->disk));
+    if (engine_is_lost(e))
+        return;
     disk_put(t->disk, t->keys[page]);
 }
 

@@ -48,8 +48,36 @@ static void fake_device_nothing(struct device *d)
 {
     (void)d;
 }
-static const struct device_ops fake_ops = {
-    .name = "fake", .close = fake_device_nothing, .wait = fake_device_nothing};
+static enum err fake_status(struct device *d, struct err_note *note)
+{
+    (void)d, (void)note;
+    return ERR_OK;
+}
+static enum err fake_mem_take(struct device *d, size_t n_bytes, const char *what, void **p,
+                              struct err_note *note)
+{
+    (void)d;
+    *p = mem_pages(n_bytes);
+    return *p ? ERR_OK : err_set(note, ERR_MEMORY, "out of memory for %s", what);
+}
+static void fake_mem_give(struct device *d, void *p, size_t n_bytes)
+{
+    (void)d;
+    mem_pages_free(p, n_bytes);
+}
+static void fake_move(struct device *d, void *to, const void *from, size_t n_bytes)
+{
+    (void)d;
+    memcpy(to, from, n_bytes);
+}
+static const struct device_ops fake_ops = {.name = "fake",
+                                           .host_memory = true,
+                                           .close = fake_device_nothing,
+                                           .wait = fake_device_nothing,
+                                           .status = fake_status,
+                                           .mem_take = fake_mem_take,
+                                           .mem_give = fake_mem_give,
+                                           .move = fake_move};
 static struct device fake_device = {&fake_ops};
 
 enum err cpu_device_open(int n_threads, const char *isa, struct device **d, struct err_note *note)

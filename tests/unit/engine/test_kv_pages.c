@@ -3,13 +3,14 @@
 
 #include "base/mem.h"
 #include "engine/kv_pages.h"
+#include "lib/cpu.h"
 
 static void takes_until_none_is_left(void **state)
 {
     (void)state;
     struct kv_pages p;
     struct err_note note = {""};
-    assert_ok(kv_pages_init(&p, 3, 128, &note));
+    assert_ok(kv_pages_init(&p, cpu(), 3, 128, &note));
     assert_int_equal(kv_pages_take(&p), 0);
     assert_int_equal(kv_pages_take(&p), 1);
     assert_int_equal(kv_pages_take(&p), 2);
@@ -29,11 +30,11 @@ static void impossible_sizes_are_errors(void **state)
     (void)state;
     struct kv_pages p;
     struct err_note note = {""};
-    assert_int_equal(kv_pages_init(&p, UINT32_MAX - 1, SIZE_MAX / 2, &note), ERR_LIMIT);
+    assert_int_equal(kv_pages_init(&p, cpu(), UINT32_MAX - 1, SIZE_MAX / 2, &note), ERR_LIMIT);
     assert_non_null(strstr(note.text, "pages"));
     for (uint64_t n = 1; n <= 3; n++) {
         mem_fault_after(n);
-        assert_int_equal(kv_pages_init(&p, 4, 128, &note), ERR_MEMORY);
+        assert_int_equal(kv_pages_init(&p, cpu(), 4, 128, &note), ERR_MEMORY);
     }
     mem_fault_after(0);
 }
@@ -48,7 +49,7 @@ static void owners_never_see_each_other(void **state)
     uint8_t wanted[OWNERS];
     uint64_t seed = 42;
     int n_copies = 0, n_full = 0;
-    assert_ok(kv_pages_init(&p, PAGES, BYTES, NULL));
+    assert_ok(kv_pages_init(&p, cpu(), PAGES, BYTES, NULL));
     for (int i = 0; i < OWNERS; i++)
         page[i] = KV_PAGE_NONE;
     for (int move = 0; move < MOVES; move++) {

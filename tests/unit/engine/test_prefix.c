@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "engine/prefix.h"
+#include "lib/cpu.h"
 
 enum { PAGES = 24, LENGTH_MAX = 5 * KV_PAGE, HOLDERS = 4 };
 
@@ -128,7 +129,7 @@ static void hold(struct prefix *p, struct holder *h, struct prefix_space space,
 static void init(struct kv_pages *pages, struct prefix *p)
 {
     memset(memories, 0, sizeof memories);
-    assert_ok(kv_pages_init(pages, PAGES, 64, NULL));
+    assert_ok(kv_pages_init(pages, cpu(), PAGES, 64, NULL));
     assert_ok(prefix_init(p, pages, NULL));
 }
 
@@ -239,7 +240,7 @@ static void failed_allocations_are_errors(void **state)
     struct kv_pages pages;
     struct prefix p;
     struct err_note note = {""};
-    assert_ok(kv_pages_init(&pages, 5, 64, NULL));
+    assert_ok(kv_pages_init(&pages, cpu(), 5, 64, NULL));
     for (uint64_t n = 1; n <= 3; n++) {
         mem_fault_after(n);
         assert_int_equal(prefix_init(&p, &pages, &note), ERR_MEMORY);

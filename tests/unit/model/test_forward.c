@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "device/device.h"
+#include "lib/guarded.h"
 #include "model/model.h"
 #include "unit/model/tiny.h"
 
@@ -21,19 +22,30 @@ struct runner {
     void *pages[PAGES_MAX];
 };
 
+static void runner_open_on(struct runner *r, const char *name, struct device *device,
+                           uint32_t n_rows_max, size_t packed_bytes_max)
+{
+    struct err_note note = {""};
+    struct model_limits limits = {n_rows_max, 1024, packed_bytes_max, n_rows_max};
+    void *memory = NULL;
+    tiny_open(&r->tiny, name);
+    r->device = device;
+    if (model_open(&r->tiny.table, device, limits, NULL, NULL, &r->model, &note))
+        fail_msg("%s: %s", name, note.text);
+    r->info = model_info(r->model);
+    assert_ok(device->ops->mem_take(device, PAGES_MAX * r->info->kv_page_bytes, "pages", &memory,
+                                    NULL));
+    r->memory = memory;
+    for (size_t i = 0; i < PAGES_MAX; i++)
+        r->pages[i] = r->memory + i * r->info->kv_page_bytes;
+}
+
 static void runner_open_packed(struct runner *r, const char *name, int n_threads, const char *isa,
                                uint32_t n_rows_max, size_t packed_bytes_max)
 {
-    struct err_note note = {""};
-    struct model_limits limits = {n_rows_max, 1024, packed_bytes_max};
-    tiny_open(&r->tiny, name);
-    if (cpu_device_open(n_threads, isa, &r->device, &note) ||
-        model_open(&r->tiny.table, r->device, limits, NULL, NULL, &r->model, &note))
-        fail_msg("%s: %s", name, note.text);
-    r->info = model_info(r->model);
-    r->memory = mem_pages(PAGES_MAX * r->info->kv_page_bytes);
-    for (size_t i = 0; i < PAGES_MAX; i++)
-        r->pages[i] = r->memory + i * r->info->kv_page_bytes;
+    struct device *device = NULL;
+    assert_ok(cpu_device_open(n_threads, isa, &device, NULL));
+    runner_open_on(r, name, device, n_rows_max, packed_bytes_max);
 }
 
 static void runner_open(struct runner *r, const char *name, int n_threads, const char *isa,
@@ -44,7 +56,7 @@ static void runner_open(struct runner *r, const char *name, int n_threads, const
 
 static void runner_close(struct runner *r)
 {
-    mem_pages_free(r->memory, PAGES_MAX * r->info->kv_page_bytes);
+    r->device->ops->mem_give(r->device, r->memory, PAGES_MAX * r->info->kv_page_bytes);
     model_close(r->model);
     r->device->ops->close(r->device);
     tiny_close(&r->tiny);
@@ -253,6 +265,39 @@ static void every_instruction_set_gives_the_same_bits(void **state)
     }
 }
 
+/* A device whose memory the host cannot touch, with the layouts of several instruction sets. */
+static void memory_of_its_own_changes_no_bit(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TINY_COUNT; i += test_every(3)) {
+        float *first = NULL;
+        size_t n_bytes = 0;
+        for (int k = 0; k < 4; k++) {
+            struct runner r;
+            if (k == 0)
+                runner_open(&r, tiny_names[i], 1, "auto", 33);
+            else
+                runner_open_on(&r, tiny_names[i], guarded_open(2, k == 1 ? "scalar" : "auto"), 33,
+                               0);
+            if (r.tiny.n_tokens > 70)
+                r.tiny.n_tokens = 70;
+            n_bytes = (size_t)r.tiny.n_tokens * r.info->n_vocab * sizeof *first;
+            float *logits = runner_logits(&r, k == 3 ? 1 : 33);
+            if (k > 0)
+                assert_memory_equal(logits, first, n_bytes);
+            if (k == 3)
+                assert_true(guarded_of(r.device)->n_repeated > 60 ||
+                            guarded_of(r.device)->n_passes == 0); /* experts */
+            runner_close(&r);
+            if (k > 0)
+                mem_free(logits);
+            else
+                first = logits;
+        }
+        mem_free(first);
+    }
+}
+
 enum { MIX = 12 };
 
 /* Two sequences of MIX tokens side by side in one batch, rows alternating; logits of every third
@@ -362,6 +407,7 @@ int main(void)
         cmocka_unit_test(chunks_and_threads_change_no_bit),
         cmocka_unit_test(matrices_left_in_the_file_change_no_bit),
         cmocka_unit_test(every_instruction_set_gives_the_same_bits),
+        cmocka_unit_test(memory_of_its_own_changes_no_bit),
         cmocka_unit_test(neighbours_in_a_batch_change_no_bit),
         cmocka_unit_test(a_bad_row_leaves_the_others_alone),
     };

@@ -1,0 +1,525 @@
+/* guarded.h - a device with memory of its own, for tests without one: the CPU, whose memory nobody
+ * can touch except its operations, so that any access by the host is a crash.
+ *
+ * Every operation checks that what it is given lies where device.h says: on the device or on the
+ * host; that rows were named before; and that two passes of one key are the same operations with
+ * the same arguments. guarded_fail(n): the device is lost at its n-th operation from now on; then
+ * nothing is done any more, and what is got is NaN. */
+#ifndef LIB_GUARDED_H
+#define LIB_GUARDED_H
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include "base/mem.h"
+#include "device/device.h"
+#include "lib/test.h"
+
+enum { GUARDED_REGIONS = 64, GUARDED_PASSES = 256 };
+
+struct guarded_region {
+    uint8_t *at;
+    size_t n_bytes;
+};
+struct guarded_pass {
+    uint64_t key, hash;
+};
+
+struct guarded {
+    struct device base;
+    struct device *cpu;
+    struct guarded_region regions[GUARDED_REGIONS];
+    size_t n_regions, n_bytes, n_bytes_max; /* taken; what may be */
+    pthread_mutex_t lock;
+    uint32_t n_inside; /* operations under way */
+    uint64_t n_calls, fail_at;
+    bool is_lost, in_pass;
+    const struct kv_row *rows;
+    uint32_t n_rows;
+    struct guarded_pass passes[GUARDED_PASSES], pass;
+    uint32_t n_passes, n_repeated;
+};
+
+static inline struct guarded *guarded_of(struct device *d)
+{
+    return (struct guarded *)d;
+}
+
+static void guarded_protect(struct guarded *g, int protection)
+{
+    for (size_t i = 0; i < g->n_regions; i++)
+        CHECK(mprotect(g->regions[i].at, g->regions[i].n_bytes, protection) == 0);
+}
+
+/* Memory is open inside an operation. False: the device is lost, and it is not. */
+static bool guarded_enter(struct guarded *g)
+{
+    CHECK(pthread_mutex_lock(&g->lock) == 0);
+    g->n_calls++;
+    g->is_lost |= g->n_calls == g->fail_at;
+    bool lost = g->is_lost;
+    if (!lost && g->n_inside++ == 0)
+        guarded_protect(g, PROT_READ | PROT_WRITE);
+    CHECK(pthread_mutex_unlock(&g->lock) == 0);
+    return !lost;
+}
+static void guarded_leave(struct guarded *g)
+{
+    CHECK(pthread_mutex_lock(&g->lock) == 0);
+    if (--g->n_inside == 0)
+        guarded_protect(g, PROT_NONE);
+    CHECK(pthread_mutex_unlock(&g->lock) == 0);
+}
+
+static bool guarded_has(const struct guarded *g, const void *p)
+{
+    for (size_t i = 0; i < g->n_regions; i++)
+        if ((const uint8_t *)p >= g->regions[i].at &&
+            (const uint8_t *)p < g->regions[i].at + g->regions[i].n_bytes)
+            return true;
+    return false;
+}
+#define ON_DEVICE(p) CHECK(guarded_has(g, p))
+#define ON_HOST(p)   CHECK(!guarded_has(g, p))
+
+/* What an operation was given, as numbers, joins the pass under way. */
+static void guarded_told(struct guarded *g, const uint64_t *x, size_t n)
+{
+    for (size_t i = 0; g->in_pass && i < n; i++) {
+        g->pass.hash ^= x[i] + 1;
+        g->pass.hash = test_rand(&g->pass.hash);
+    }
+}
+#define P(pointer) ((uint64_t)(uintptr_t)(pointer))
+#define TOLD(...)                                                                                  \
+    guarded_told(g, (const uint64_t[]){__LINE__, __VA_ARGS__},                                     \
+                 sizeof(const uint64_t[]){__LINE__, __VA_ARGS__} / sizeof(uint64_t))
+/* The operation itself, on the CPU. */
+#define DO(call)                                                                                   \
+    do {                                                                                           \
+        if (guarded_enter(g)) {                                                                    \
+            g->cpu->ops->call;                                                                     \
+            guarded_leave(g);                                                                      \
+        }                                                                                          \
+    } while (0)
+
+static void guarded_close(struct device *d)
+{
+    struct guarded *g = guarded_of(d);
+    CHECK(g->n_regions == 0); /* all was given back */
+    g->cpu->ops->close(g->cpu);
+    pthread_mutex_destroy(&g->lock);
+    mem_free(g);
+}
+
+static void guarded_wait(struct device *d)
+{
+    (void)d;
+}
+
+static enum err guarded_status(struct device *d, struct err_note *note)
+{
+    return guarded_of(d)->is_lost ? err_set(note, ERR_IO, "the test took it away") : ERR_OK;
+}
+
+static enum err guarded_mem_take(struct device *d, size_t n_bytes, const char *what, void **p,
+                                 struct err_note *note)
+{
+    struct guarded *g = guarded_of(d);
+    CHECK(n_bytes > 0 && g->n_regions < GUARDED_REGIONS);
+    *p = NULL;
+    if (n_bytes > g->n_bytes_max - g->n_bytes)
+        return err_set(note, ERR_MEMORY, "out of device memory for %s: %zu bytes, %zu are left",
+                       what, n_bytes, g->n_bytes_max - g->n_bytes);
+    *p = mem_pages(n_bytes);
+    if (!*p)
+        return err_set(note, ERR_MEMORY, "out of memory for %s", what);
+    CHECK(mprotect(*p, n_bytes, PROT_NONE) == 0);
+    g->regions[g->n_regions++] = (struct guarded_region){*p, n_bytes};
+    g->n_bytes += n_bytes;
+    return ERR_OK;
+}
+
+static void guarded_mem_give(struct device *d, void *p, size_t n_bytes)
+{
+    struct guarded *g = guarded_of(d);
+    size_t i = 0;
+    while (i < g->n_regions && g->regions[i].at != p)
+        i++;
+    CHECK(i < g->n_regions && g->regions[i].n_bytes == n_bytes);
+    g->regions[i] = g->regions[--g->n_regions];
+    g->n_bytes -= n_bytes;
+    mem_pages_free(p, n_bytes);
+}
+
+static size_t guarded_mem_left(struct device *d, size_t *n_bytes)
+{
+    struct guarded *g = guarded_of(d);
+    *n_bytes = g->n_bytes_max;
+    return g->n_bytes_max - g->n_bytes;
+}
+
+static void guarded_put(struct device *d, void *to, const void *from, size_t n_bytes)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(to);
+    ON_HOST(from);
+    CHECK(!g->in_pass);
+    DO(put(g->cpu, to, from, n_bytes));
+}
+
+static void guarded_get(struct device *d, void *to, const void *from, size_t n_bytes)
+{
+    struct guarded *g = guarded_of(d);
+    ON_HOST(to);
+    ON_DEVICE(from);
+    CHECK(!g->in_pass);
+    DO(get(g->cpu, to, from, n_bytes));
+    if (g->is_lost)
+        memset(to, 0xff, n_bytes);
+}
+
+static void guarded_move(struct device *d, void *to, const void *from, size_t n_bytes)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(to);
+    ON_DEVICE(from);
+    TOLD(P(to), P(from), n_bytes);
+    DO(move(g->cpu, to, from, n_bytes));
+}
+
+static void guarded_zero(struct device *d, void *to, size_t n_bytes)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(to);
+    TOLD(P(to), n_bytes);
+    DO(zero(g->cpu, to, n_bytes));
+}
+
+static void guarded_rows(struct device *d, const struct kv_row *rows, uint32_t n)
+{
+    struct guarded *g = guarded_of(d);
+    ON_HOST(rows);
+    CHECK(!g->in_pass);
+    g->rows = rows;
+    g->n_rows = n;
+}
+
+static void guarded_check_rows(const struct guarded *g, const struct kv_row *rows, uint32_t n)
+{
+    CHECK(rows >= g->rows && rows + n <= g->rows + g->n_rows);
+}
+
+static bool guarded_pass_begin(struct device *d, uint64_t key)
+{
+    struct guarded *g = guarded_of(d);
+    CHECK(!g->in_pass);
+    g->in_pass = true;
+    g->pass = (struct guarded_pass){key, 0};
+    return false;
+}
+
+static void guarded_pass_end(struct device *d)
+{
+    struct guarded *g = guarded_of(d);
+    CHECK(g->in_pass);
+    g->in_pass = false;
+    for (uint32_t i = 0; i < g->n_passes; i++)
+        if (g->passes[i].key == g->pass.key) {
+            CHECK(g->passes[i].hash == g->pass.hash);
+            g->n_repeated++;
+            return;
+        }
+    CHECK(g->n_passes < GUARDED_PASSES);
+    g->passes[g->n_passes++] = g->pass;
+}
+
+static size_t guarded_matrix_bytes(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols)
+{
+    struct guarded *g = guarded_of(d);
+    size_t n_bytes = g->cpu->ops->matrix_bytes(g->cpu, t, n_rows, n_cols);
+    return n_bytes ? n_bytes : n_rows * dtype_row_bytes(t, n_cols);
+}
+
+static void guarded_matrix_pack(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols,
+                                const void *rows, void *packed)
+{
+    struct guarded *g = guarded_of(d);
+    ON_HOST(rows);
+    ON_HOST(packed);
+    if (g->cpu->ops->matrix_bytes(g->cpu, t, n_rows, n_cols))
+        g->cpu->ops->matrix_pack(g->cpu, t, n_rows, n_cols, rows, packed);
+    else
+        memcpy(packed, rows, n_rows * dtype_row_bytes(t, n_cols));
+}
+
+static enum err guarded_raw_reserve(struct device *d, enum dtype t, uint32_t n_cols,
+                                    struct err_note *note)
+{
+    (void)d, (void)t, (void)n_cols, (void)note;
+    fail_msg("a raw matrix on a device that cannot read the file");
+    return ERR_UNSUPPORTED;
+}
+
+static size_t guarded_acts_bytes(struct device *d, enum act_kind kind, uint32_t n_rows,
+                                 uint32_t n_cols)
+{
+    struct device *cpu = guarded_of(d)->cpu;
+    return cpu->ops->acts_bytes(cpu, kind, n_rows, n_cols);
+}
+
+static void guarded_quantize(struct device *d, const float *x, size_t stride, struct acts *a,
+                             uint8_t *bad)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(x);
+    ON_DEVICE(a->data);
+    ON_DEVICE(bad);
+    TOLD(P(x), stride, P(a->data), a->n_rows, a->n_cols, a->kind, P(bad));
+    DO(quantize(g->cpu, x, stride, a, bad));
+}
+
+static void guarded_matmul(struct device *d, const struct matrix *w, const struct acts *a,
+                           const float *bias, float *y, size_t stride)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(w->data);
+    ON_DEVICE(a->data);
+    ON_DEVICE(bias ? bias : y);
+    ON_DEVICE(y);
+    CHECK(!w->is_raw);
+    TOLD(P(w->data), P(a->data), a->n_rows, P(bias), P(y), stride);
+    DO(matmul(g->cpu, w, a, bias, y, stride));
+}
+
+static void guarded_embed(struct device *d, enum dtype t, const void *rows, uint32_t n_cols,
+                          const int32_t *token, uint32_t n_tokens, float scale, float *y,
+                          size_t stride)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(rows);
+    ON_DEVICE(token);
+    ON_DEVICE(y);
+    TOLD(t, P(rows), P(token), n_tokens, P(y), stride);
+    DO(embed(g->cpu, t, rows, n_cols, token, n_tokens, scale, y, stride));
+}
+
+static void guarded_rmsnorm(struct device *d, const float *x, size_t stride_x, const float *w,
+                            float eps, uint32_t n_rows, uint32_t n, float *y, size_t stride_y)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(x);
+    ON_DEVICE(w);
+    ON_DEVICE(y);
+    TOLD(P(x), stride_x, P(w), n_rows, n, P(y), stride_y);
+    DO(rmsnorm(g->cpu, x, stride_x, w, eps, n_rows, n, y, stride_y));
+}
+
+static void guarded_layernorm(struct device *d, const float *x, size_t stride_x, const float *w,
+                              const float *b, float eps, uint32_t n_rows, uint32_t n, float *y,
+                              size_t stride_y)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(x);
+    ON_DEVICE(w);
+    ON_DEVICE(b ? b : w);
+    ON_DEVICE(y);
+    DO(layernorm(g->cpu, x, stride_x, w, b, eps, n_rows, n, y, stride_y));
+}
+
+static void guarded_rope(struct device *d, const struct rope_args *a)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(a->x);
+    ON_DEVICE(a->cos);
+    ON_DEVICE(a->sin);
+    TOLD(P(a->x), a->stride, a->n_rows, a->n_heads, P(a->cos), P(a->sin));
+    DO(rope(g->cpu, a));
+}
+
+static void guarded_kv_write(struct device *d, const struct kv_write_args *a)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(a->k);
+    ON_DEVICE(a->v);
+    ON_DEVICE(a->bad);
+    guarded_check_rows(g, a->rows, a->n_rows);
+    for (uint32_t t = 0; t < a->n_rows; t++)
+        ON_DEVICE(a->rows[t].pages[a->rows[t].position / KV_PAGE]);
+    TOLD(P(a->k), P(a->v), a->stride_k, P(a->rows), a->n_rows, a->layer_offset, P(a->bad));
+    DO(kv_write(g->cpu, a));
+}
+
+static void guarded_attention(struct device *d, const struct attention_args *a)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(a->q);
+    ON_DEVICE(a->out);
+    ON_DEVICE(a->bad);
+    ON_DEVICE(a->sinks ? a->sinks : a->q);
+    guarded_check_rows(g, a->rows, a->n_rows);
+    TOLD(P(a->q), P(a->out), P(a->rows), a->n_rows, a->layer_offset, a->window, P(a->bad));
+    DO(attention(g->cpu, a));
+}
+
+static void guarded_kv_digest(struct device *d, const void *page, struct kv_shape s,
+                              uint32_t n_layers, uint8_t (*digests)[SHA256_BYTES])
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(page);
+    ON_DEVICE(digests);
+    DO(kv_digest(g->cpu, page, s, n_layers, digests));
+}
+
+static void guarded_keep_rows(struct device *d, float *x, size_t stride, uint32_t n,
+                              const uint32_t *from, uint32_t n_kept)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(x);
+    ON_HOST(from);
+    CHECK(!g->in_pass);
+    DO(keep_rows(g->cpu, x, stride, n, from, n_kept));
+}
+
+static void guarded_gather(struct device *d, const float *x, size_t stride_x, const uint32_t *from,
+                           uint32_t n_rows, uint32_t n, float *y, size_t stride_y)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(x);
+    ON_DEVICE(from);
+    ON_DEVICE(y);
+    DO(gather(g->cpu, x, stride_x, from, n_rows, n, y, stride_y));
+}
+
+static void guarded_scatter(struct device *d, float *x, size_t stride_x, const uint32_t *to,
+                            const float *y, size_t stride_y, const float *scale, uint32_t n_rows,
+                            uint32_t n)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(x);
+    ON_DEVICE(to);
+    ON_DEVICE(y);
+    ON_DEVICE(scale);
+    DO(scatter(g->cpu, x, stride_x, to, y, stride_y, scale, n_rows, n));
+}
+
+static void guarded_note_bad(struct device *d, uint8_t *first, const uint32_t *origin,
+                             const uint8_t *bad, uint32_t n, uint8_t mark)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(first);
+    ON_DEVICE(origin);
+    ON_DEVICE(bad);
+    TOLD(P(first), P(origin), P(bad), n, mark);
+    DO(note_bad(g->cpu, first, origin, bad, n, mark));
+}
+
+static void guarded_glu(struct device *d, enum act_fn fn, const float *gate, size_t stride_gate,
+                        const float *up, size_t stride_up, uint32_t n_rows, uint32_t n, float *y,
+                        size_t stride_y)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(gate);
+    ON_DEVICE(up);
+    ON_DEVICE(y);
+    TOLD(fn, P(gate), stride_gate, P(up), n_rows, n, P(y));
+    DO(glu(g->cpu, fn, gate, stride_gate, up, stride_up, n_rows, n, y, stride_y));
+}
+
+static void guarded_add(struct device *d, float *x, size_t stride_x, const float *y,
+                        size_t stride_y, uint32_t n_rows, uint32_t n, float scale)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(x);
+    ON_DEVICE(y);
+    TOLD(P(x), P(y), n_rows, n);
+    DO(add(g->cpu, x, stride_x, y, stride_y, n_rows, n, scale));
+}
+
+static void guarded_reflect(struct device *d, float *x, size_t stride, const float *const *mirrors,
+                            size_t at, uint32_t n_rows, uint32_t n)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(x);
+    ON_DEVICE(mirrors);
+    if (!guarded_enter(g))
+        return;
+    for (uint32_t t = 0; t < n_rows; t++)
+        ON_DEVICE(mirrors[t] ? mirrors[t] + at : x);
+    g->cpu->ops->reflect(g->cpu, x, stride, mirrors, at, n_rows, n);
+    guarded_leave(g);
+}
+
+static void guarded_logits(struct device *d, float *x, size_t stride, uint32_t n_rows, uint32_t n,
+                           float cap, uint8_t *bad)
+{
+    struct guarded *g = guarded_of(d);
+    ON_DEVICE(x);
+    ON_DEVICE(bad);
+    TOLD(P(x), stride, n_rows, n, P(bad));
+    DO(logits(g->cpu, x, stride, n_rows, n, cap, bad));
+}
+
+#undef ON_DEVICE
+#undef ON_HOST
+#undef TOLD
+#undef P
+#undef DO
+
+static const struct device_ops guarded_ops = {
+    .name = "guarded",
+    .host_memory = false,
+    .close = guarded_close,
+    .wait = guarded_wait,
+    .status = guarded_status,
+    .mem_take = guarded_mem_take,
+    .mem_give = guarded_mem_give,
+    .mem_left = guarded_mem_left,
+    .put = guarded_put,
+    .get = guarded_get,
+    .move = guarded_move,
+    .zero = guarded_zero,
+    .rows = guarded_rows,
+    .pass_begin = guarded_pass_begin,
+    .pass_end = guarded_pass_end,
+    .matrix_bytes = guarded_matrix_bytes,
+    .matrix_pack = guarded_matrix_pack,
+    .raw_reserve = guarded_raw_reserve,
+    .acts_bytes = guarded_acts_bytes,
+    .quantize = guarded_quantize,
+    .matmul = guarded_matmul,
+    .embed = guarded_embed,
+    .rmsnorm = guarded_rmsnorm,
+    .layernorm = guarded_layernorm,
+    .rope = guarded_rope,
+    .kv_write = guarded_kv_write,
+    .attention = guarded_attention,
+    .kv_digest = guarded_kv_digest,
+    .keep_rows = guarded_keep_rows,
+    .gather = guarded_gather,
+    .scatter = guarded_scatter,
+    .note_bad = guarded_note_bad,
+    .glu = guarded_glu,
+    .add = guarded_add,
+    .reflect = guarded_reflect,
+    .logits = guarded_logits,
+};
+
+static inline struct device *guarded_open(int n_threads, const char *isa)
+{
+    struct guarded *g = mem_zalloc(sizeof *g);
+    assert_non_null(g);
+    g->base.ops = &guarded_ops;
+    g->n_bytes_max = (size_t)1 << 40;
+    assert_int_equal(pthread_mutex_init(&g->lock, NULL), 0);
+    assert_ok(cpu_device_open(n_threads, isa, &g->cpu, NULL));
+    return &g->base;
+}
+
+/* The device is lost at its n-th operation from now on. */
+static inline void guarded_fail(struct device *d, uint64_t n)
+{
+    guarded_of(d)->fail_at = guarded_of(d)->n_calls + n;
+}
+
+#endif
