@@ -217,6 +217,7 @@ struct device {
 
 /* isa: "auto", "scalar", "avx2", "avx512", "neon". ERR_UNSUPPORTED names what this machine has. */
 enum err cpu_device_open(int n_threads, const char *isa, struct device **d, struct err_note *note);
+size_t cpu_device_bytes(void); /* memory that it takes itself, at most */
 /* Names of the instruction sets that work here, best last; NULL-terminated. */
 const char *const *cpu_isa_names(void);
 

@@ -87,8 +87,8 @@ static enum err check(const struct poc_settings *s, struct err_note *note)
 
 static void count_exact(const struct poc_settings *s, struct poc_need *need)
 {
-    uint64_t one = poc_exact_bytes(&s->params, s->pool_fraction, 1);
-    uint64_t two = poc_exact_bytes(&s->params, s->pool_fraction, 2);
+    uint64_t one = poc_exact_bytes(&s->params, s->pool_fraction, s->n_threads, 1);
+    uint64_t two = poc_exact_bytes(&s->params, s->pool_fraction, s->n_threads, 2);
     need->n_fixed += 2 * one - two;
     need->n_nonce += two - one;
 }

@@ -1,4 +1,4 @@
-/* exact.c - weights as bytes in blocks of 32; the layers as operations of the CPU's device. */
+/* exact.c - weights as bytes; the layers as products of bytes and the CPU's device. */
 #include "poc/exact.h"
 
 #include <math.h>
@@ -11,27 +11,28 @@
 #include "numeric/fixed.h"
 #include "poc/chain.h"
 #include "poc/normals.h"
+#include "poc/product.h"
 #include "tensor/half.h"
 
 /* A drawn value of deviation 0.02 becomes the integer nearest to 1536 times it, within 127 (4.1
- * deviations): 31 steps a deviation. A step is 2^-10 in matrices, so that a product's outputs are
- * as large as its inputs or larger, and 1/32 in norms: every layer adds as much as it finds. */
-enum { BLOCK = 32, BLOCK_BYTES = 34, CHUNK = 1 << 20, LEVELS = 127 };
+ * deviations): 31 steps a deviation. A step is 2^-10 in matrices (product.h), so that a product's
+ * outputs are as large as its inputs or larger, and 1/32 in norms: every layer adds as much as it
+ * finds. A tensor begins at a multiple of BLOCK values. */
+enum { BLOCK = 32, CHUNK = 1 << 20, LEVELS = 127 };
 static const double DEVIATION = 0.02;
 static const float STEPS = 1536, NORM_STEP = 0x1p-5f;
-static const uint16_t MATRIX_STEP_F16 = 0x1400; /* 2^-10 */
 
 struct poc_exact {
     struct poc_params params;
     struct device *device;
     const char *isa;
-    uint8_t *pool; /* blocks of Q8_0 */
+    int8_t *pool; /* [n_blocks][BLOCK] */
     uint64_t n_blocks;
     uint64_t *firsts; /* [n_tensors] a tensor's first block */
     uint32_t n_nonces, n_rows_max;
 
     float *x, *normed, *q, *k, *v, *mixed, *gate, *up, *logits, *norm, *cosines, *sines;
-    struct acts acts_dim, acts_ffn;
+    struct products *products;
     uint8_t *bad;
     float *floats;
     uint64_t n_floats;
@@ -75,6 +76,11 @@ enum err poc_exact_check(const struct poc_params *p, double fraction, const char
                        "the exact profile needs heads of a multiple of 4, at "
                        "most %d, up to %d for one of keys; they are of %u, %u for one",
                        HEAD_SIZE_MAX, GROUP_HEADS_MAX, size, p->n_heads / p->n_kv_heads);
+    if (p->dim > PRODUCT_COLUMNS_MAX || poc_ffn_dim(p) > PRODUCT_COLUMNS_MAX)
+        return err_set(note, ERR_UNSUPPORTED,
+                       "the exact profile sums up to %d products; dim is %u, the feed-forward "
+                       "part %u",
+                       PRODUCT_COLUMNS_MAX, p->dim, poc_ffn_dim(p));
     const char *const *name = cpu_isa_names();
     while (isa && *name && strcmp(*name, isa) != 0)
         name++;
@@ -116,37 +122,38 @@ static uint64_t lay_out(struct poc_exact *e, const struct poc_params *p, uint64_
     return n_taken;
 }
 
-uint64_t poc_exact_bytes(const struct poc_params *p, double fraction, uint32_t n_nonces)
+static uint32_t widest(const struct poc_params *p)
+{
+    return p->dim > poc_ffn_dim(p) ? p->dim : poc_ffn_dim(p);
+}
+
+uint64_t poc_exact_bytes(const struct poc_params *p, double fraction, int n_threads,
+                         uint32_t n_nonces)
 {
     struct poc_exact none;
     uint64_t n = (uint64_t)n_nonces * p->seq_len;
-    /* Activations as bytes take little more than themselves: 2 for each is more than enough. */
-    return pool_blocks(p, fraction) * BLOCK_BYTES +
-           lay_out(&none, p, n_nonces, NULL) * sizeof(float) + n * 2 * (p->dim + poc_ffn_dim(p)) +
-           n_nonces * kv_bytes(p) + n * (sizeof(struct kv_row) + 1 + sizeof(void *));
+    return pool_blocks(p, fraction) * BLOCK + lay_out(&none, p, n_nonces, NULL) * sizeof(float) +
+           products_bytes(n_threads, n, widest(p)) + cpu_device_bytes() + n_nonces * kv_bytes(p) +
+           n * (sizeof(struct kv_row) + 1 + sizeof(void *));
 }
 
-/* Values of the chain's pool to blocks. */
+/* Values of the chain's pool to integers. */
 struct encode {
     const uint16_t *values;
-    uint8_t *blocks;
-    size_t n_blocks;
+    int8_t *out;
+    size_t n;
 };
 
-enum { BLOCKS_PER_JOB = 1024 };
+enum { VALUES_PER_JOB = 1 << 15 };
 
 static void encode_job(void *context, size_t i, int worker)
 {
     const struct encode *e = context;
     (void)worker;
-    for (size_t at = i * BLOCKS_PER_JOB; at < e->n_blocks && at < (i + 1) * BLOCKS_PER_JOB; at++) {
-        uint8_t *out = e->blocks + at * BLOCK_BYTES;
-        memcpy(out, &MATRIX_STEP_F16, sizeof MATRIX_STEP_F16);
-        for (size_t k = 0; k < BLOCK; k++) {
-            float steps = f16_widen(e->values[at * BLOCK + k]) * STEPS;
-            steps = steps > LEVELS ? LEVELS : steps < -LEVELS ? -LEVELS : steps;
-            out[2 + k] = (uint8_t)(int8_t)lrintf(steps);
-        }
+    for (size_t at = i * VALUES_PER_JOB; at < e->n && at < (i + 1) * VALUES_PER_JOB; at++) {
+        float steps = f16_widen(e->values[at]) * STEPS;
+        steps = steps > LEVELS ? LEVELS : steps < -LEVELS ? -LEVELS : steps;
+        e->out[at] = (int8_t)lrintf(steps);
     }
 }
 
@@ -161,10 +168,10 @@ static enum err draw_pool(struct poc_exact *e, const char *block_hash, struct th
     chain_weights(&rng, block_hash);
     enum err rc = normals_init(&normals, &rng, DEVIATION, threads, note);
     for (uint64_t at = 0; rc == ERR_OK && at < e->n_blocks; at += CHUNK / BLOCK) {
-        uint64_t n = e->n_blocks - at < CHUNK / BLOCK ? e->n_blocks - at : CHUNK / BLOCK;
-        struct encode part = {values, e->pool + at * BLOCK_BYTES, n};
-        normals_read(&normals, n * BLOCK, values);
-        threads_run(threads, (n + BLOCKS_PER_JOB - 1) / BLOCKS_PER_JOB, encode_job, &part);
+        uint64_t n_left = (e->n_blocks - at) * BLOCK;
+        struct encode part = {values, e->pool + at * BLOCK, n_left < CHUNK ? n_left : CHUNK};
+        normals_read(&normals, part.n, values);
+        threads_run(threads, (part.n + VALUES_PER_JOB - 1) / VALUES_PER_JOB, encode_job, &part);
     }
     if (rc == ERR_OK)
         normals_release(&normals);
@@ -207,28 +214,25 @@ static void link_pages(struct poc_exact *e)
         e->rows[t] = (struct kv_row){e->pages + (size_t)(t / n) * n_pages, t % n};
 }
 
-static enum err take_memory(struct poc_exact *e, struct err_note *note)
+static enum err take_memory(struct poc_exact *e, struct threads *threads, struct err_note *note)
 {
     const struct poc_params *p = &e->params;
-    const struct device_ops *ops = e->device->ops;
-    uint32_t n_pages = (p->seq_len + KV_PAGE - 1) / KV_PAGE, n_ffn = poc_ffn_dim(p);
+    uint32_t n_pages = (p->seq_len + KV_PAGE - 1) / KV_PAGE;
     e->n_floats = lay_out(e, p, e->n_nonces, NULL);
     e->floats = mem_pages(e->n_floats * sizeof *e->floats);
-    e->pool = mem_pages(e->n_blocks * BLOCK_BYTES);
+    e->pool = mem_pages(e->n_blocks * BLOCK);
     e->firsts = mem_array(poc_n_tensors(p), sizeof *e->firsts);
     e->bad = mem_alloc(e->n_rows_max);
     e->rows = mem_array(e->n_rows_max, sizeof *e->rows);
     e->pages = mem_array((size_t)e->n_nonces * n_pages, sizeof *e->pages);
     e->n_kv_bytes = e->n_nonces * kv_bytes(p);
     e->kv = mem_pages(e->n_kv_bytes);
-    e->acts_dim.data = mem_alloc(ops->acts_bytes(e->device, ACT_Q32, e->n_rows_max, p->dim));
-    e->acts_ffn.data = mem_alloc(ops->acts_bytes(e->device, ACT_Q32, e->n_rows_max, n_ffn));
+    e->products = products_new(e->isa, threads, e->n_rows_max, widest(p));
     if (!e->floats || !e->pool || !e->firsts || !e->bad || !e->rows || !e->pages || !e->kv ||
-        !e->acts_dim.data || !e->acts_ffn.data)
+        !e->products)
         return err_set(note, ERR_MEMORY, "no memory for %u nonces at once", e->n_nonces);
     lay_out(e, p, e->n_nonces, e->floats);
-    enum err rc = ops->raw_reserve(e->device, DTYPE_Q8_0, p->dim, note);
-    return rc == ERR_OK ? ops->raw_reserve(e->device, DTYPE_Q8_0, n_ffn, note) : rc;
+    return ERR_OK;
 }
 
 enum err poc_exact_open(struct poc_exact **out, const struct poc_params *p, const char *block_hash,
@@ -252,7 +256,7 @@ enum err poc_exact_open(struct poc_exact **out, const struct poc_params *p, cons
         e->isa = *name; /* the best is last */
     rc = cpu_device_open(threads_count(threads), e->isa, &e->device, note);
     if (rc == ERR_OK)
-        rc = take_memory(e, note);
+        rc = take_memory(e, threads, note);
     if (rc == ERR_OK)
         rc = draw_pool(e, block_hash, threads, note);
     if (rc != ERR_OK) {
@@ -274,15 +278,14 @@ void poc_exact_close(struct poc_exact *e)
     if (e->floats)
         mem_pages_free(e->floats, e->n_floats * sizeof *e->floats);
     if (e->pool)
-        mem_pages_free(e->pool, e->n_blocks * BLOCK_BYTES);
+        mem_pages_free(e->pool, e->n_blocks * BLOCK);
     if (e->kv)
         mem_pages_free(e->kv, e->n_kv_bytes);
     mem_free(e->firsts);
     mem_free(e->bad);
     mem_free(e->rows);
     mem_free(e->pages);
-    mem_free(e->acts_dim.data);
-    mem_free(e->acts_ffn.data);
+    products_free(e->products);
     mem_free(e);
 }
 
@@ -291,40 +294,28 @@ const char *poc_exact_isa(const struct poc_exact *e)
     return e->isa;
 }
 
-/* acts of n rows of x[n][n_columns]. */
-static void quantize(struct poc_exact *e, struct acts *a, const float *x, uint32_t n,
-                     uint32_t n_columns)
+static const int8_t *weights_of(const struct poc_exact *e, uint32_t tensor)
 {
-    a->kind = ACT_Q32;
-    a->n_rows = n;
-    a->n_cols = n_columns;
-    e->device->ops->quantize(e->device, x, n_columns, a, e->bad);
+    return e->pool + e->firsts[tensor] * BLOCK;
 }
 
-static void product(struct poc_exact *e, uint32_t tensor, const struct acts *a, float *y)
+/* y of the inputs that were taken last. */
+static void product(struct poc_exact *e, uint32_t tensor, float *y)
 {
     struct poc_tensor t = poc_tensor_at(&e->params, tensor);
-    struct matrix m = {
-        .dtype = DTYPE_Q8_0,
-        .n_rows = (uint32_t)t.n_rows,
-        .n_cols = (uint32_t)t.n_columns,
-        .data = e->pool + e->firsts[tensor] * BLOCK_BYTES,
-        .n_bytes = t.n_rows * t.n_columns / BLOCK * BLOCK_BYTES,
-        .is_raw = true,
-    };
-    e->device->ops->matmul(e->device, &m, a, NULL, y, t.n_rows);
+    products_run(e->products, weights_of(e, tensor), (uint32_t)t.n_rows, y);
 }
 
-/* The norm of n rows of x, as acts_dim. */
+/* The norm of n rows of x, as inputs of products. */
 static void norm(struct poc_exact *e, uint32_t tensor, uint32_t n)
 {
     uint32_t dim = e->params.dim;
-    const uint8_t *block = e->pool + e->firsts[tensor] * BLOCK_BYTES;
+    const int8_t *weights = weights_of(e, tensor);
     for (uint32_t i = 0; i < dim; i++)
-        e->norm[i] = (float)(int8_t)block[i / BLOCK * BLOCK_BYTES + 2 + i % BLOCK] * NORM_STEP;
+        e->norm[i] = (float)weights[i] * NORM_STEP;
     e->device->ops->rmsnorm(e->device, e->x, dim, e->norm, (float)e->params.norm_eps, n, dim,
                             e->normed, dim);
-    quantize(e, &e->acts_dim, e->normed, n, dim);
+    products_take(e->products, e->normed, n, dim, e->bad);
 }
 
 static void rotate(struct poc_exact *e, float *x, uint32_t n_heads, uint32_t n)
@@ -348,9 +339,9 @@ static void attention(struct poc_exact *e, uint32_t base, uint32_t n)
     const struct device_ops *ops = e->device->ops;
     size_t n_kv = (size_t)p->n_kv_heads * poc_head_dim(p);
     norm(e, base + POC_ATTENTION_NORM, n);
-    product(e, base + POC_WQ, &e->acts_dim, e->q);
-    product(e, base + POC_WK, &e->acts_dim, e->k);
-    product(e, base + POC_WV, &e->acts_dim, e->v);
+    product(e, base + POC_WQ, e->q);
+    product(e, base + POC_WK, e->k);
+    product(e, base + POC_WV, e->v);
     rotate(e, e->q, p->n_heads, n);
     rotate(e, e->k, p->n_kv_heads, n);
     struct kv_write_args w = {.k = e->k,
@@ -402,15 +393,15 @@ static void layer_run(struct poc_exact *e, uint32_t layer, uint32_t n_nonces)
         keep_last(e, n_nonces);
         n = n_nonces;
     }
-    quantize(e, &e->acts_dim, e->mixed, n, p->dim);
-    product(e, base + POC_WO, &e->acts_dim, e->normed);
+    products_take(e->products, e->mixed, n, p->dim, e->bad);
+    product(e, base + POC_WO, e->normed);
     ops->add(e->device, e->x, p->dim, e->normed, p->dim, n, p->dim, 1);
     norm(e, base + POC_FFN_NORM, n);
-    product(e, base + POC_W1, &e->acts_dim, e->gate);
-    product(e, base + POC_W3, &e->acts_dim, e->up);
+    product(e, base + POC_W1, e->gate);
+    product(e, base + POC_W3, e->up);
     ops->glu(e->device, ACT_FN_SILU, e->gate, n_ffn, e->up, n_ffn, n, n_ffn, e->gate, n_ffn);
-    quantize(e, &e->acts_ffn, e->gate, n, n_ffn);
-    product(e, base + POC_W2, &e->acts_ffn, e->normed);
+    products_take(e->products, e->gate, n, n_ffn, e->bad);
+    product(e, base + POC_W2, e->normed);
     ops->add(e->device, e->x, p->dim, e->normed, p->dim, n, p->dim, 1);
 }
 
@@ -427,7 +418,7 @@ void poc_exact_run(struct poc_exact *e, uint32_t n_nonces, const uint16_t *const
     for (uint32_t layer = 0; layer < p->n_layers; layer++)
         layer_run(e, layer, n_nonces);
     norm(e, poc_norm_tensor(p), n_nonces);
-    product(e, poc_output_tensor(p), &e->acts_dim, e->logits);
+    product(e, poc_output_tensor(p), e->logits);
     e->device->ops->logits(e->device, e->logits, n_vocab, n_nonces, p->vocab_size, 0, e->bad);
     for (uint32_t i = 0; i < n_nonces; i++)
         for (size_t k = 0; k < n_vocab; k++)

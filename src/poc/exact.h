@@ -1,7 +1,8 @@
 /* exact.h - the random model in integer arithmetic: the profile in which validation is equality.
  *
- * Same chain, same shapes; weights are bytes, and everything is computed by the operations of
- * device.h, whose bits depend on no machine (docs/arithmetic.md). docs/poc.md defines it. */
+ * Same chain, same shapes; weights are bytes, products are product.h's, all else is computed by the
+ * operations of device.h: their bits depend on no machine (docs/arithmetic.md). docs/poc.md defines
+ * it. */
 #ifndef POC_EXACT_H
 #define POC_EXACT_H
 
@@ -16,7 +17,8 @@ struct poc_exact;
  * best. */
 enum err poc_exact_check(const struct poc_params *p, double fraction, const char *isa,
                          struct err_note *note);
-uint64_t poc_exact_bytes(const struct poc_params *p, double fraction, uint32_t n_nonces);
+uint64_t poc_exact_bytes(const struct poc_params *p, double fraction, int n_threads,
+                         uint32_t n_nonces);
 
 /* Draws the weights with the threads given, which are borrowed for the call; computes with as many
  * of its own. What poc_exact_check says; ERR_MEMORY. */

@@ -682,6 +682,11 @@ enum err cpu_device_open(int n_threads, const char *isa, struct device **d, stru
     return ERR_OK;
 }
 
+size_t cpu_device_bytes(void)
+{
+    return sizeof(struct cpu) + PART_FLOATS * sizeof(float) + CELLS_MAX * sizeof(atomic_uint);
+}
+
 size_t kv_layer_bytes(struct kv_shape s)
 {
     return s.n_kv_heads * kv_head_bytes(s.head_size);

@@ -140,7 +140,7 @@ static void artifacts_are_near_pytorchs(void **state)
         uint32_t d = b.info->n_embd;
         double *wide = mem_array(d, sizeof *wide);
         float *row = mem_array(d, sizeof *row);
-        for (uint32_t n = 0; n < PARITY_NONCES; n++) {
+        for (uint32_t n = 0; n < PARITY_NONCES; n += test_every(3)) {
             uint16_t halves[K];
             assert_true(artifact_make(&parity_key, n, b.hidden + n * d, d, K, ARTIFACT_ORDER_INDEX,
                                       halves));
@@ -175,10 +175,10 @@ static void batches_change_no_bit(void **state)
         bench_run(&first, TOKENS, true, false);
         bench_run(&first, TOKENS, false, true);
         for (const char *const *isa = cpu_isa_names(); *isa; isa++) {
-            static const uint32_t each[] = {TOKENS, 1, 7};
-            for (size_t k = 0; k < COUNT_OF(each); k++) {
+            static const uint32_t each[] = {7, TOKENS, 1};
+            for (size_t k = 0; k < COUNT_OF(each); k += test_every(3)) {
                 struct bench b;
-                bench_open(&b, &PARITY[i], k == 2 ? 3 : 1, *isa);
+                bench_open(&b, &PARITY[i], k == 0 ? 3 : 1, *isa);
                 bench_run(&b, each[k], true, true);
                 assert_memory_equal(b.hidden, first.hidden, n_hidden);
                 assert_memory_equal(b.logits, first.logits, n_logits);
