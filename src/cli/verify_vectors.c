@@ -9,6 +9,9 @@
 #include "cli/say.h"
 #include "cli/verify_model.h"
 #include "engine/embedder.h"
+#ifdef ISOBIT_HAVE_NET
+#include "server/texts_again.h"
+#endif
 
 enum { BATCH_TEXTS = 256 };
 
@@ -18,14 +21,17 @@ struct vectors {
     const struct verify_compute *o;
     struct verify_report *r;
     struct loaded loaded;
-    struct embed_again again;
+    struct embed_again again; /* of a request of isobit embed */
+    struct texts_again *http; /* of one over HTTP, or NULL */
+    const struct iso_text *texts; /* [n_texts] of either */
+    size_t n_texts;
     struct iso_embedder *embedder;
-    float *batch; /* [BATCH_TEXTS, n_dims] */
+    float *batch; /* [BATCH_TEXTS, n_dims]; with http [n_texts, n_dims] */
     struct merkle tree;
     const char *given; /* what is left of the response; NULL: none, or it differs already */
 };
 
-static enum err open_embedder(struct vectors *k, struct err_note *note)
+static enum err open_embedder(struct vectors *k, uint32_t n_ctx, struct err_note *note)
 {
     struct iso_engine_options general = {0};
     struct progress progress;
@@ -33,7 +39,7 @@ static enum err open_embedder(struct vectors *k, struct err_note *note)
     const struct iso_embedder_options o = {
         .n_threads = general.n_threads,
         .isa = general.isa,
-        .n_ctx = k->again.n_ctx,
+        .n_ctx = n_ctx,
         .pooling = k->again.pooling,
         .no_normalize = k->again.no_normalize,
         .n_bytes_memory = general.n_bytes_memory,
@@ -78,14 +84,14 @@ static void check_given(struct vectors *k, size_t i, const float *values, size_t
 static enum err embed_all(struct vectors *k, uint32_t n_dims, uint64_t *n_tokens,
                           struct err_note *note)
 {
-    const struct iso_text *texts = k->again.texts;
     enum err rc = ERR_OK;
-    for (size_t at = 0; !rc && at < k->again.n_texts; at += BATCH_TEXTS) {
-        size_t n = k->again.n_texts - at < BATCH_TEXTS ? k->again.n_texts - at : BATCH_TEXTS;
-        rc = (enum err)iso_embed(k->embedder, texts + at, n, k->batch, (struct iso_note *)note);
+    for (size_t at = 0; !rc && at < k->n_texts; at += BATCH_TEXTS) {
+        size_t n = k->n_texts - at < BATCH_TEXTS ? k->n_texts - at : BATCH_TEXTS;
+        float *out = k->batch + (k->http ? at * n_dims : 0);
+        rc = (enum err)iso_embed(k->embedder, k->texts + at, n, out, (struct iso_note *)note);
         for (size_t i = 0; !rc && i < n; i++) {
-            const struct iso_text *t = &texts[at + i];
-            const float *x = k->batch + i * n_dims;
+            const struct iso_text *t = &k->texts[at + i];
+            const float *x = out + i * n_dims;
             const struct vector_record record = {(const uint32_t *)t->tokens, t->n_tokens,
                                                  t->n_first, x, n_dims};
             struct merkle_hash leaf = commitment_vector(&k->c->bundle->salt, at + i, &record);
@@ -96,24 +102,40 @@ static enum err embed_all(struct vectors *k, uint32_t n_dims, uint64_t *n_tokens
         }
     }
     if (k->given && *k->given)
-        verify_differ(k->r, "response", "its end", "more", "after text %zu", k->again.n_texts);
+        verify_differ(k->r, "response", "its end", "more", "after text %zu", k->n_texts);
     else if (k->given)
         verify_say(k->r, "response", VERIFY_CHECKED, "every text's vector");
     return rc;
 }
 
+/* The answer to a request over HTTP. */
+static void check_answer(struct vectors *k)
+{
+#ifdef ISOBIT_HAVE_NET
+    const struct str given = {k->in->response, k->in->n_response};
+    if (texts_again_answered(k->http, k->batch, given))
+        verify_say(k->r, "response", VERIFY_CHECKED, "every number");
+    else
+        verify_differ(k->r, "response", "the vectors' numbers", "others",
+                      "it is not the answer with these vectors");
+#else
+    (void)k;
+#endif
+}
+
 static enum err compute(struct vectors *k, const struct receipt_vectors *told,
                         struct err_note *note)
 {
-    struct receipt_vectors now = {.n_vectors = k->again.n_texts};
-    enum err rc = open_embedder(k, note);
+    struct receipt_vectors now = {.n_vectors = k->n_texts};
+    enum err rc = k->embedder ? ERR_OK : open_embedder(k, k->again.n_ctx, note);
     if (rc)
         return rc;
     struct iso_embedder_info info = iso_embedder_info(k->embedder);
-    k->batch = mem_array((size_t)BATCH_TEXTS * info.n_dims, sizeof *k->batch);
+    size_t n_kept = k->http ? k->n_texts : BATCH_TEXTS;
+    k->batch = mem_array(n_kept * info.n_dims, sizeof *k->batch);
     if (!k->batch)
         return err_set(note, ERR_MEMORY, "out of memory for vectors");
-    k->given = k->in->response;
+    k->given = k->http ? NULL : k->in->response;
     rc = embed_all(k, info.n_dims, &now.n_tokens, note);
     if (rc == ERR_LIMIT || rc == ERR_USAGE) { /* of a text */
         verify_differ(k->r, "vectors.root", "texts that the model takes", note->text,
@@ -126,7 +148,37 @@ static enum err compute(struct vectors *k, const struct receipt_vectors *told,
     now.root = merkle_root(&k->tree);
     if (!rc)
         verify_vectors(told, &now, k->r);
+    if (!rc && k->http && k->in->response)
+        check_answer(k);
     return rc;
+}
+
+/* Texts of a request over HTTP. How they are read depends on the model, which is open; a context as
+ * long as the longest was there when they were answered. */
+static enum err read_http(struct vectors *k, struct str interface, struct str request,
+                          struct err_note *note)
+{
+#ifdef ISOBIT_HAVE_NET
+    uint32_t n_max = 0;
+    struct iso_embedder_info info = iso_embedder_info(k->embedder);
+    enum err rc =
+        texts_again_open(&k->http, k->loaded.table.path, info, interface, request, note);
+    if (rc)
+        return rc;
+    k->texts = texts_again_texts(k->http, &k->n_texts);
+    for (size_t i = 0; i < k->n_texts; i++)
+        n_max = k->texts[i].n_tokens > n_max ? k->texts[i].n_tokens : n_max;
+    if (n_max <= info.n_ctx)
+        return ERR_OK;
+    iso_embedder_close(k->embedder);
+    k->embedder = NULL;
+    return open_embedder(k, n_max, note);
+#else
+    (void)k, (void)request;
+    return err_set(note, ERR_UNSUPPORTED,
+                   "this program was built without the server that reads requests of %.*s",
+                   STR_ARG(interface));
+#endif
 }
 
 /* The request's texts, tokenized anew; false: there is nothing to compute, as the report says. */
@@ -142,20 +194,25 @@ static bool read_texts(struct vectors *k, const struct receipt_vectors *told, en
         verify_say(k->r, "vectors", VERIFY_MISSING, "salt and request are needed to compute them");
         return false;
     }
-    if (!str_is(told->interface, "embed")) {
-        verify_say(k->r, "vectors", VERIFY_MISSING, "texts of requests to %.*s are not read here",
-                   STR_ARG(told->interface));
-        return false;
+    if (str_is(told->interface, "embed")) {
+        *rc = embed_again_open(&k->again, request, &k->loaded, &why);
+        *rc = *rc == ERR_MEMORY || !*rc ? *rc : ERR_FORMAT;
+        k->texts = k->again.texts;
+        k->n_texts = k->again.n_texts;
+    } else {
+        *rc = open_embedder(k, 0, note);
+        if (*rc)
+            return false;
+        *rc = read_http(k, told->interface, request, &why);
     }
-    *rc = embed_again_open(&k->again, request, &k->loaded, &why);
-    if (*rc == ERR_MEMORY) {
+    if (*rc == ERR_UNSUPPORTED)
+        verify_say(k->r, "vectors", VERIFY_MISSING, "%s", why.text);
+    else if (*rc == ERR_FORMAT)
+        verify_differ(k->r, "vectors", "a request for vectors", "none", "%s", why.text);
+    else if (*rc)
         err_set(note, *rc, "%s", why.text);
-        return false;
-    }
-    if (*rc)
-        verify_differ(k->r, "vectors", "a request of isobit embed", "none", "%s", why.text);
     bool ok = !*rc;
-    *rc = ERR_OK;
+    *rc = *rc == ERR_UNSUPPORTED || *rc == ERR_FORMAT ? ERR_OK : *rc;
     return ok;
 }
 
@@ -180,6 +237,9 @@ enum err verify_vectors_compute(const struct verify_case *c, const struct receip
     }
     iso_embedder_close(k.embedder);
     embed_again_close(&k.again);
+#ifdef ISOBIT_HAVE_NET
+    texts_again_close(k.http);
+#endif
     mem_free(k.batch);
     load_close(&k.loaded);
     return rc;

@@ -37,7 +37,7 @@ struct vectors {
     bool tells, stop;
 
     /* The thread's own: jobs in line, the pass, [n_rows] each. */
-    struct job_list live;
+    struct job_list live, gaps;
     struct stats stats;
     struct iso_text *texts;
     struct place *places;
@@ -67,10 +67,10 @@ static struct vector_job *take_first(struct job_list *l)
 static bool fetch(struct vectors *v)
 {
     pthread_mutex_lock(&v->lock);
-    while (!v->begin.first && !v->live.first && !v->stop)
+    while (!v->begin.first && !v->live.first && !v->gaps.first && !v->stop)
         pthread_cond_wait(&v->wake, &v->lock);
     for (struct vector_job *job; (job = take_first(&v->begin));)
-        append(&v->live, job);
+        append(job->until_ns ? &v->gaps : &v->live, job);
     bool stop = v->stop;
     pthread_mutex_unlock(&v->lock);
     return !stop;
@@ -88,14 +88,15 @@ static void finish(struct vectors *v, struct vector_job *job)
 
 /* A text of each job in turn as long as they fit. A job whose texts are all taken leaves the line:
  * the pass is its last. Returns the number of texts. */
-static size_t fill(struct vectors *v, uint64_t *n_rows)
+static size_t fill(struct vectors *v, struct job_list *live, uint64_t *n_rows)
 {
     struct job_list line = {0};
     size_t n = 0;
     uint64_t now_ns = clock_ns();
     *n_rows = 0;
-    for (struct vector_job *job; (job = take_first(&v->live));) {
-        if (atomic_load(&job->leave)) {
+    for (struct vector_job *job; (job = take_first(live));) {
+        job->is_late = job->until_ns && now_ns > job->until_ns;
+        if (atomic_load(&job->leave) || job->is_late) {
             finish(v, job);
             continue;
         }
@@ -110,22 +111,22 @@ static size_t fill(struct vectors *v, uint64_t *n_rows)
         v->places[n++] = (struct place){job, job->n_taken++};
         *n_rows += text->n_tokens;
         if (job->n_taken < job->n_texts)
-            append(&v->live, job);
+            append(live, job);
         if (*n_rows >= v->info.n_rows)
             break;
     }
-    for (struct vector_job *job; (job = take_first(&v->live));)
+    for (struct vector_job *job; (job = take_first(live));)
         append(&line, job);
-    v->live = line;
+    *live = line;
     if (!line.first)
-        v->live.last = &v->live.first;
+        live->last = &live->first;
     return n;
 }
 
 static void run_pass(struct vectors *v)
 {
     uint64_t n_rows, begin_ns = clock_ns();
-    size_t n = fill(v, &n_rows), d = v->info.n_dims;
+    size_t n = fill(v, v->live.first ? &v->live : &v->gaps, &n_rows), d = v->info.n_dims;
     struct iso_note note = {""};
     if (n == 0)
         return;
@@ -153,6 +154,8 @@ static void publish(struct vectors *v)
 {
     uint64_t one = 1, n_live = 0;
     for (const struct vector_job *job = v->live.first; job; job = job->next)
+        n_live++;
+    for (const struct vector_job *job = v->gaps.first; job; job = job->next)
         n_live++;
     v->stats.gauges[STATS_requests_running] = n_live;
     v->stats.gauges[STATS_batch_places] = v->info.n_rows;

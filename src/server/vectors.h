@@ -22,7 +22,10 @@ struct vector_job {
     float *out; /* [n_texts, n_dims] */
     void *owner;
     atomic_bool leave; /* nobody wants it any more */
+    /* For who can wait: it runs when nothing else is there, up to then. 0: like all others. */
+    uint64_t until_ns;
     /* Of the thread, and then the owner's: */
+    bool is_late; /* it was not done by then */
     enum iso_err err;
     struct iso_note note;
     struct vector_job *next;

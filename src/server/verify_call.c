@@ -5,9 +5,10 @@
  * {"bundle", "keys", "receipt", "request"}. */
 #include "api/responses.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "proof/parameters.h"
-#include "proof/verify.h"
+#include "proof/verify_vectors.h"
 #include "server/worker_int.h"
 
 enum { REPLY_BYTES_MAX = 1 << 20, KEYS_MAX = 64, DEADLINE_MS = 10 * 60 * 1000 };
@@ -26,6 +27,8 @@ struct verification {
     struct verify_case about;
     bool is_open;
     struct verify_report report;
+    struct receipt_vectors told; /* with is_vectors: of a receipt of those */
+    bool is_vectors, runs;
     struct parameters parameters;
     struct choice *asked;    /* read anew from the request; NULL: it is not known */
     struct iso_request made; /* what the answer was asked for by */
@@ -138,7 +141,9 @@ static bool read_body(struct verification *v, struct str body, struct api_error 
         return api_fail(e, 400, "bundle", "%s", note.text);
     if (found[REQUEST])
         v->request = found[REQUEST]->text;
-    v->is_open = verify_open(&v->about, found[RECEIPT]->raw, &v->bundle, &v->report);
+    struct str receipt = found[RECEIPT]->raw;
+    v->is_vectors = verify_open_vectors(&v->about, &v->told, receipt, &v->bundle, &v->report);
+    v->is_open = v->is_vectors || verify_open(&v->about, receipt, &v->bundle, &v->report);
     return read_keys(v, found[KEYS], e);
 }
 
@@ -158,6 +163,8 @@ static bool compare_model(struct verification *v, struct api_error *e)
                         v->about.receipt.model.template.bytes, SHA256_BYTES) == 0;
     if (receipt_name_model(w, tools, &parts, &note))
         return api_fail(e, 500, NULL, "%s", note.text);
+    if (v->is_vectors) /* it has no say in vectors */
+        parts.model.template = (struct merkle_hash){{0}};
     const struct verify_model m = {parts.model.weights, parts.model.metadata, parts.model.tokenizer,
                                    parts.model.template};
     verify_model(&v->about, &m, &v->report);
@@ -208,6 +215,8 @@ static bool can_replay(struct verification *v)
     else if (!b->has[BUNDLE_SALT] || !b->has[BUNDLE_PROMPT_IDS] || !b->has[BUNDLE_OUTPUT_IDS])
         verify_say(r, "output.ids", VERIFY_MISSING,
                    "salt, prompt and answer are needed to compute them");
+    else if (!v->worker->answers)
+        verify_say(r, "output.ids", VERIFY_MISSING, "this model generates no text");
     else if (b->n_output_ids != of->n_output)
         verify_say(r, "output.ids", VERIFY_MISSING, "the bundle shows other ones");
     else
@@ -233,8 +242,9 @@ static bool start(struct verification *v, struct api_error *e)
     v->answer.request.priority = -1;
     v->answer.request.deadline_ms = DEADLINE_MS;
     v->answer.replay = &v->replay;
-    struct call_usage usage = {.state = CALL_PROMPT,
-                               .n_prompt = (uint32_t)(b->n_prompt_ids + b->n_output_ids)};
+    v->runs = true;
+    uint32_t n_tokens = (uint32_t)(b->n_prompt_ids + b->n_output_ids);
+    struct call_usage usage = {.state = CALL_PROMPT, .n_prompt = n_tokens, .n_read = n_tokens};
     frames_send(w->frames, FRAME_USAGE, v->id, STR(""), (struct str){(char *)&usage, sizeof usage});
     answers_submit(w->answers, &v->answer);
     return true;
@@ -251,6 +261,30 @@ static void compare_parts(struct verification *v)
         verify_say(&v->report, "request", VERIFY_MISSING, RESPONSES_JOINED);
 }
 
+/* The vectors of the request's texts, by the endpoint that it was sent to. */
+static bool start_vectors(struct verification *v, struct api_error *e)
+{
+    const struct bundle *b = &v->bundle;
+    struct str request = v->request.ptr ? v->request : b->request;
+    enum embed_kind kind;
+    if (!b->has[BUNDLE_SALT] || (!v->request.ptr && !b->has[BUNDLE_REQUEST])) {
+        verify_say(&v->report, "vectors", VERIFY_MISSING,
+                   "salt and request are needed to compute them");
+        return true;
+    }
+    if (!embed_kind_of(v->told.interface, &kind)) {
+        verify_say(&v->report, "vectors", VERIFY_MISSING,
+                   "texts of requests to %.*s are not read here", STR_ARG(v->told.interface));
+        return true;
+    }
+    v->runs = embedding_again(v->worker, v->id, kind, request, v,
+                              clock_ns() + (uint64_t)DEADLINE_MS * 1000000, e);
+    if (v->runs || e->status != 400)
+        return v->runs;
+    verify_differ(&v->report, "vectors", "a request for vectors", "none", "%s", e->message);
+    return true;
+}
+
 /* true: it runs; else e says why not, or all has been said. */
 static bool begin(struct verification *v, struct str body, struct api_error *e)
 {
@@ -260,6 +294,10 @@ static bool begin(struct verification *v, struct str body, struct api_error *e)
         return true;
     verify_key(&v->about, &v->trust, &v->report);
     verify_log(&v->about, &v->trust, &v->report);
+    if (v->is_vectors) {
+        verify_request(&v->about, v->request, &v->report);
+        return compare_model(v, e) && (v->report.first || start_vectors(v, e));
+    }
     compare_parts(v);
     return compare_model(v, e) && (v->report.first || !can_replay(v) || start(v, e));
 }
@@ -272,7 +310,7 @@ void call_verify(struct worker *w, uint64_t id, struct str path, struct str body
     v->worker = w;
     v->id = id;
     bool ok = begin(v, body, &e);
-    if (ok && v->answer.replay) {
+    if (ok && v->runs) {
         v->next = w->verifications;
         v->link = &w->verifications;
         if (v->next)
@@ -332,6 +370,24 @@ void verification_take(const struct news *news)
         compare_answer(v);
         say(v);
     }
+    release(v);
+}
+
+const struct salt *verification_salt(const struct verification *v)
+{
+    return &v->bundle.salt;
+}
+
+void verification_made(struct verification *v, const struct receipt_vectors *now, bool gone,
+                       const char *why)
+{
+    if (now)
+        verify_vectors(&v->told, now, &v->report);
+    else
+        verify_say(&v->report, "vectors", VERIFY_MISSING, "%s",
+                   why ? why : "computing them took longer than ten minutes");
+    if (!gone)
+        say(v);
     release(v);
 }
 

@@ -24,6 +24,7 @@
 struct event;
 struct event_base;
 struct parameters;
+struct receipt_vectors;
 
 /* What a receipt says of a call beside its answers. Begins as zeros. */
 struct receipt_ask {
@@ -159,6 +160,10 @@ void call_show(struct worker *w, uint64_t id, struct str path, struct str body);
 /* embeddings.c: vectors and scores of texts. */
 void embedding_begin(struct worker *w, uint64_t id, const struct call_head *head,
                      enum embed_kind kind, struct str path, struct str body);
+/* embedding_again - the vectors of a request that a receipt names, in the gaps of serving, until
+ * that time: verification_made is told. false: e says why the request means none, or 500. */
+bool embedding_again(struct worker *w, uint64_t id, enum embed_kind kind, struct str body,
+                     struct verification *again, uint64_t until_ns, struct api_error *e);
 void embedding_take(const struct news *news); /* of answers with hidden */
 void embeddings_done(struct worker *w); /* answers the calls whose vectors are there */
 bool embedding_cancel(struct worker *w, uint64_t id); /* false: no such call */
@@ -205,6 +210,11 @@ bool receipt_follows(struct worker *w, const struct verify_case *about, const st
 void call_verify(struct worker *w, uint64_t id, struct str path, struct str body);
 void verification_take(const struct news *news);
 bool verification_cancel(struct worker *w, uint64_t id); /* false: no such call */
+/* verification_made - the vectors that were wanted are there; now NULL: why says why not, or they
+ * took too long. gone: nobody is there to be told. It is over then. */
+const struct salt *verification_salt(const struct verification *v);
+void verification_made(struct verification *v, const struct receipt_vectors *now, bool gone,
+                       const char *why);
 void verifications_release(struct worker *w);
 
 /* enforce.c: answers that are given (scope verify), prompts that are said again. */

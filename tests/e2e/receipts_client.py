@@ -410,6 +410,21 @@ def keys(one, other, admin):
     assert status == 403 and "scope verify" in answer["error"]["message"]
     assert call("/v1/verify", "{}", other)[0] == 400
 
+    def read():
+        text, _ = good("/metrics", raw=True, key=admin)
+        return sum(int(line.split(" ")[1]) for line in text.split("\n")
+                   if line.startswith("isobit_key_prompt_tokens_total{"))
+
+    # What is computed anew is counted as tokens of a prompt, for who asks.
+    for path, body in ((CHAT, HELLO), ("/v1/embeddings", {"input": ["One", "Two", [5, 6]]})):
+        _, headers = good(path, json.dumps(dict(body, receipt=True)), one)
+        both, _ = good("/v1/receipts/" + headers["x-receipt-id"], key=one)
+        of, before = both["receipt"]["body"], read()
+        verdict, _ = good("/v1/verify", canonical(both).decode(), other)
+        assert verdict["verdict"] == "NotMeasured" and not verdict["first_difference"], verdict
+        n = of["vectors"]["tokens"] if "vectors" in of else of["prompt"]["count"] + of["output"]["count"]
+        assert read() - before == n, (path, n, before, read())
+
 
 def load(file, kill=None):
     """Answers of all lengths at once; what was told goes to file: ids, and heads seen in between. With kill the

@@ -227,6 +227,36 @@ says out "first difference: response: text 3, value 1"
 embeds 1 lines --request "$tmp/plain.request"
 says out "vectors          differs" Mismatch
 
+# ---- vectors and scores over HTTP ----------------------------------------------------------------
+rank=tests/golden/encoder/bert-rank.gguf
+start_server -m bert=$bert -m rank=$rank -m talker=$talker --receipts ask --data ""
+for model in bert rank talker; do
+    for _ in $(seq 300); do grep -q "^model $model is ready" "$tmp/log" && break; sleep 0.1; done
+done
+python3 tests/e2e/verify_client.py "$port" "$kinds" vectors || fail "vectors: $(cat "$tmp/log")"
+stop_server
+# vector STATUS NAME REQUEST RECEIPT ARGUMENTS... : by the model that made it
+vector() {
+    local status=$1 name=$2 request=$3 model=$bert
+    shift 3
+    case $name in rank*) model=$rank ;; talker*) model=$talker ;; esac
+    expect "$status" "$isobit" verify "$@" -m $model --request "$kinds/$request.request"
+}
+while read -r name; do
+    vector 0 "$name" "$name" "$kinds/$name" --response "$kinds/$name.text"
+    says out "vectors.root     recomputed" "vectors.tokens   recomputed" "response         checked against" Valid
+    if grep -qE "missing|differs" "$tmp/out"; then fail "$name: Valid, and yet something is missing"; fi
+    vector 1 "$name" "$name" "$kinds/$name-forged"
+    says out "first difference: vectors.root"
+done <"$kinds/VECTORS"
+vector 1 bert bert "$kinds/bert" --response "$kinds/bert-few.text"
+says out "first difference: response"
+vector 1 bert-rerank bert-score "$kinds/bert-rerank"
+says out "first difference: request"
+ISOBIT_ISA=scalar vector 0 rank-rerank rank-rerank "$kinds/rank-rerank" -t 1
+expect 1 "$isobit" verify "$kinds/rank-score" -m $bert --request "$kinds/rank-score.request"
+says out "first difference: model.weights"
+
 # ---- lies ----------------------------------------------------------------------------------------
 checks 1 plain --request "$tmp/stages.request"
 says out "first difference: request" Mismatch

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""verify_client.py PORT FOLDER - asks isobit serve for an answer of every kind, each with a receipt, and leaves in
+"""verify_client.py PORT FOLDER [vectors] - asks isobit serve for an answer of every kind, each with a receipt, and leaves in
 FOLDER for each: NAME and NAME.bundle, NAME.request as it was sent, NAME.text as it came, and the names in NAMES."""
 import http.client
 import json
 import sys
+
+import dispute_forge
 
 port, folder = int(sys.argv[1]), sys.argv[2]
 CHAT, TEXT, LLAMA = "/v1/chat/completions", "/v1/completions", "/completion"
@@ -18,7 +20,7 @@ CALL = dict(HELLO, tools=[TOOL], max_tokens=200)
 
 def post(path, body):
     c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    c.request("GET" if body is None else "POST", path, body, {"Content-Type": "application/json"})
+    c.request("GET" if body is None else "POST", path, body and body.encode(), {"Content-Type": "application/json"})
     r = c.getresponse()
     text = r.read().decode()
     c.close()
@@ -86,36 +88,85 @@ KINDS = (
 )
 
 
+DOCUMENTS = {"query": "a dog", "documents": ["the dog", "a cat", "stocks"]}
+# name (its model's first), path, body
+VECTORS = (
+    ("bert", "/v1/embeddings", {"input": ["One", "Two and more", [5, 6]]}),
+    ("bert-few", "/v1/embeddings", {"input": "One", "dimensions": 8, "encoding_format": "base64"}),
+    ("bert-ollama", "/api/embed", {"input": ["One", "Two"]}),
+    ("bert-older", "/api/embeddings", {"prompt": "One"}),
+    ("bert-rerank", "/rerank", dict(DOCUMENTS, top_n=2)),
+    ("bert-score", "/v1/score", {"text_1": "One", "text_2": ["Two", "One"]}),
+    ("rank-rerank", "/v1/rerank", dict(DOCUMENTS, return_documents=True)),
+    ("rank-score", "/score", {"text_1": "One", "text_2": "Two"}),
+    ("talker-all", "/v1/embeddings", {"input": ["Hello there", "Hello", [257, 72]]}),
+    ("talker-score", "/score", {"text_1": "One", "text_2": "Two"}),
+)
+
+
 def ended(path, a):
     if path in (CHAT, TEXT):
         return a["choices"][0]["finish_reason"]
     return a.get("stop_reason") or a.get("status")
 
 
-def keep(name, path, body):
+def verdict_of(both):
+    """What the server says that made it."""
+    log, _ = post("/v1/receipts/log", None)
+    both = dict(both, keys=[c["key"] for c in log["certificates"]], request=both["bundle"]["request"])
+    answer, _ = post("/v1/verify", dispute_forge.canonical(both))
+    return answer["verdict"], answer["first_difference"], answer["fields"]
+
+
+def keep(name, path, body, text=text_of):
     answer, headers = post(path, body)
     both, _ = post("/v1/receipts/" + headers["x-receipt-id"], None)
-    files = {"": both["receipt"], ".bundle": both["bundle"]}
-    texts = {".request": body, ".text": text_of(path, answer)}
-    for end, value in files.items():
-        texts[end] = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    verdict, first, fields = verdict_of(both)
+    assert verdict == "Valid", (name, first, [f for f in fields if f["status"] == "missing"])
+    texts = {".request": body, ".text": text(path, answer)}
+    for end, value in {"": both["receipt"], ".bundle": both["bundle"]}.items():
+        texts[end] = dispute_forge.canonical(value)
     for end, text in texts.items():
         if text is not None:
             with open("%s/%s%s" % (folder, name, end), "w", encoding="utf-8", newline="") as f:
                 f.write(text)
-    return answer, both["bundle"]
+    return answer, both
+
+
+def vectors():
+    for name, path, body in VECTORS:
+        body = json.dumps(dict(body, model=name.split("-")[0], receipt=True))
+        _, both = keep(name, path, body, lambda _, answer: json.dumps(answer))
+        # Vectors that are others, signed by who made them.
+        forged = both["receipt"]
+        forged["body"]["vectors"]["root"] = dispute_forge.flipped(forged["body"]["vectors"]["root"], 3)
+        message = b"isobit/receipt/1\0" + dispute_forge.canonical(forged["body"]).encode()
+        forged["key"], forged["signature"] = dispute_forge.sign(bytes(32), message)
+        del both["bundle"]["certificate"], both["bundle"]["log"]
+        with open("%s/%s-forged" % (folder, name), "w", encoding="utf-8") as f:
+            f.write(dispute_forge.canonical(forged))
+        with open("%s/%s-forged.bundle" % (folder, name), "w", encoding="utf-8") as f:
+            f.write(dispute_forge.canonical(both["bundle"]))
+        if name in ("bert", "rank-score", "talker-all"):
+            verdict, first, _ = verdict_of(both)
+            assert verdict == "Mismatch" and first["field"] == "vectors.root", (name, verdict, first)
+    with open(folder + "/VECTORS", "w", encoding="utf-8") as f:
+        f.write("".join(k[0] + "\n" for k in VECTORS))
 
 
 def main():
+    if len(sys.argv) > 3:
+        vectors()
+        return
     for name, path, body, end in KINDS:
         answer, _ = keep(name, path, json.dumps(dict(body, receipt=True)))
         assert end is None or ended(path, answer) == end, (name, answer["choices"] if "choices" in answer else answer)
     # What was said before is the server's to remember.
     first, _ = post("/v1/responses", json.dumps({"input": "Hello", "max_output_tokens": 9, "seed": 6}))
     body = {"input": "And?", "previous_response_id": first["id"], "max_output_tokens": 9, "seed": 1, "receipt": True}
-    _, bundle = keep("responses-after", "/v1/responses", json.dumps(body))
+    _, both = keep("responses-after", "/v1/responses", json.dumps(body))
     with open(folder + "/responses-joined.request", "w", encoding="utf-8", newline="") as f:
-        f.write(bundle["request"])
+        f.write(both["bundle"]["request"])
     with open(folder + "/NAMES", "w", encoding="utf-8") as f:
         f.write("".join(k[0] + "\n" for k in KINDS))
 
