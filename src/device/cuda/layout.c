@@ -57,6 +57,13 @@ static uint32_t word_at(const uint8_t *code, uint32_t mask)
     return w & mask;
 }
 
+/* The low halves of four bytes, side by side. */
+static uint32_t gather_nibbles(uint32_t x)
+{
+    x = (x & 0x000f000f) | (x & 0x0f000f00) >> 4;
+    return (x & 0xff) | (x >> 8 & 0xff00);
+}
+
 /* The codes of one row's group of 32 columns into its planes; row: of the panel. */
 static void pack_codes(struct format f, const struct panel_planes *p, const uint8_t code[32],
                        uint32_t group, uint32_t row, uint8_t *panel)
@@ -69,7 +76,8 @@ static void pack_codes(struct format f, const struct panel_planes *p, const uint
     for (uint32_t w = 0; w < 4; w++) {
         uint32_t low = word_at(code + 4 * w, ~0u), up = word_at(code + 16 + 4 * w, ~0u);
         if (f.nibbles) {
-            uint32_t word = (low & 0x0f0f0f0f) | (up & 0x0f0f0f0f) << 4;
+            uint32_t word = f.levels ? gather_nibbles(low) | gather_nibbles(up) << 16
+                                     : (low & 0x0f0f0f0f) | (up & 0x0f0f0f0f) << 4;
             memcpy(panel + p->nibbles + (group * PANEL_ROWS + row) * 16 + 4 * w, &word, 4);
         }
         two[0] |= (low >> high & 0x03030303) << 2 * w;
@@ -171,6 +179,5 @@ size_t layout_acts_bytes(enum act_kind kind, uint32_t n_rows, uint32_t n_cols)
     size_t n_panels = units(n_rows, PANEL_ROWS);
     if (kind == ACT_F32)
         return (size_t)n_rows * n_cols * sizeof(float);
-    return kind == ACT_Q256 ? n_panels * (n_cols / BLOCK_COLS) * ACTS_BLOCK_BYTES
-                            : n_panels * (n_cols / 32) * ACTS32_BYTES;
+    return n_panels * acts_panel_bytes(kind == ACT_Q256, n_cols / 32);
 }

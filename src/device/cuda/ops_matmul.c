@@ -15,6 +15,7 @@
 enum {
     FEW_ROWS = 4,
     MID_ROWS = 64,
+    MID_SMALL_ROWS = 2048, /* matrices up to which blocks of 32 rows are too few for the SMs */
     BIG_SHARED_BYTES = 2 * 32 * 256 * 4 /* two sums for each of 32 results of 256 threads */
 };
 
@@ -85,12 +86,13 @@ static struct launch product_launch(const struct matrix *w, const struct acts *x
     struct launch l = {.args = args, .n_args_bytes = sizeof *args};
     if (t <= FEW_ROWS) {
         l.kernel = t == 1 ? kernels[format].few1 : kernels[format].few4;
-        l.grid[0] = parts(n, 16), l.grid[1] = 1, l.grid[2] = 1;
-        l.block = 128;
+        l.grid[0] = parts(n, PANEL_ROWS), l.grid[1] = 1, l.grid[2] = 1;
+        l.block = 64;
     } else if (t <= MID_ROWS) {
         l.kernel = kernels[format].mid;
-        l.grid[0] = parts(t, 32), l.grid[1] = parts(n, 32), l.grid[2] = 1;
-        l.block = 512;
+        uint32_t n_rows = n <= MID_SMALL_ROWS ? 16 : 32;
+        l.grid[0] = parts(t, 32), l.grid[1] = parts(n, n_rows), l.grid[2] = 1;
+        l.block = 16 * n_rows;
     } else {
         l.kernel = kernels[format].big;
         l.grid[0] = parts(t, 64), l.grid[1] = parts(n, 128), l.grid[2] = 1;

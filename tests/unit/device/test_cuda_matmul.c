@@ -124,6 +124,10 @@ static void products_hold_extremes(void **state)
             struct product p = {draw_types[k], EXTREME, 16, 256, batches[i], false};
             product_check(&p);
         }
+    for (size_t k = 5; k < COUNT_OF(draw_types); k += 5) { /* several blocks of threads each way */
+        struct product p = {draw_types[k], TAME, 141, 256, 67, true};
+        product_check(&p);
+    }
 }
 
 /* Code i of a row of a packed matrix, by the description in formats.h. */
@@ -135,7 +139,9 @@ static uint32_t code_at(enum dtype t, const uint8_t *panel, const struct panel_p
     if (f.bytes)
         return panel[p->bytes + ((g * 2 + half) * 8 + row) * 16 + column];
     if (f.nibbles) {
-        code = panel[p->nibbles + (g * 8 + row) * 16 + column] >> 4 * half & 15;
+        const uint8_t *word = panel + p->nibbles + (g * 8 + row) * 16 + column / 4 * 4;
+        code = f.levels ? word[half * 2 + column % 4 / 2] >> 4 * (column % 2) & 15u
+                        : word[column % 4] >> 4 * half & 15u;
         above = 4;
     }
     if (f.twos) {

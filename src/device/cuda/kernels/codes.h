@@ -1,7 +1,7 @@
 /* codes.h - from a panel's planes to integers and scales, for one thread.
  *
  * `format` is a constant wherever these are called: after inlining only the format's own operations
- * are left. Per 8 codes: nibbles 3 operations, 5 bits 7, 6 bits 7, levels 13, bytes none. */
+ * are left. Per 8 codes: nibbles 3 operations, 5 and 6 bits 7, levels 11, bytes none. */
 #ifndef DEVICE_CUDA_KERNELS_CODES_H
 #define DEVICE_CUDA_KERNELS_CODES_H
 
@@ -33,18 +33,15 @@ struct code_words {
     uint32_t nibbles, twos[2], ones, bytes[2];
 };
 
-/* Levels of 8 nibbles: both halves of the table by three bits, then one of them by the fourth. */
+/* Levels of 8 nibbles, the first four to *low: of each half of the table by three bits, then one of
+ * both by the fourth. */
 DEVICE_FN void levels_of(uint32_t codes, const uint32_t table[4], uint32_t *low, uint32_t *high)
 {
-    uint32_t at = codes & 0x77777777, pick = (codes >> 1 & 0x44444444) | 0x32103210, v[2];
-    UNROLL
-    for (int i = 0; i < 2; i++) {
-        uint32_t a = byte_perm(table[0], table[1], at >> 16 * i);
-        uint32_t b = byte_perm(table[2], table[3], at >> 16 * i);
-        v[i] = byte_perm(a, b, pick >> 16 * i);
-    }
-    *low = byte_perm(v[0], v[1], 0x6420);
-    *high = byte_perm(v[0], v[1], 0x7531);
+    uint32_t at = codes & 0x77777777, pick = (codes >> 1 & 0x44444444) | 0x32103210;
+    *low = byte_perm(byte_perm(table[0], table[1], at), byte_perm(table[2], table[3], at), pick);
+    at >>= 16;
+    *high =
+        byte_perm(byte_perm(table[0], table[1], at), byte_perm(table[2], table[3], at), pick >> 16);
 }
 
 /* Word w (0 to 3) of a group: *low columns 4w.., *high columns 16 + 4w.., four bytes each. */
@@ -97,26 +94,27 @@ DEVICE_FN int byte_of(const uint32_t w[4], int i)
     return (int8_t)(word >> 8 * (i & 3));
 }
 
-/* A row's scales of a block of 256 as they lie in the head. */
-DEVICE_FN uint4 load_head(int format, const uint8_t *p)
+/* A row's scales of a block as they lie in the head (the first 16 bytes) and in the tail. */
+DEVICE_FN uint4 load_head(int format, const uint8_t *p, bool is_there)
 {
     struct format f = format_of(format);
     uint4 h = {0, 0, 0, 0};
-    if (f.head_bytes == 16)
-        return load16(p);
+    if (f.head_bytes >= 16)
+        return load_ahead16(p, is_there);
     if (f.head_bytes >= 8) {
-        h.x = load4(p);
-        h.y = load4(p + 4);
+        h.x = load_ahead4(p, is_there);
+        h.y = load_ahead4(p + 4, is_there);
     }
     if (f.head_bytes == 12)
-        h.z = load4(p + 8);
+        h.z = load_ahead4(p + 8, is_there);
     return h;
 }
-
-DEVICE_FN uint32_t load_tail(int format, const uint8_t *p)
+DEVICE_FN uint32_t load_tail(int format, const uint8_t *p, bool is_there)
 {
     struct format f = format_of(format);
-    return f.tail_bytes == 4 ? load4(p) : f.tail_bytes == 2 ? *(const uint16_t *)p : 0;
+    return f.tail_bytes == 4   ? load_ahead4(p, is_there)
+           : f.tail_bytes == 2 ? load_ahead2(p, is_there)
+                               : 0;
 }
 
 /* Four nibbles to four bytes. */

@@ -7,7 +7,8 @@
  * a panel holds the file's bits (Q8_K's sums, which nobody reads, excepted).
  *
  * Planes of codes, per row and group of 32 columns:
- *   nibbles 16 bytes per group: word w holds columns 4w..4w+3 below and 16+4w..16+4w+3 above;
+ *   nibbles 16 bytes per group: byte c of word w holds column 4w + c below and 16 + 4w + c above;
+ *           where codes stand for levels, 4 bits from 4c up and from 16 + 4c up;
  *   twos    16 bytes per 2 groups: per group word A for columns 0..15, B for 16..31; bits 2w, 2w+1
  *           of byte c belong to column 4w + c (of B: 16 + 4w + c);
  *   ones    16 bytes per 4 groups: one word per group; bit w of byte c belongs to column 4w + c,
@@ -92,7 +93,8 @@ struct panel_planes {
 /* Activations: rows in panels of 8, absent ones zero.
  * Q256, per panel and block of 256: q [8 groups][8 rows][32], sums of 16 columns shifted and cut in
  * two signed bytes: low [8][16], high [8][16], shifts [8] words of 4 bits per group, d [8].
- * Q32, per panel and group: q [8 rows][32], sum [8], d [8].
+ * Q32, per panel and group: q [8 rows][32], sum [8], d [8],
+ * up to whole blocks of 8 groups.
  * The words of 32 columns of q stand in the order 0 4 1 5 2 6 3 7. */
 enum {
     ACTS_LOW = 2048,
@@ -104,10 +106,12 @@ enum {
     ACTS32_D = 288,
     ACTS32_BYTES = 320,
 };
-DEVICE_FN uint64_t acts_panel_bytes(int format, uint32_t n_groups)
+/* Of a panel of 8 rows, whole blocks: absent groups of a short last block are zero, so that kernels
+ * may multiply with them. */
+DEVICE_FN uint64_t acts_panel_bytes(bool by_256, uint32_t n_groups)
 {
-    return format_of(format).group_len ? (uint64_t)n_groups / BLOCK_GROUPS * ACTS_BLOCK_BYTES
-                                       : (uint64_t)n_groups * ACTS32_BYTES;
+    uint64_t n_blocks = (n_groups + BLOCK_GROUPS - 1) / BLOCK_GROUPS;
+    return n_blocks * (by_256 ? ACTS_BLOCK_BYTES : BLOCK_GROUPS * ACTS32_BYTES);
 }
 
 #endif

@@ -100,9 +100,26 @@ static inline uint32_t float_bits(float x)
     return f32_bits(x);
 }
 
-static inline uint4 load_once16(const uint8_t *p)
+/* Nothing there: any integer will do, so a large one. */
+static inline uint4 load_ahead16(const uint8_t *p, bool is_there)
 {
-    return *(const uint4 *)p;
+    return is_there ? *(const uint4 *)p : (uint4){0x7f7f7f7f, 0x80808080, 0x7f7f7f7f, 0x80808080};
+}
+static inline uint4 load_once16(const uint8_t *p, bool is_there)
+{
+    return load_ahead16(p, is_there);
+}
+static inline uint2 load_ahead8(const uint8_t *p, bool is_there)
+{
+    return is_there ? *(const uint2 *)p : (uint2){0x7f7f7f7f, 0x80808080};
+}
+static inline uint32_t load_ahead4(const uint8_t *p, bool is_there)
+{
+    return is_there ? *(const uint32_t *)p : 0x7f7f7f7f;
+}
+static inline uint32_t load_ahead2(const uint8_t *p, bool is_there)
+{
+    return is_there ? *(const uint16_t *)p : 0x7f7f;
 }
 
 static inline uint32_t cuda_shuffle_xor(uint32_t bits, int mask)

@@ -53,13 +53,54 @@ DEVICE_FN uint32_t float_bits(float x)
     return __float_as_uint(x);
 }
 
-/* Read once: not kept in the first cache. */
-DEVICE_FN uint4 load_once16(const uint8_t *p)
+/* Loads for later, issued where they stand (compilers sink others to their first use, or behind a
+ * branch): of something there or of nothing, then the result is any integer. load_once is not kept
+ * in the first cache. */
+DEVICE_FN uint4 load_once16(const uint8_t *p, bool is_there)
 {
     uint4 v;
-    asm("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
-        : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-        : "l"(p));
+    asm volatile("{.reg .pred q; setp.ne.u32 q, %5, 0;"
+                 "@q ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];}"
+                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                 : "l"(p), "r"((uint32_t)is_there)
+                 : "memory");
+    return v;
+}
+DEVICE_FN uint4 load_ahead16(const uint8_t *p, bool is_there)
+{
+    uint4 v;
+    asm volatile("{.reg .pred q; setp.ne.u32 q, %5, 0;"
+                 "@q ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];}"
+                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                 : "l"(p), "r"((uint32_t)is_there)
+                 : "memory");
+    return v;
+}
+DEVICE_FN uint2 load_ahead8(const uint8_t *p, bool is_there)
+{
+    uint2 v;
+    asm volatile("{.reg .pred q; setp.ne.u32 q, %3, 0; @q ld.global.nc.v2.u32 {%0, %1}, [%2];}"
+                 : "=r"(v.x), "=r"(v.y)
+                 : "l"(p), "r"((uint32_t)is_there)
+                 : "memory");
+    return v;
+}
+DEVICE_FN uint32_t load_ahead4(const uint8_t *p, bool is_there)
+{
+    uint32_t v;
+    asm volatile("{.reg .pred q; setp.ne.u32 q, %2, 0; @q ld.global.nc.u32 %0, [%1];}"
+                 : "=r"(v)
+                 : "l"(p), "r"((uint32_t)is_there)
+                 : "memory");
+    return v;
+}
+DEVICE_FN uint32_t load_ahead2(const uint8_t *p, bool is_there)
+{
+    unsigned short v;
+    asm volatile("{.reg .pred q; setp.ne.u32 q, %2, 0; @q ld.global.nc.u16 %0, [%1];}"
+                 : "=h"(v)
+                 : "l"(p), "r"((uint32_t)is_there)
+                 : "memory");
     return v;
 }
 

@@ -55,15 +55,13 @@ DEVICE_FN void big_join(const struct product_args *a, uint32_t row, uint32_t t, 
     }
 }
 
-DEVICE_FN void matmul_big(int format, uint64_t acts_stride, const struct product_args *a)
+DEVICE_FN void matmul_big(int format, const struct product_args *a)
 {
     DYNAMIC_SHARED(float, kept);
     uint32_t warp = threadIdx.x / 32;
     uint32_t row = blockIdx.y * BIG_ROWS + warp % 4 * 32, t = blockIdx.x * BIG_COLS + warp / 4 * 32;
     uint32_t n_blocks = (a->n_groups + BLOCK_GROUPS - 1) / BLOCK_GROUPS;
-    struct tile_place p = tile_at(a, 2, row, t);
-    p.acts = a->acts + t / PANEL_ROWS * acts_stride;
-    p.acts_stride = acts_stride;
+    struct tile_place p = tile_at(format, a, 2, row, t);
     if (row >= a->n_out || p.n_live == 0) /* whole warps; nothing below needs the others */
         return;
     NO_UNROLL
@@ -78,6 +76,6 @@ DEVICE_FN void matmul_big(int format, uint64_t acts_stride, const struct product
 #define BIG(type, bits, head, tail, group, ...)                                                    \
     KERNEL_BOUNDS(matmul_big_##type, struct product_args, BIG_THREADS, group ? 1 : 2)              \
     {                                                                                              \
-        matmul_big(FORMAT_##type, acts_panel_bytes(FORMAT_##type, a.n_groups), &a);                \
+        matmul_big(FORMAT_##type, &a);                                                             \
     }
 CUDA_FORMATS(BIG)

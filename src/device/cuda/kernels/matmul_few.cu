@@ -1,10 +1,9 @@
 /* matmul_few.cu - products with 1 to 4 rows of activations: the weights once, by dp4a.
  *
- * One warp takes half of a panel's segments: lane = row of the panel (8) x segment (4). A lane
- * opens whole groups of its row and adds its segment's blocks in order, so that nothing is
- * exchanged until the 8 segments meet in shared memory at the end. Neighbouring lanes read 16 bytes
- * each of one 128-byte line of weights; activations come through the first cache, one address per 8
- * lanes.
+ * A block of two warps takes one panel: thread = row of the panel (8) x segment (8). A thread opens
+ * whole groups of its row and adds its segment's blocks in order, so that nothing is exchanged
+ * until the 8 segments meet in shared memory at the end. Neighbouring lanes read 16 bytes each of
+ * one 128-byte line of weights; activations come through the first cache, one address per 8 lanes.
  *
  * Arithmetic of it for Q4_K and one row, per lane and block of 256: 9 loads of 16 bytes (8 of
  * codes, head), 18 of activations, 96 operations to open 32 words, 64 dp4a, 24 for sub-scales and
@@ -18,10 +17,10 @@
  * speed, the first load 0.8 us. */
 #include "device/cuda/kernels/codes.h"
 
-enum { FEW_PANELS = 2, FEW_THREADS = 128, FEW_ROWS_MAX = 4 };
+enum { FEW_THREADS = SEGMENTS * PANEL_ROWS, FEW_ROWS_MAX = 4 };
 
-/* What a lane loads for one step: 8 groups, or 4 where codes have more than 5 bits; and the scales
- * of their block. */
+/* What a lane loads for one step: 8 groups, or 4 where they or what opens them need more registers;
+ * and the scales of their block. */
 struct few_step {
     uint4 nibbles[8], twos[4], ones[2], bytes[8], head[2];
     uint32_t tail;
@@ -36,7 +35,8 @@ enum { UNIT = 16 * PANEL_ROWS }; /* bytes between units of one row */
 
 DEVICE_FN int few_groups(int format)
 {
-    return format_of(format).bits > 5 ? 4 : 8;
+    struct format f = format_of(format);
+    return (f.bits == 4 || f.bits == 2) && !f.levels ? 8 : 4;
 }
 
 DEVICE_FN struct few_row few_row_of(int format, const struct product_args *a, uint32_t panel,
@@ -54,38 +54,39 @@ DEVICE_FN struct few_row few_row_of(int format, const struct product_args *a, ui
     return r;
 }
 
-/* Groups [group, group + few_groups) as far as n_groups; scales with the first groups of a block.
- */
+/* Groups [group, group + few_groups) as far as n_groups, and the scales of their block (twice where
+ * a block is two steps: the second time from the cache). One address per plane: the rest are
+ * distances that the instructions hold. */
 DEVICE_FN void few_load(int format, const struct few_row *r, uint32_t group, uint32_t n_groups,
                         struct few_step *s)
 {
     struct format f = format_of(format);
-    const uint32_t n = (uint32_t)few_groups(format), block = group / BLOCK_GROUPS;
-    if (f.group_len)
-        n_groups = ~0u; /* whole blocks */
+    const uint32_t n = (uint32_t)few_groups(format);
+    const uint64_t block = group / BLOCK_GROUPS;
+    const uint8_t *nibbles = r->nibbles + (uint64_t)group * UNIT;
+    const uint8_t *twos = r->twos + (uint64_t)(group / 2) * UNIT;
+    const uint8_t *ones = r->ones + (uint64_t)(group / 4) * UNIT;
+    const uint8_t *bytes = r->bytes + (uint64_t)group * (2 * UNIT);
+    const uint8_t *head = r->head + block * (uint64_t)(PANEL_ROWS * f.head_bytes);
     UNROLL
     for (uint32_t i = 0; i < n; i++) {
-        if (f.nibbles && group + i < n_groups)
-            s->nibbles[i] = load_once16(r->nibbles + (uint64_t)(group + i) * UNIT);
-        if (f.twos && i % 2 == 0 && group + i < n_groups)
-            s->twos[i / 2] = load_once16(r->twos + (uint64_t)(group + i) / 2 * UNIT);
-        if (f.ones && i % 4 == 0 && group + i < n_groups)
-            s->ones[i / 4] = load_once16(r->ones + (uint64_t)(group + i) / 4 * UNIT);
-        if (f.bytes && group + i < n_groups) {
-            s->bytes[2 * i] = load_once16(r->bytes + (uint64_t)(group + i) * (2 * UNIT));
-            s->bytes[2 * i + 1] = load_once16(r->bytes + (uint64_t)(group + i) * (2 * UNIT) + UNIT);
+        bool is_there = group + (f.group_len ? 0 : i) < n_groups; /* K types: whole blocks */
+        if (f.nibbles)
+            s->nibbles[i] = load_once16(nibbles + i * UNIT, is_there);
+        if (f.twos && i % 2 == 0)
+            s->twos[i / 2] = load_once16(twos + i / 2 * UNIT, is_there);
+        if (f.ones && i % 4 == 0)
+            s->ones[i / 4] = load_once16(ones + i / 4 * UNIT, is_there);
+        if (f.bytes) {
+            s->bytes[2 * i] = load_once16(bytes + i * (2 * UNIT), is_there);
+            s->bytes[2 * i + 1] = load_once16(bytes + i * (2 * UNIT) + UNIT, is_there);
         }
     }
-    if (n == BLOCK_GROUPS || group % BLOCK_GROUPS == 0) {
-        const uint8_t *head = r->head + (uint64_t)block * PANEL_ROWS * (uint32_t)f.head_bytes;
-        s->head[0] = load_head(format, head);
-        if (f.head_bytes == 32) {
-            s->head[0] = load16(head);
-            s->head[1] = load16(head + 16);
-        }
-        s->tail =
-            load_tail(format, r->tail + (uint64_t)block * PANEL_ROWS * (uint32_t)f.tail_bytes);
-    }
+    s->head[0] = load_head(format, head, group < n_groups);
+    if (f.head_bytes == 32)
+        s->head[1] = load_ahead16(head + 16, group < n_groups);
+    s->tail = load_tail(format, r->tail + block * (uint64_t)(PANEL_ROWS * f.tail_bytes),
+                        group < n_groups);
 }
 
 DEVICE_FN uint32_t word_of(uint4 v, int i)
@@ -185,34 +186,33 @@ DEVICE_FN void few_step_k(int format, int n_max, const struct product_args *a,
         }
 }
 
-/* Types with a scale per 32 or 64: each group is a term. */
+/* Types with a scale per 32 or 64: each group is a term, that of an absent group 0. */
 DEVICE_FN void few_step_32(int format, int n_max, const struct product_args *a,
                            const struct few_step *s, uint32_t group, float sum[FEW_ROWS_MAX])
 {
     struct format f = format_of(format);
     const int n = few_groups(format);
     const int first_group = n == BLOCK_GROUPS ? 0 : (int)(group % BLOCK_GROUPS);
+    const uint8_t *acts = a->acts + (uint64_t)group * ACTS32_BYTES;
     UNROLL
-    for (int i = 0; i < n; i++)
-        if (group + (uint32_t)i < a->n_groups) {
-            const uint8_t *acts = a->acts + (uint64_t)(group + (uint32_t)i) * ACTS32_BYTES;
-            uint32_t low[4], high[4];
-            few_codes(format, s, i, a->levels, low, high);
-            int at = first_group + i, word = scale_word(format, at);
-            float d, m;
-            group_scales(format,
-                         f.head_bytes == 32 && word >= 4 ? word_of(s->head[1], word - 4)
-                                                         : word_of(s->head[0], word),
-                         at, a->unit, &d, &m);
-            UNROLL
-            for (int t = 0; t < n_max; t++)
-                if (n_max == 1 || (uint32_t)t < a->n_rows) {
-                    int total = (int)load4(acts + ACTS32_SUM + t * 4), first, second;
-                    few_dot(low, high, acts + t * 32, -f.bias * total, &first, &second);
-                    sum[t] = add_term(sum[t], first + second, d, f.minima, -total, m,
-                                      bits_float(load4(acts + ACTS32_D + t * 4)));
-                }
-        }
+    for (int i = 0; i < n; i++, acts += ACTS32_BYTES) {
+        uint32_t low[4], high[4];
+        few_codes(format, s, i, a->levels, low, high);
+        int at = first_group + i, word = scale_word(format, at);
+        float d, m;
+        group_scales(format,
+                     f.head_bytes == 32 && word >= 4 ? word_of(s->head[1], word - 4)
+                                                     : word_of(s->head[0], word),
+                     at, a->unit, &d, &m);
+        UNROLL
+        for (int t = 0; t < n_max; t++)
+            if (n_max == 1 || (uint32_t)t < a->n_rows) {
+                int total = (int)load4(acts + ACTS32_SUM + t * 4), first, second;
+                few_dot(low, high, acts + t * 32, -f.bias * total, &first, &second);
+                sum[t] = add_term(sum[t], first + second, d, f.minima, -total, m,
+                                  bits_float(load4(acts + ACTS32_D + t * 4)));
+            }
+    }
 }
 
 /* One segment of one row. */
@@ -228,13 +228,11 @@ DEVICE_FN void few_segment(int format, int n_max, const struct product_args *a,
     uint32_t group = block0 * BLOCK_GROUPS;
     if (group >= end)
         return;
-    struct few_step now = {{{0, 0, 0, 0}}}, next;
+    struct few_step now, next;
     few_load(format, r, group, end, &now);
     NO_UNROLL
     for (; group < end; group += n) {
-        next = now; /* the scales stay when the next step is of the same block */
-        if (group + n < end)
-            few_load(format, r, group + n, end, &next);
+        few_load(format, r, group + n, end, &next);
         if (f.group_len)
             few_step_k(format, n_max, a, &now, group, i1, sum);
         else
@@ -245,38 +243,30 @@ DEVICE_FN void few_segment(int format, int n_max, const struct product_args *a,
 
 DEVICE_FN void matmul_few(int format, int n_max, const struct product_args *a)
 {
-    SHARED(float, part, FEW_PANELS *SEGMENTS *PANEL_ROWS *FEW_ROWS_MAX);
-    uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, row = lane % PANEL_ROWS;
-    uint32_t segment = warp % 2 * 4 + lane / PANEL_ROWS, slot = warp / 2;
-    uint32_t panel = blockIdx.x * FEW_PANELS + slot;
+    SHARED(float, part, SEGMENTS *FEW_ROWS_MAX *PANEL_ROWS);
+    uint32_t row = threadIdx.x % PANEL_ROWS, segment = threadIdx.x / PANEL_ROWS;
     uint32_t n_blocks = (a->n_groups + BLOCK_GROUPS - 1) / BLOCK_GROUPS;
     float sum[FEW_ROWS_MAX] = {0};
-    if (panel * PANEL_ROWS < a->n_out) {
-        struct few_row r = few_row_of(format, a, panel, row);
-        few_segment(format, n_max, a, &r, segment_at(n_blocks, segment),
-                    segment_at(n_blocks, segment + 1), sum);
-    }
+    struct few_row r = few_row_of(format, a, blockIdx.x, row);
+    few_segment(format, n_max, a, &r, segment_at(n_blocks, segment),
+                segment_at(n_blocks, segment + 1), sum);
     UNROLL
     for (int t = 0; t < n_max; t++)
-        part[((slot * SEGMENTS + segment) * FEW_ROWS_MAX + (uint32_t)t) * PANEL_ROWS + row] =
-            sum[t];
+        part[(segment * FEW_ROWS_MAX + (uint32_t)t) * PANEL_ROWS + row] = sum[t];
     __syncthreads();
-    uint32_t t = threadIdx.x / 16, out = blockIdx.x * FEW_PANELS * PANEL_ROWS + threadIdx.x % 16;
+    uint32_t t = segment, out = blockIdx.x * PANEL_ROWS + row; /* the same threads, other work */
     if (t < a->n_rows && t < (uint32_t)n_max && out < a->n_out) {
-        uint32_t at = threadIdx.x % 16 / PANEL_ROWS * SEGMENTS;
-        float y =
-            segments_sum(part + (at * FEW_ROWS_MAX + t) * PANEL_ROWS + threadIdx.x % PANEL_ROWS,
-                         FEW_ROWS_MAX * PANEL_ROWS);
+        float y = segments_sum(part + t * PANEL_ROWS + row, FEW_ROWS_MAX * PANEL_ROWS);
         a->y[t * a->stride + out] = a->bias ? y + a->bias[out] : y;
     }
 }
 
 #define FEW(type, ...)                                                                             \
-    KERNEL_BOUNDS(matmul_few1_##type, struct product_args, FEW_THREADS, 4)                         \
+    KERNEL_BOUNDS(matmul_few1_##type, struct product_args, FEW_THREADS, 8)                         \
     {                                                                                              \
         matmul_few(FORMAT_##type, 1, &a);                                                          \
     }                                                                                              \
-    KERNEL_BOUNDS(matmul_few4_##type, struct product_args, FEW_THREADS, 3)                         \
+    KERNEL_BOUNDS(matmul_few4_##type, struct product_args, FEW_THREADS, 6)                         \
     {                                                                                              \
         matmul_few(FORMAT_##type, FEW_ROWS_MAX, &a);                                               \
     }

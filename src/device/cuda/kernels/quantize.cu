@@ -110,7 +110,7 @@ DEVICE_FN void quantize_256_warp(const float v[8], uint8_t *panel, uint32_t row)
     }
 }
 
-DEVICE_FN void quantize_32_warp(const float v[8], bool is_there, uint8_t *panel, uint32_t row)
+DEVICE_FN void quantize_32_warp(const float v[8], uint8_t *panel, uint32_t row)
 {
     uint32_t lane = threadIdx.x % 32;
     float a = largest8(v);
@@ -126,8 +126,6 @@ DEVICE_FN void quantize_32_warp(const float v[8], bool is_there, uint8_t *panel,
     }
     sum += __shfl_xor_sync(~0u, sum, 1);
     sum += __shfl_xor_sync(~0u, sum, 2);
-    if (!is_there)
-        return;
     uint8_t *group = panel + lane / 4 * ACTS32_BYTES;
     uint8_t *q = group + row * 32 + word_place(lane % 4);
     *(uint32_t *)q = q0;
@@ -142,8 +140,7 @@ DEVICE_FN void quantize_row(const struct quantize_args *a, bool by_256)
 {
     uint32_t t = blockIdx.x, n_blocks = (a->n_cols + 255) / 256, lane = threadIdx.x % 32;
     bool good = row_is_good(a, t);
-    uint64_t step = by_256 ? ACTS_BLOCK_BYTES : 8 * ACTS32_BYTES;
-    uint64_t panel_bytes = by_256 ? n_blocks * step : (uint64_t)a->n_cols / 32 * ACTS32_BYTES;
+    uint64_t panel_bytes = acts_panel_bytes(by_256, a->n_cols / 32), step = panel_bytes / n_blocks;
     for (uint32_t b = threadIdx.x / 32; b < n_blocks; b += blockDim.x / 32) {
         uint32_t column = b * 256 + lane * 8;
         float v[8] = {0, 0, 0, 0, 0, 0, 0, 0};
@@ -153,7 +150,7 @@ DEVICE_FN void quantize_row(const struct quantize_args *a, bool by_256)
         if (by_256)
             quantize_256_warp(v, panel, t % PANEL_ROWS);
         else
-            quantize_32_warp(v, column < a->n_cols, panel, t % PANEL_ROWS);
+            quantize_32_warp(v, panel, t % PANEL_ROWS);
     }
 }
 

@@ -35,7 +35,8 @@ struct tile_sums {
     float v[TILE_M_MAX][TILE_N][4];
 };
 
-DEVICE_FN struct tile_place tile_at(const struct product_args *a, int n_m, uint32_t row, uint32_t t)
+DEVICE_FN struct tile_place tile_at(int format, const struct product_args *a, int n_m, uint32_t row,
+                                    uint32_t t)
 {
     struct tile_place p;
     uint32_t last = (a->n_out - 1) / PANEL_ROWS;
@@ -45,12 +46,15 @@ DEVICE_FN struct tile_place tile_at(const struct product_args *a, int n_m, uint3
         p.panel[i] = a->w + (uint64_t)(panel < last ? panel : last) * a->planes.n_bytes;
     }
     p.lane = threadIdx.x % 32;
+    p.acts_stride = acts_panel_bytes(format_of(format).group_len != 0, a->n_groups);
+    p.acts = a->acts + t / PANEL_ROWS * p.acts_stride;
     uint32_t n_panels = (a->n_rows + PANEL_ROWS - 1) / PANEL_ROWS, first = t / PANEL_ROWS;
     p.n_live = first >= n_panels ? 0 : n_panels - first < TILE_N ? n_panels - first : TILE_N;
     return p;
 }
 
-/* The words of groups [group, group + n) as far as n_groups. */
+/* The words of groups [group, group + n) as far as n_groups; those of absent groups are multiplied
+ * with activations that are 0. */
 DEVICE_FN void tile_load(int format, int n_m, int n, const struct product_args *a,
                          const struct tile_place *p, uint32_t group, uint32_t n_groups,
                          struct tile_words *s)
@@ -58,28 +62,31 @@ DEVICE_FN void tile_load(int format, int n_m, int n, const struct product_args *
     struct format f = format_of(format);
     const uint32_t row = p->lane / 4, unit = 16 * PANEL_ROWS;
     UNROLL
-    for (int m = 0; m < 2 * n_m; m++)
+    for (int m = 0; m < 2 * n_m; m++) {
+        /* One address per plane: the rest are distances that the instructions hold. */
+        const uint8_t *panel = p->panel[m], *at = panel + (uint64_t)group * unit + p->lane * 4;
+        const uint8_t *nibbles = at + a->planes.nibbles;
+        const uint8_t *bytes = at + (uint64_t)group * unit + a->planes.bytes;
+        const uint8_t *twos = panel + a->planes.twos + (uint64_t)(group / 2) * unit + row * 16;
+        const uint8_t *ones = panel + a->planes.ones + (uint64_t)(group / 4) * unit + row * 16 +
+                              (n < 4 ? group % 4 * 4 : 0);
         UNROLL
-    for (int i = 0; i < n; i++) {
-        uint32_t g = group + (uint32_t)i;
-        struct code_words *c = &s->w[m][i];
-        if (!f.group_len && g >= n_groups)
-            continue;
-        if (f.nibbles)
-            c->nibbles = load4(p->panel[m] + a->planes.nibbles + (uint64_t)g * unit + p->lane * 4);
-        if (f.twos) {
-            uint2 v = load8(p->panel[m] + a->planes.twos + (uint64_t)(g / 2) * unit + row * 16 +
-                            g % 2 * 8);
-            c->twos[0] = v.x;
-            c->twos[1] = v.y;
-        }
-        if (f.ones)
-            c->ones = load4(p->panel[m] + a->planes.ones + (uint64_t)(g / 4) * unit + row * 16 +
-                            g % 4 * 4);
-        if (f.bytes) {
-            const uint8_t *bytes = p->panel[m] + a->planes.bytes + (uint64_t)g * (2 * unit);
-            c->bytes[0] = load4(bytes + p->lane * 4);
-            c->bytes[1] = load4(bytes + unit + p->lane * 4);
+        for (uint32_t i = 0; i < (uint32_t)n; i++) {
+            struct code_words *c = &s->w[m][i];
+            bool is_there = group + (f.group_len ? 0 : i) < n_groups; /* K: whole blocks */
+            if (f.nibbles)
+                c->nibbles = load_ahead4(nibbles + i * unit, is_there);
+            if (f.twos) {
+                uint2 v = load_ahead8(twos + i / 2 * unit + i % 2 * 8, is_there);
+                c->twos[0] = v.x;
+                c->twos[1] = v.y;
+            }
+            if (f.ones)
+                c->ones = load_ahead4(ones + i / 4 * unit + i % 4 * 4, is_there);
+            if (f.bytes) {
+                c->bytes[0] = load_ahead4(bytes + i * (2 * unit), is_there);
+                c->bytes[1] = load_ahead4(bytes + i * (2 * unit) + unit, is_there);
+            }
         }
     }
 }
@@ -175,10 +182,12 @@ DEVICE_FN void tile_finish_k(int format, int n_m, const struct product_args *a,
         uint32_t factors[4] = {0, 0, 0, 0};
         UNROLL
         for (int h = 0; h < 2; h++) {
-            uint4 head = load_head(format, tile_head(format, a, p, 2 * m + h, block));
+            uint4 head = load_head(format, tile_head(format, a, p, 2 * m + h, block), true);
             uint32_t tail =
-                load_tail(format, p->panel[2 * m + h] + a->planes.tail +
-                                      (block * PANEL_ROWS + p->lane / 4) * (uint64_t)f.tail_bytes);
+                load_tail(format,
+                          p->panel[2 * m + h] + a->planes.tail +
+                              (block * PANEL_ROWS + p->lane / 4) * (uint64_t)f.tail_bytes,
+                          true);
             block_scales(format, head, tail, &d[h], &dmin[h]);
             if (sums)
                 factors[h] = sum_factors(format, head, p->lane % 4);
@@ -259,13 +268,11 @@ DEVICE_FN void tile_step(int format, int n_m, int n, const struct product_args *
     if (f.group_len && first == 0) {
         UNROLL
         for (int m = 0; m < 2 * n_m; m++)
-            sub_scales(format, load_head(format, tile_head(format, a, p, m, block)), sc[m]);
+            sub_scales(format, load_head(format, tile_head(format, a, p, m, block), true), sc[m]);
     }
     UNROLL
     for (int i = 0; i < n; i++) {
         uint32_t weights[TILE_M_MAX][4];
-        if (!f.group_len && group + (uint32_t)i >= a->n_groups)
-            continue;
         UNROLL
         for (int m = 0; m < n_m; m++)
             tile_weights(format, a, s, m, i, p->lane % 4, sc, first + i, weights[m]);
@@ -290,12 +297,11 @@ DEVICE_FN void tile_blocks(int format, int n_m, int n, const struct product_args
         end = a->n_groups;
     if (group >= end)
         return;
-    struct tile_words now = {{{{0, {0, 0}, 0, {0, 0}}}}}, next = now;
+    struct tile_words now, next;
     tile_load(format, n_m, n, a, p, group, end, &now);
     NO_UNROLL
     for (; group < end; group += (uint32_t)n) {
-        if (group + (uint32_t)n < end)
-            tile_load(format, n_m, n, a, p, group + (uint32_t)n, end, &next);
+        tile_load(format, n_m, n, a, p, group + (uint32_t)n, end, &next);
         tile_step(format, n_m, n, a, p, group, &now, sc, i1, sum);
         now = next;
     }
