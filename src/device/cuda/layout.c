@@ -1,7 +1,7 @@
 /* layout.c - GGUF's blocks to panels: codes by way of the opened block, scales as they stand.
  *
- * Codes are made from what quant_format opens, so this file knows no format's bit order; types
- * whose codes stand for levels already have the order of the nibble plane, but for NF4 and FP4. */
+ * Codes are made from what quant_format opens, so this file knows no format's bit order; but where
+ * it opens to levels (IQ4, MXFP4), from the nibbles that end the block. */
 #include "device/cuda/layout.h"
 
 #include <string.h>
