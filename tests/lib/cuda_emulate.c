@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
-#if defined __SANITIZE_ADDRESS__
-#include <sanitizer/common_interface_defs.h>
-#define FIBRE_ASAN 1
-#elif defined __has_feature
+/* Sanitizers are told of each change of stacks. */
+#ifdef __has_feature
 #if __has_feature(address_sanitizer)
 #include <sanitizer/common_interface_defs.h>
 #define FIBRE_ASAN 1
+#endif
+#if __has_feature(thread_sanitizer)
+#include <sanitizer/tsan_interface.h>
+#define FIBRE_TSAN 1
 #endif
 #endif
 
@@ -26,7 +28,9 @@ struct fibre {
     struct cuda_thread thread;
     enum fibre_state state;
     uint32_t n_exchanges;
+    size_t n_exchanged; /* bytes given to the last one */
     void *stack;
+    void *tsan;
 };
 
 /* What the lanes of a warp give: two places in turns, since a fast lane may be one ahead. */
@@ -40,13 +44,19 @@ extern const struct kernel_entry __stop_cuda_kernels[] __attribute__((weak));
 struct cuda_thread *cuda_thread;
 static struct fibre fibres[THREADS_MAX], *running;
 static struct warp_place warps[THREADS_MAX / 32];
+static const void *scheduler_stack;
+static size_t scheduler_stack_bytes;
+static void *scheduler_tsan;
+#ifdef FIBRE_TSAN
+static ucontext_t scheduler_context;
+#else
 static jmp_buf scheduler;
+#endif
 static const struct kernel_entry *kernel;
 static const void *kernel_args;
 static struct {
     const void *key;
     void *bytes;
-    size_t n_bytes;
 } shared[SHARED_MAX];
 static int n_shared;
 
@@ -65,27 +75,45 @@ static void broken(const char *what)
     abort();
 }
 
+/* Before and after a change of stacks: `fake` keeps what AddressSanitizer hands out. */
+static void leave_stack(void **fake, const void *to, size_t n_bytes, void *tsan)
+{
+#ifdef FIBRE_ASAN
+    __sanitizer_start_switch_fiber(fake, to, n_bytes);
+#endif
+#ifdef FIBRE_TSAN
+    __tsan_switch_to_fiber(tsan, 0);
+#endif
+    (void)fake, (void)to, (void)n_bytes, (void)tsan;
+}
+static void reach_stack(void *fake, const void **from, size_t *n_bytes)
+{
+#ifdef FIBRE_ASAN
+    __sanitizer_finish_switch_fiber(fake, from, n_bytes);
+#endif
+    (void)fake, (void)from, (void)n_bytes;
+}
+
 /* Back to the scheduler, which comes back when all that are waited for have come. */
 static void fibre_wait(enum fibre_state state)
 {
     struct fibre *self = running;
-    self->state = state;
-#ifdef FIBRE_ASAN
     void *fake = NULL;
-    __sanitizer_start_switch_fiber(state == FIBRE_DONE ? NULL : &fake, NULL, 0);
-#endif
+    self->state = state;
+    leave_stack(state == FIBRE_DONE ? NULL : &fake, scheduler_stack, scheduler_stack_bytes,
+                scheduler_tsan);
+#ifdef FIBRE_TSAN /* which does not know of jumps between stacks */
+    swapcontext(&self->context, &scheduler_context);
+#else
     if (_setjmp(self->at) == 0)
         _longjmp(scheduler, 1);
-#ifdef FIBRE_ASAN
-    __sanitizer_finish_switch_fiber(fake, NULL, NULL);
 #endif
+    reach_stack(fake, &scheduler_stack, &scheduler_stack_bytes);
 }
 
 static void fibre_main(void)
 {
-#ifdef FIBRE_ASAN
-    __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
-#endif
+    reach_stack(NULL, &scheduler_stack, &scheduler_stack_bytes);
     kernel->entry(kernel_args);
     fibre_wait(FIBRE_DONE);
 }
@@ -102,6 +130,7 @@ const void *cuda_exchange(const void *mine, size_t n_bytes)
     uint8_t *bytes = place->bytes[running->n_exchanges++ % 2];
     if (n_bytes > CUDA_EXCHANGE_BYTES)
         broken("too much exchanged");
+    running->n_exchanged = n_bytes;
     memcpy(bytes + lane * n_bytes, mine, n_bytes);
     fibre_wait(FIBRE_IN_WARP);
     return bytes;
@@ -114,13 +143,13 @@ void *cuda_shared(const void *key, size_t n_bytes)
             return shared[i].bytes;
     if (n_shared == SHARED_MAX)
         broken("too many shared arrays");
-    void *bytes = aligned_alloc(64, (n_bytes + 63) / 64 * 64);
-    if (!bytes)
+    /* Ends where it ends: aligned for vectors, no slack behind it. */
+    void *bytes = NULL;
+    if (posix_memalign(&bytes, 64, n_bytes ? n_bytes : 1) != 0)
         broken("out of memory");
     memset(bytes, 0x7f, n_bytes);
     memset(bytes, 0xff, n_bytes / 2);
     shared[n_shared].key = key;
-    shared[n_shared].n_bytes = n_bytes;
     shared[n_shared++].bytes = bytes;
     return bytes;
 }
@@ -134,22 +163,22 @@ void *cuda_dynamic_shared(void)
 
 static void fibre_run(struct fibre *f)
 {
+    void *fake = NULL;
     running = f;
     cuda_thread = &f->thread;
     f->state = FIBRE_READY;
-#ifdef FIBRE_ASAN
-    void *fake = NULL;
-    __sanitizer_start_switch_fiber(&fake, f->stack, STACK_BYTES);
-#endif
+    leave_stack(&fake, f->stack, STACK_BYTES, f->tsan);
+#ifdef FIBRE_TSAN
+    swapcontext(&scheduler_context, &f->context);
+#else
     if (_setjmp(scheduler) == 0) {
         if (f->has_run)
             _longjmp(f->at, 1);
         f->has_run = true;
         setcontext(&f->context);
     }
-#ifdef FIBRE_ASAN
-    __sanitizer_finish_switch_fiber(fake, NULL, NULL);
 #endif
+    reach_stack(fake, NULL, NULL);
 }
 
 /* How many of fibres [from, to) are in a state. */
@@ -171,6 +200,10 @@ static void fibre_start(struct fibre *f, const uint32_t grid[3], uint32_t n_thre
     f->has_run = false;
     if (!f->stack)
         f->stack = aligned_alloc(64, STACK_BYTES);
+#ifdef FIBRE_TSAN
+    if (!f->tsan)
+        f->tsan = __tsan_create_fiber(0);
+#endif
     if (!f->stack || getcontext(&f->context) != 0)
         abort();
     f->context.uc_stack.ss_sp = f->stack;
@@ -191,6 +224,9 @@ static void warp_run(uint32_t from)
             return;
         if (n != 32)
             broken("a collective that not every lane reaches");
+        for (uint32_t i = from; i < from + 32; i++)
+            if (fibres[i].n_exchanged != fibres[from].n_exchanged)
+                broken("two collectives met at once");
     }
 }
 
@@ -220,11 +256,26 @@ void cuda_emulate(const struct kernel_entry *k, const uint32_t grid[3], uint32_t
     kernel = k;
     kernel_args = args;
     dynamic_bytes = shared_bytes;
-    if (n_threads % 32 || n_threads > THREADS_MAX || n_threads == 0)
+#ifdef FIBRE_TSAN
+    scheduler_tsan = __tsan_get_current_fiber();
+#endif
+    if (n_threads % 32 || n_threads > THREADS_MAX || n_threads == 0) {
+        fprintf(stderr, "%s: %u threads in a block\n", k->name, n_threads);
         abort();
+    }
     uint32_t block[3];
     for (block[2] = 0; block[2] < grid[2]; block[2]++)
         for (block[1] = 0; block[1] < grid[1]; block[1]++)
             for (block[0] = 0; block[0] < grid[0]; block[0]++)
                 block_run(grid, n_threads, block);
+}
+
+void cuda_emulate_launch(const struct launch *l)
+{
+    const struct kernel_entry *k = kernel_named(l->kernel);
+    if (!k) {
+        fprintf(stderr, "no kernel %s\n", l->kernel);
+        abort();
+    }
+    cuda_emulate(k, l->grid, l->block, l->shared_bytes, l->args);
 }

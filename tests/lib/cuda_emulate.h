@@ -7,6 +7,7 @@
 #ifndef LIB_CUDA_EMULATE_H
 #define LIB_CUDA_EMULATE_H
 
+#include "device/cuda/cuda_int.h"
 #include "device/cuda/kernels/kernel.h"
 
 /* kernel_named - NULL where no kernel has this name. */
@@ -15,5 +16,8 @@ const struct kernel_entry *kernel_named(const char *name);
 /* cuda_emulate - n_threads is a multiple of 32, at most 1024. */
 void cuda_emulate(const struct kernel_entry *k, const uint32_t grid[3], uint32_t n_threads,
                   size_t shared_bytes, const void *args);
+
+/* cuda_emulate_launch - what cuda_launch does on a device; a kernel that is not there aborts. */
+void cuda_emulate_launch(const struct launch *l);
 
 #endif

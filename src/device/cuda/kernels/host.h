@@ -35,6 +35,7 @@ void *cuda_dynamic_shared(void);
 #define blockDim        cuda_thread->block_dim
 #define gridDim         cuda_thread->grid_dim
 #define __syncthreads() cuda_sync_block()
+#define __syncwarp()    ((void)cuda_exchange("", 1))
 
 #define KERNEL(name, args)                                                                         \
     static void name(const args a);                                                                \

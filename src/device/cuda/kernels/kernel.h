@@ -3,7 +3,8 @@
  * A .cu file compiles twice: by nvcc for the device (-fmad=false), and as host C, where
  * tests/lib/cuda_emulate.c runs the threads of a block in lockstep. One kernel has one parameter
  * `a`, a struct by value. Arithmetic as docs/arithmetic.md allows; fmaf only for F16 and BF16
- * matrices. Every lane of a warp reaches every collective (shuffles, mma_*). */
+ * matrices. Every lane of a warp reaches every collective (shuffles, mma_*, __syncwarp), every
+ * thread of a block every barrier: who has nothing to do comes along with zeros. */
 #ifndef DEVICE_CUDA_KERNELS_KERNEL_H
 #define DEVICE_CUDA_KERNELS_KERNEL_H
 

@@ -1,0 +1,20 @@
+/* ops_rows.h - from shapes to launches: operations on rows of floats. Pure functions; the launch's
+ * `args` is the struct that the caller gave. Tests run the same launches without a device. */
+#ifndef DEVICE_CUDA_OPS_ROWS_H
+#define DEVICE_CUDA_OPS_ROWS_H
+
+#include "device/cuda/cuda_int.h"
+#include "device/cuda/kernels/args_rows.h"
+
+/* b may be NULL. */
+struct launch rmsnorm_launch(const struct norm_args *args);
+struct launch layernorm_launch(const struct norm_args *args);
+struct launch reflect_launch(const struct reflect_args *args, uint32_t n_rows);
+struct launch rope_launch(const struct rope_args *a, struct rotate_args *args);
+struct launch glu_launch(const struct glu_args *args, uint32_t n_rows);
+/* "add", "gather", "scatter", "keep_rows". */
+struct launch move_launch(const char *kernel, const struct move_args *args);
+struct launch logits_launch(const struct logits_args *args, uint32_t n_rows);
+struct launch note_launch(const struct note_args *args);
+
+#endif
