@@ -171,7 +171,13 @@ static const struct device_ops cuda_ops = {
     .rows = cuda_take_rows,
     .pass_begin = cuda_pass_begin,
     .pass_end = cuda_pass_end,
+    .matrix_bytes = cuda_matrix_bytes,
+    .matrix_pack = cuda_matrix_pack,
     .raw_reserve = cuda_raw_reserve,
+    .acts_bytes = cuda_acts_bytes,
+    .quantize = cuda_quantize,
+    .matmul = cuda_matmul,
+    .embed = cuda_embed,
 };
 
 /* A card that this program's kernels cannot run on is known by its number, before the driver says

@@ -27,7 +27,7 @@ enum {
     CUDA_SCRATCH_BYTES = 64 << 20,
     CUDA_STAGE_BYTES = 4 << 20,
     CUDA_SLOTS = 4,
-    CUDA_SLOT_BYTES = 4 << 20,
+    CUDA_SLOT_BYTES = 2 << 20,
     CUDA_GRAPHS_MAX = 64,
 };
 
@@ -85,8 +85,9 @@ struct cuda {
     struct kv_row *device_rows; /* [CUDA_ROWS_MAX] device memory; its `pages` too */
     void **device_pages;        /* [CUDA_PAGES_MAX] device memory */
     struct kv_row *host_rows;   /* [CUDA_ROWS_MAX] what is put there */
-    void **host_pages;          /* [CUDA_PAGES_MAX] what is there */
-    uint32_t n_pages_longest;   /* the most that one of them has, up to a power of two */
+    void **host_pages;          /* [CUDA_PAGES_MAX] what is there, below n_pages_there */
+    size_t n_pages_there;
+    uint32_t n_pages_longest; /* the most that one of them has, up to a power of two */
 
     struct cuda_graph graphs[CUDA_GRAPHS_MAX], *recording;
     size_t n_graphs;

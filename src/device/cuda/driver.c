@@ -51,10 +51,10 @@ static enum err find_calls(struct driver *v, struct err_note *note)
 {
 #define FIND(field, symbol, parameters)                                                            \
     {                                                                                              \
-        void *found = dlsym(v->library, symbol);                                                   \
+        void *found = dlsym(v->library, #symbol);                                                  \
         if (!found)                                                                                \
             return err_set(note, ERR_UNSUPPORTED,                                                  \
-                           "the NVIDIA driver is too old: it lacks " symbol                        \
+                           "the NVIDIA driver is too old: it lacks " #symbol                       \
                            "; CUDA 11.4 or later is needed");                                      \
         memcpy(&v->field, &found, sizeof v->field);                                                \
     }

@@ -23,57 +23,57 @@ struct CUgraphExec_st;
 
 /* X(field, symbol, parameters) */
 #define DRIVER_CALLS(X)                                                                            \
-    X(cuInit, "cuInit", (unsigned flags))                                                          \
-    X(cuDriverGetVersion, "cuDriverGetVersion", (int *version))                                    \
-    X(cuGetErrorName, "cuGetErrorName", (int rc, const char **text))                               \
-    X(cuGetErrorString, "cuGetErrorString", (int rc, const char **text))                           \
-    X(cuDeviceGetCount, "cuDeviceGetCount", (int *n))                                              \
-    X(cuDeviceGet, "cuDeviceGet", (int *device, int ordinal))                                      \
-    X(cuDeviceGetName, "cuDeviceGetName", (char *name, int n_name, int device))                    \
-    X(cuDeviceGetAttribute, "cuDeviceGetAttribute", (int *value, int attribute, int device))       \
-    X(cuDeviceTotalMem, "cuDeviceTotalMem_v2", (size_t * n_bytes, int device))                     \
-    X(cuDeviceGetPCIBusId, "cuDeviceGetPCIBusId", (char *id, int n_id, int device))                \
-    X(cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain",                                        \
+    X(cuInit, cuInit, (unsigned flags))                                                            \
+    X(cuDriverGetVersion, cuDriverGetVersion, (int *version))                                      \
+    X(cuGetErrorName, cuGetErrorName, (int rc, const char **text))                                 \
+    X(cuGetErrorString, cuGetErrorString, (int rc, const char **text))                             \
+    X(cuDeviceGetCount, cuDeviceGetCount, (int *n))                                                \
+    X(cuDeviceGet, cuDeviceGet, (int *device, int ordinal))                                        \
+    X(cuDeviceGetName, cuDeviceGetName, (char *name, int n_name, int device))                      \
+    X(cuDeviceGetAttribute, cuDeviceGetAttribute, (int *value, int attribute, int device))         \
+    X(cuDeviceTotalMem, cuDeviceTotalMem_v2, (size_t * n_bytes, int device))                       \
+    X(cuDeviceGetPCIBusId, cuDeviceGetPCIBusId, (char *id, int n_id, int device))                  \
+    X(cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRetain,                                          \
       (struct CUctx_st * *context, int device))                                                    \
-    X(cuDevicePrimaryCtxRelease, "cuDevicePrimaryCtxRelease_v2", (int device))                     \
-    X(cuCtxSetCurrent, "cuCtxSetCurrent", (struct CUctx_st * context))                             \
-    X(cuMemGetInfo, "cuMemGetInfo_v2", (size_t * n_bytes_free, size_t * n_bytes))                  \
-    X(cuMemAlloc, "cuMemAlloc_v2", (uint64_t * p, size_t n_bytes))                                 \
-    X(cuMemFree, "cuMemFree_v2", (uint64_t p))                                                     \
-    X(cuMemHostAlloc, "cuMemHostAlloc", (void **p, size_t n_bytes, unsigned flags))                \
-    X(cuMemFreeHost, "cuMemFreeHost", (void *p))                                                   \
-    X(cuMemsetD8Async, "cuMemsetD8Async",                                                          \
+    X(cuDevicePrimaryCtxRelease, cuDevicePrimaryCtxRelease_v2, (int device))                       \
+    X(cuCtxSetCurrent, cuCtxSetCurrent, (struct CUctx_st * context))                               \
+    X(cuMemGetInfo, cuMemGetInfo_v2, (size_t * n_bytes_free, size_t * n_bytes))                    \
+    X(cuMemAlloc, cuMemAlloc_v2, (uint64_t * p, size_t n_bytes))                                   \
+    X(cuMemFree, cuMemFree_v2, (uint64_t p))                                                       \
+    X(cuMemHostAlloc, cuMemHostAlloc, (void **p, size_t n_bytes, unsigned flags))                  \
+    X(cuMemFreeHost, cuMemFreeHost, (void *p))                                                     \
+    X(cuMemsetD8Async, cuMemsetD8Async,                                                            \
       (uint64_t to, unsigned char value, size_t n_bytes, struct CUstream_st *stream))              \
-    X(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2",                                                   \
+    X(cuMemcpyHtoDAsync, cuMemcpyHtoDAsync_v2,                                                     \
       (uint64_t to, const void *from, size_t n_bytes, struct CUstream_st *stream))                 \
-    X(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2",                                                   \
+    X(cuMemcpyDtoHAsync, cuMemcpyDtoHAsync_v2,                                                     \
       (void *to, uint64_t from, size_t n_bytes, struct CUstream_st *stream))                       \
-    X(cuMemcpyDtoDAsync, "cuMemcpyDtoDAsync_v2",                                                   \
+    X(cuMemcpyDtoDAsync, cuMemcpyDtoDAsync_v2,                                                     \
       (uint64_t to, uint64_t from, size_t n_bytes, struct CUstream_st * stream))                   \
-    X(cuStreamCreate, "cuStreamCreate", (struct CUstream_st * *stream, unsigned flags))            \
-    X(cuStreamDestroy, "cuStreamDestroy_v2", (struct CUstream_st * stream))                        \
-    X(cuStreamSynchronize, "cuStreamSynchronize", (struct CUstream_st * stream))                   \
-    X(cuStreamBeginCapture, "cuStreamBeginCapture_v2", (struct CUstream_st * stream, int mode))    \
-    X(cuStreamEndCapture, "cuStreamEndCapture",                                                    \
+    X(cuStreamCreate, cuStreamCreate, (struct CUstream_st * *stream, unsigned flags))              \
+    X(cuStreamDestroy, cuStreamDestroy_v2, (struct CUstream_st * stream))                          \
+    X(cuStreamSynchronize, cuStreamSynchronize, (struct CUstream_st * stream))                     \
+    X(cuStreamBeginCapture, cuStreamBeginCapture_v2, (struct CUstream_st * stream, int mode))      \
+    X(cuStreamEndCapture, cuStreamEndCapture,                                                      \
       (struct CUstream_st * stream, struct CUgraph_st * *graph))                                   \
-    X(cuGraphInstantiate, "cuGraphInstantiateWithFlags",                                           \
+    X(cuGraphInstantiate, cuGraphInstantiateWithFlags,                                             \
       (struct CUgraphExec_st * *exec, struct CUgraph_st * graph, unsigned long long flags))        \
-    X(cuGraphLaunch, "cuGraphLaunch", (struct CUgraphExec_st * exec, struct CUstream_st * stream)) \
-    X(cuGraphExecDestroy, "cuGraphExecDestroy", (struct CUgraphExec_st * exec))                    \
-    X(cuGraphDestroy, "cuGraphDestroy", (struct CUgraph_st * graph))                               \
-    X(cuEventCreate, "cuEventCreate", (struct CUevent_st * *event, unsigned flags))                \
-    X(cuEventDestroy, "cuEventDestroy_v2", (struct CUevent_st * event))                            \
-    X(cuEventRecord, "cuEventRecord", (struct CUevent_st * event, struct CUstream_st * stream))    \
-    X(cuEventSynchronize, "cuEventSynchronize", (struct CUevent_st * event))                       \
-    X(cuEventElapsedTime, "cuEventElapsedTime",                                                    \
+    X(cuGraphLaunch, cuGraphLaunch, (struct CUgraphExec_st * exec, struct CUstream_st * stream))   \
+    X(cuGraphExecDestroy, cuGraphExecDestroy, (struct CUgraphExec_st * exec))                      \
+    X(cuGraphDestroy, cuGraphDestroy, (struct CUgraph_st * graph))                                 \
+    X(cuEventCreate, cuEventCreate, (struct CUevent_st * *event, unsigned flags))                  \
+    X(cuEventDestroy, cuEventDestroy_v2, (struct CUevent_st * event))                              \
+    X(cuEventRecord, cuEventRecord, (struct CUevent_st * event, struct CUstream_st * stream))      \
+    X(cuEventSynchronize, cuEventSynchronize, (struct CUevent_st * event))                         \
+    X(cuEventElapsedTime, cuEventElapsedTime,                                                      \
       (float *ms, struct CUevent_st *from, struct CUevent_st *to))                                 \
-    X(cuModuleLoadData, "cuModuleLoadData", (struct CUmod_st * *module, const void *image))        \
-    X(cuModuleUnload, "cuModuleUnload", (struct CUmod_st * module))                                \
-    X(cuModuleGetFunction, "cuModuleGetFunction",                                                  \
+    X(cuModuleLoadData, cuModuleLoadData, (struct CUmod_st * *module, const void *image))          \
+    X(cuModuleUnload, cuModuleUnload, (struct CUmod_st * module))                                  \
+    X(cuModuleGetFunction, cuModuleGetFunction,                                                    \
       (struct CUfunc_st * *function, struct CUmod_st * module, const char *name))                  \
-    X(cuFuncSetAttribute, "cuFuncSetAttribute",                                                    \
+    X(cuFuncSetAttribute, cuFuncSetAttribute,                                                      \
       (struct CUfunc_st * function, int attribute, int value))                                     \
-    X(cuLaunchKernel, "cuLaunchKernel",                                                            \
+    X(cuLaunchKernel, cuLaunchKernel,                                                              \
       (struct CUfunc_st * function, unsigned grid_x, unsigned grid_y, unsigned grid_z,             \
        unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,                \
        struct CUstream_st *stream, void **parameters, void **extra))

@@ -23,6 +23,7 @@ static double mebibytes(uint64_t n_bytes)
 
 /* ---- taking and giving -------------------------------------------------------------------- */
 
+/* Not zeroed. */
 static enum err take(struct cuda *c, size_t n_bytes, const char *what, void **p,
                      struct err_note *note)
 {
@@ -32,7 +33,7 @@ static enum err take(struct cuda *c, size_t n_bytes, const char *what, void **p,
                        "no memory on GPU %d for %s: %.1f MiB are needed, %.1f of %.1f are taken",
                        c->card.ordinal, what, mebibytes(n_bytes), mebibytes(c->n_bytes_taken),
                        mebibytes(c->n_bytes_limit));
-    int rc = c->driver.cuMemAlloc(&found, n_bytes ? n_bytes : 1);
+    int rc = c->driver.cuMemAlloc(&found, n_bytes);
     if (rc) {
         driver_error(&c->driver, rc, "cuMemAlloc", note);
         return err_wrap(note, rc == CUDA_ERROR_OUT_OF_MEMORY ? ERR_MEMORY : ERR_IO,
@@ -41,8 +42,6 @@ static enum err take(struct cuda *c, size_t n_bytes, const char *what, void **p,
     }
     c->n_bytes_taken += n_bytes;
     *p = (void *)(uintptr_t)found;
-    cuda_did(c, c->driver.cuMemsetD8Async(found, 0, n_bytes ? n_bytes : 1, c->stream),
-             "cuMemsetD8Async");
     return ERR_OK;
 }
 
@@ -55,6 +54,9 @@ enum err cuda_mem_take(struct device *d, size_t n_bytes, const char *what, void 
     if (cuda_enter(c)) {
         cuda_break_recording(c);
         rc = take(c, n_bytes, what, p, note);
+        if (!rc)
+            cuda_did(c, c->driver.cuMemsetD8Async(at(*p), 0, n_bytes, c->stream),
+                     "cuMemsetD8Async");
     } else {
         rc = err_set(note, c->failed, "%s", c->failure.text);
     }
@@ -206,7 +208,8 @@ void *cuda_stage(struct cuda *c, const void *from, size_t n_bytes)
 static void place_table(struct cuda *c, void *const *pages, size_t n_pages, size_t n, size_t *lo,
                         size_t *hi)
 {
-    if (memcmp(c->host_pages + n, pages, n_pages * sizeof pages[0]) == 0)
+    if (n + n_pages <= c->n_pages_there &&
+        memcmp(c->host_pages + n, pages, n_pages * sizeof pages[0]) == 0)
         return;
     memcpy(c->host_pages + n, pages, n_pages * sizeof pages[0]);
     *lo = n < *lo ? n : *lo;
@@ -241,6 +244,7 @@ void cuda_take_rows(struct device *d, const struct kv_row *rows, uint32_t n)
     c->rows = rows;
     c->n_rows = n;
     c->n_pages_longest = (uint32_t)longest;
+    c->n_pages_there = n_pages > c->n_pages_there ? n_pages : c->n_pages_there;
     if (cuda_enter(c)) {
         if (lo < hi)
             put(c, (uint8_t *)(c->device_pages + lo), (const uint8_t *)(c->host_pages + lo),
