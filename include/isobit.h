@@ -82,6 +82,9 @@ struct iso_engine_options {
     int n_threads;       /* 0: the processors that this process may use */
     const char *isa;     /* "scalar", "avx2", "avx512", "neon"; NULL: the best that works here.
                             Kept until the engine is closed */
+    const char *gpu;     /* "cpu", "cuda", "cuda:1"; "auto", NULL: a GPU that works, else the CPU.
+                            One that is named and is not there is an error */
+    uint64_t n_bytes_gpu; /* of its memory that may be taken; 0: 80 % of it */
     uint32_t n_ctx;      /* positions of one session; 0: what the model was trained for */
     uint32_t n_chunk;    /* rows of one forward pass; 0: 512 */
     uint32_t n_sessions; /* open at once, at most; 0: 1 */
@@ -421,7 +424,9 @@ enum iso_pooling {
 
 struct iso_embedder_options {
     int n_threads;   /* 0: the processors that this process may use */
-    const char *isa; /* as in iso_engine_options */
+    const char *isa; /* as in iso_engine_options, */
+    const char *gpu; /* this too, */
+    uint64_t n_bytes_gpu; /* and this */
     uint32_t n_ctx;  /* tokens of one text; 0: what the model was trained for, at most 8192 */
     uint32_t n_rows; /* texts share a pass up to so many; 0: 128 for each thread, 256 to 2048 */
     enum iso_pooling pooling;

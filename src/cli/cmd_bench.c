@@ -21,6 +21,7 @@ enum { TESTS_MAX = 1024, BATCH_MAX = 1024, THREADS_MAX = 1024, BASELINE_BYTES_MA
 struct bench_command {
     const char *model, *threads, *prompt, *gen, *batch, *depth, *against, *svg;
     uint32_t n_repeats, n_chunk;
+    struct gpu_options gpu;
     bool json, csv, markdown, quiet;
 
     struct number_list thread_counts;
@@ -41,6 +42,7 @@ static enum err parse(struct bench_command *c, int argc, char **argv, bool *help
                  "GGUF file or Hugging Face folder (default: the demo model)"),
         OPT_TEXT('t', "threads", "LIST", &c->threads,
                  "threads that compute (default: all processors)"),
+        GPU_OPTIONS(c->gpu),
         OPT_HEADING("What is measured (lists 1,2,4 and ranges 1-4, 0-1024+256, 1-16*2)"),
         OPT_TEXT('p', "prompt", "LIST", &c->prompt, "tokens read; 0: none (default: 512)"),
         OPT_TEXT('n', "gen", "LIST", &c->gen, "tokens generated; 0: none (default: 128)"),
@@ -135,7 +137,8 @@ static enum err open_engine(struct bench_command *c, uint32_t n_threads, struct 
 {
     struct iso_engine_options o = {0};
     bench_needs(c->tests, c->n_tests, &o);
-    struct model_options m = {.n_threads = n_threads, .n_ctx = o.n_ctx, .n_chunk = c->n_chunk};
+    struct model_options m = {
+        .n_threads = n_threads, .n_ctx = o.n_ctx, .n_chunk = c->n_chunk, .gpu = c->gpu};
     enum err rc = load_engine(&c->loaded, &m, &o, note);
     if (rc)
         return rc;
@@ -155,7 +158,7 @@ static void tell_engine(struct bench_command *c)
 {
     struct iso_engine_info info = iso_engine_info(c->loaded.engine);
     struct bench_report *r = &c->report;
-    r->isa = info.isa;
+    r->isa = strcmp(info.device, "cpu") == 0 ? info.isa : info.device;
     snprintf(r->arch, sizeof r->arch, "%s", info.arch);
     r->n_params = info.n_params;
     r->n_bytes_weights = info.n_bytes_weights;

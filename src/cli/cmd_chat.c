@@ -369,7 +369,7 @@ static enum err parse(struct chat *c, int argc, char **argv, bool *help, struct 
         OPT_HEADING("Model"),
         MODEL_OPTION(c->model),
         CONTEXT_OPTION(c->model),
-        THREAD_OPTION(c->model),
+        DEVICE_OPTIONS(c->model),
         CHUNK_OPTION(c->model),
         SPECULATION_OPTION(c->model),
         OPT_TEXT(0, "system", "TEXT", &c->system, "how the model should behave"),

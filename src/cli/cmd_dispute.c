@@ -226,7 +226,7 @@ static enum err parse(struct settle *s, int argc, char **argv, struct args *args
                  "what came with the second (default: B.bundle)"),
         OPT_TEXT('m', "model", "MODEL", &s->model.path,
                  "GGUF file, Hugging Face folder, or the name of a pulled model"),
-        THREAD_OPTION(s->model),
+        DEVICE_OPTIONS(s->model),
         OPT_FLAG('q', "quiet", &s->quiet, "say nothing but the result and errors"),
     };
     const struct arg_command command = {

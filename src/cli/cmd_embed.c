@@ -154,11 +154,14 @@ static enum err open_embedder(struct embed *e, struct err_note *note)
     struct iso_embedder_options o = {
         .n_threads = general.n_threads,
         .isa = general.isa,
+        .gpu = general.gpu,
+        .n_bytes_gpu = general.n_bytes_gpu,
         .n_ctx = e->model.n_ctx,
         .n_rows = e->model.n_chunk,
         .pooling = pooling,
         .no_normalize = e->no_normalize,
         .n_bytes_memory = general.n_bytes_memory,
+        .notice = general.notice,
         .progress = progress_show,
         .progress_context = &progress,
     };
@@ -168,10 +171,10 @@ static enum err open_embedder(struct embed *e, struct err_note *note)
     if (rc)
         return rc;
     struct iso_embedder_info info = iso_embedder_info(e->embedder);
-    char count[SIZE_TEXT];
-    say("%s: %s, %s parameters; %s on %s, %d thread%s; %u dimensions, pooling %s",
+    char count[SIZE_TEXT], where[DEVICE_TEXT];
+    say("%s: %s, %s parameters; %s on %s; %u dimensions, pooling %s",
         base_name(e->loaded.table.path), info.arch, count_text(info.n_params, count),
-        info.arithmetic, info.isa, info.n_threads, info.n_threads == 1 ? "" : "s", info.n_dims,
+        info.arithmetic, device_text(info.device, info.isa, info.n_threads, where), info.n_dims,
         iso_pooling_text(info.pooling));
     return ERR_OK;
 }
@@ -287,7 +290,7 @@ static enum err parse(struct embed *e, int argc, char **argv, struct args *args,
         OPT_HEADING("How (none of it changes a bit of the result)"),
         OPT_U32(0, "chunk", "N", &e->model.n_chunk, 1, 1 << 16,
                 "tokens in one pass (default: 128 a thread, 256 to 2048)"),
-        THREAD_OPTION(e->model),
+        DEVICE_OPTIONS(e->model),
         OPT_HEADING("Model"),
         MODEL_OPTION(e->model),
         OPT_U32('c', "ctx", "N", &e->model.n_ctx, 1, 1 << 24,

@@ -379,7 +379,7 @@ int cmd_inspect(int argc, char **argv)
         CONTEXT_OPTION(m),
         OPT_U32(0, "sessions", "N", &n_sessions, 1, 4096, "sessions at once (default: 1)"),
         CHUNK_OPTION(m),
-        THREAD_OPTION(m),
+        DEVICE_OPTIONS(m),
     };
     const struct arg_command command = {
         .name = "inspect",

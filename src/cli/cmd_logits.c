@@ -159,7 +159,7 @@ int cmd_logits(int argc, char **argv)
                 "tokens read in one pass (default: 64)"),
         OPT_U32(0, "batch", "N", &g.n_batch, 1, 4096,
                 "the same tokens N times side by side; all must agree"),
-        THREAD_OPTION(g.model),
+        DEVICE_OPTIONS(g.model),
         OPT_HEADING("Model"),
         MODEL_OPTION(g.model),
         CONTEXT_OPTION(g.model),

@@ -239,7 +239,7 @@ int cmd_perplexity(int argc, char **argv)
                 "at most N windows (default: all of the text)"),
         OPT_HEADING("Model"),
         MODEL_OPTION(p.model),
-        THREAD_OPTION(p.model),
+        DEVICE_OPTIONS(p.model),
         OPT_U32(0, "chunk", "N", &p.model.n_chunk, 1, 1 << 16,
                 "tokens read in one pass (default: 128)"),
         OPT_HEADING("Output"),

@@ -56,7 +56,7 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
         OPT_HEADING("Model"),
         MODEL_OPTION(r->model),
         CONTEXT_OPTION(r->model),
-        THREAD_OPTION(r->model),
+        DEVICE_OPTIONS(r->model),
         CHUNK_OPTION(r->model),
         SPECULATION_OPTION(r->model),
         SAMPLE_OPTIONS(r->sample),

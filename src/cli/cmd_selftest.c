@@ -11,13 +11,15 @@
 #include "cli/load.h"
 #include "cli/say.h"
 #include "device/conformance.h"
+#include "device/open.h"
 #include "engine/engine.h"
 
 enum { ISAS_MAX = 8, DEMO_TOKENS = 48 };
 
-/* What one instruction set computed. */
+/* What one instruction set computed, or a GPU. */
 struct result {
     const char *isa;
+    struct device_choice device;
     struct conformance vectors[CONFORMANCE_MAX];
     size_t n_vectors, n_ok;
     uint8_t overall[SHA256_BYTES]; /* of all vectors */
@@ -27,6 +29,7 @@ struct result {
 
 struct selftest {
     bool json, vectors, has_demo;
+    struct gpu_options gpu;
     struct loaded demo;
     struct result results[ISAS_MAX];
     size_t n_results;
@@ -35,7 +38,7 @@ struct selftest {
 static enum err run_vectors(struct result *r, struct err_note *note)
 {
     struct device *device;
-    enum err rc = cpu_device_open(threads_online(), r->isa, &device, note);
+    enum err rc = device_open(&r->device, &device, note);
     if (rc)
         return rc;
     r->n_vectors = conformance_run(device, r->vectors, r->overall);
@@ -48,7 +51,11 @@ static enum err run_vectors(struct result *r, struct err_note *note)
 /* The hash of the logits' hashes after each of DEMO_TOKENS fixed tokens, prompt and answer. */
 static enum err run_demo(const struct loaded *demo, struct result *r, struct err_note *note)
 {
-    const struct iso_engine_options o = {.isa = r->isa, .n_ctx = DEMO_TOKENS, .n_chunk = 7};
+    const struct iso_engine_options o = {.isa = r->device.isa,
+                                         .gpu = r->device.gpu,
+                                         .n_bytes_gpu = r->device.n_bytes_gpu,
+                                         .n_ctx = DEMO_TOKENS,
+                                         .n_chunk = 7};
     struct iso_engine *engine;
     struct iso_session *session;
     enum err rc = engine_open(&demo->table, &o, &engine, note);
@@ -150,22 +157,35 @@ static void print_json(const struct selftest *s)
     json_decref(all);
 }
 
+static enum err run(struct selftest *s, const char *name, struct device_choice device,
+                    struct err_note *note)
+{
+    struct result *r = &s->results[s->n_results++];
+    uint64_t start_ns = clock_ns();
+    *r = (struct result){.isa = name, .device = device};
+    enum err rc = run_vectors(r, note);
+    if (!rc && s->has_demo)
+        rc = run_demo(&s->demo, r, note);
+    r->seconds = (double)(clock_ns() - start_ns) * 1e-9;
+    return rc;
+}
+
 static enum err work(struct selftest *s, struct err_note *note)
 {
+    struct device_choice choice = {.n_threads = threads_online(), .isa = "auto"};
+    enum err rc = gpu_choose(&s->gpu, &choice.gpu, &choice.n_bytes_gpu, note);
+    if (rc)
+        return rc;
     s->has_demo = load_file(&s->demo, NULL, note) == ERR_OK;
     if (!s->has_demo)
         say("without the demo model: %s", note->text);
-    for (const char *const *isa = cpu_isa_names(); *isa && s->n_results < ISAS_MAX; isa++) {
-        struct result *r = &s->results[s->n_results++];
-        uint64_t start_ns = clock_ns();
-        *r = (struct result){.isa = *isa};
-        enum err rc = run_vectors(r, note);
-        if (!rc && s->has_demo)
-            rc = run_demo(&s->demo, r, note);
-        if (rc)
-            return rc;
-        r->seconds = (double)(clock_ns() - start_ns) * 1e-9;
-    }
+    for (const char *const *isa = cpu_isa_names(); *isa && !rc && s->n_results < ISAS_MAX - 1;
+         isa++)
+        rc = run(s, *isa, (struct device_choice){"cpu", 0, threads_online(), *isa}, note);
+    if (!rc && choice.gpu && strcmp(choice.gpu, "auto") != 0 && strcmp(choice.gpu, "cpu") != 0)
+        rc = run(s, choice.gpu, choice, note);
+    if (rc)
+        return rc;
     if (s->json)
         print_json(s);
     else
@@ -182,6 +202,7 @@ int cmd_selftest(int argc, char **argv)
     static struct selftest s;
     const struct arg_option options[] = {
         OPT_FLAG('v', "vectors", &s.vectors, "every vector with its hash"),
+        GPU_OPTIONS(s.gpu),
         OPT_FLAG(0, "json", &s.json, "everything, as one JSON object"),
     };
     const struct arg_command command = {
@@ -190,8 +211,8 @@ int cmd_selftest(int argc, char **argv)
         .usage = "selftest [options]",
         .about =
             "Runs the conformance vectors and the demo model on every instruction set that works\n"
-            "here. The last line is one hash over all vectors: machines that print the same hash\n"
-            "compute the same.",
+            "here, and on the GPU that --gpu names. The last line is one hash over all vectors:\n"
+            "machines that print the same hash compute the same.",
         .options = options,
         .n_options = COUNT_OF(options),
         .examples = "isobit selftest",

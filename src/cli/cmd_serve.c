@@ -23,6 +23,7 @@ enum { PORT_DEFAULT = 8080, WORKER_ARGUMENTS_MAX = 40 };
 struct engine_words {
     uint32_t n_threads, n_ctx, n_running, n_sessions, n_queue, n_chunk;
     const char *template, *tool_format;
+    struct gpu_options gpu;
     bool poc;
 };
 
@@ -30,6 +31,7 @@ struct engine_words {
     OPT_HEADING("Each model"),                                                                     \
         OPT_U32('t', "threads", "N", &(e).n_threads, 1, 1024,                                      \
                 "threads that compute (default: all processors)"),                                 \
+        GPU_OPTIONS((e).gpu),                                                                      \
         OPT_U32('c', "ctx", "N", &(e).n_ctx, 1, 1 << 30,                                           \
                 "tokens of one conversation (default: what the model was\n"                        \
                 "trained for, at most 8192)"),                                                     \
@@ -73,8 +75,7 @@ struct engine_words {
 
 #define POC_OPTIONS(s)                                                                             \
     OPT_HEADING("Gonka's proof of compute, version 2"),                                            \
-        OPT_FLAG(0, "poc", &(s).engine.poc,                                                        \
-                 "compute nonces in the gaps of serving: /api/v1/pow"),                            \
+        OPT_FLAG(0, "poc", &(s).engine.poc, "compute nonces in the gaps of serving: /api/v1/pow"), \
         OPT_TEXTS(0, "poc-callback", "HOST", &(s).callbacks,                                       \
                   "a host that results may be sent to; may be repeated\n"                          \
                   "(default: this machine). SIGNER_PUBKEY (base64) in the\n"                       \
@@ -116,6 +117,14 @@ static void add_number(struct serve *s, const char *option, uint32_t n)
     s->worker[s->n_worker++] = text;
 }
 
+static void add_text(struct serve *s, const char *option, const char *text)
+{
+    if (!text)
+        return;
+    s->worker[s->n_worker++] = option;
+    s->worker[s->n_worker++] = text;
+}
+
 static void make_worker(struct serve *s)
 {
     const struct engine_words *e = &s->engine;
@@ -127,16 +136,12 @@ static void make_worker(struct serve *s)
     add_number(s, "--sessions", e->n_sessions);
     add_number(s, "--queue", e->n_queue);
     add_number(s, "--chunk", e->n_chunk);
-    if (e->template) {
-        s->worker[s->n_worker++] = "--template";
-        s->worker[s->n_worker++] = e->template;
-    }
+    add_text(s, "--gpu", e->gpu.which);
+    add_text(s, "--gpu-memory", e->gpu.memory);
+    add_text(s, "--template", e->template);
+    add_text(s, "--tool-format", e->tool_format);
     if (s->receipts && strcmp(s->receipts, "off") != 0)
         s->worker[s->n_worker++] = "--receipts";
-    if (e->tool_format) {
-        s->worker[s->n_worker++] = "--tool-format";
-        s->worker[s->n_worker++] = e->tool_format;
-    }
     if (e->poc)
         s->worker[s->n_worker++] = "--poc";
     s->worker[s->n_worker] = NULL;
@@ -210,6 +215,16 @@ static enum err find_receipts(const struct serve *s, char path[PATH_MAX],
                             &o->limits.n_bytes_max, note);
 }
 
+/* Looked at before any worker is started, which then is told a device. */
+static enum err choose_device(struct gpu_options *g, struct err_note *note)
+{
+    const char *gpu;
+    uint64_t n_bytes;
+    enum err rc = gpu_choose(g, &gpu, &n_bytes, note);
+    g->which = gpu;
+    return rc;
+}
+
 static enum err serve(struct serve *s, struct err_note *note)
 {
     const char *signer = getenv("SIGNER_PUBKEY");
@@ -256,6 +271,8 @@ static enum err serve(struct serve *s, struct err_note *note)
         rc = serve_demo(&o, note);
     for (size_t i = 0; !rc && i < s->models.n_items; i++)
         rc = name_model(&o.models[o.n_models++], s->models.items[i], note);
+    if (!rc)
+        rc = choose_device(&s->engine.gpu, note);
     make_worker(s);
     rc = rc ? rc : front_run(&o, note);
     for (size_t i = 0; i < o.n_models; i++)
@@ -333,6 +350,11 @@ int cmd_serve(int argc, char **argv)
     return rc ? say_error(rc, &note) : EXIT_OK;
 }
 
+static void say_text(const char *text)
+{
+    say("%s", text);
+}
+
 /* Not for people: what serve starts for each model. */
 int cmd_worker(int argc, char **argv)
 {
@@ -364,6 +386,7 @@ int cmd_worker(int argc, char **argv)
     }
     if (!rc && (!o.path || !o.name || fd == 0))
         rc = err_set(&note, ERR_USAGE, "worker is started by isobit serve");
+    rc = rc ? rc : gpu_choose(&e.gpu, &o.gpu, &o.n_bytes_gpu, &note);
     if (rc)
         return say_error(rc, &note);
     o.isa = isa && *isa ? isa : NULL;
@@ -377,5 +400,6 @@ int cmd_worker(int argc, char **argv)
     o.template = e.template;
     o.tool_format = e.tool_format;
     o.poc = e.poc;
+    o.say = say_text;
     return worker_run(&o, &note) ? EXIT_FAILED : EXIT_OK; /* the front says why */
 }

@@ -145,7 +145,7 @@ static enum err parse(struct verify *v, int argc, char **argv, struct args *args
                  "another chat template than the model's own"),
         OPT_TEXT(0, "tool-format", "NAME", &v->compute.tool_format,
                  "the form of calls, where the server was told one"),
-        THREAD_OPTION(v->compute.model),
+        DEVICE_OPTIONS(v->compute.model),
         OPT_HEADING("Output"),
         OPT_FLAG(0, "json", &v->json, "one JSON object"),
         OPT_FLAG('q', "quiet", &v->quiet, "say nothing but errors"),

@@ -42,6 +42,7 @@ command_fn cmd_poc_init, cmd_poc_generate, cmd_poc_validate, cmd_poc_serve; /* c
     X(cmd_convert, "convert", "write a Hugging Face folder as one GGUF file")                      \
     H("Measure")                                                                                   \
     X(cmd_bench, "bench", "measure speed beside what the machine could do")                        \
+    X(cmd_gpu, "gpu", "list the graphics cards, what they do, and how a model would lie on one")   \
     X(cmd_poc, "poc", "compute Gonka's proof of compute, and check that of others")                \
     H("Check")                                                                                     \
     X(cmd_verify, "verify", "check a receipt, and compute its answer anew")                        \

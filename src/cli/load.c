@@ -100,20 +100,31 @@ static uint32_t default_context(const struct table *t)
     return n < CONTEXT_DEFAULT ? n : CONTEXT_DEFAULT;
 }
 
+const char *device_text(const char *device, const char *isa, int n_threads, char out[DEVICE_TEXT])
+{
+    if (strcmp(device, "cpu") == 0)
+        snprintf(out, DEVICE_TEXT, "%s, %d thread%s", isa, n_threads, n_threads == 1 ? "" : "s");
+    else
+        snprintf(out, DEVICE_TEXT, "%s", device);
+    return out;
+}
+
 static void say_engine(const struct loaded *l)
 {
     struct iso_engine_info info = iso_engine_info(l->engine);
     char count[SIZE_TEXT], all[SIZE_TEXT];
-    say("%s: %s, %s parameters; %s on %s, %d thread%s; context %u tokens", base_name(l->table.path),
-        info.arch, count_text(info.n_params, count), info.arithmetic, info.isa, info.n_threads,
-        info.n_threads == 1 ? "" : "s", info.n_ctx);
+    char where[DEVICE_TEXT];
+    say("%s: %s, %s parameters; %s on %s; context %u tokens", base_name(l->table.path), info.arch,
+        count_text(info.n_params, count), info.arithmetic,
+        device_text(info.device, info.isa, info.n_threads, where), info.n_ctx);
     if (info.n_bytes_in_file)
         say("memory has no room for %s of the %s of weights: they are read from the file at every "
             "step, which is slow; the results are the same",
             size_text(info.n_bytes_in_file, count), size_text(info.n_bytes_weights, all));
 }
 
-enum err load_memory(const char *name, const char *text, uint64_t *n_bytes, struct err_note *note)
+enum err load_size(const char *name, const char *text, uint64_t n_bytes_all, uint64_t *n_bytes,
+                   struct err_note *note)
 {
     static const char units[] = "KMGT";
     size_t n = strlen(text);
@@ -126,8 +137,19 @@ enum err load_memory(const char *name, const char *text, uint64_t *n_bytes, stru
     if (!str_to_u64((struct str){text, n - (unit || percent)}, &number) || number == 0 ||
         number > UINT64_MAX >> shift || (percent && number > 100))
         return err_set(note, ERR_USAGE, "%s is \"%.40s\"; such as 8G, 512M or 80%%", name, text);
-    *n_bytes = percent ? mem_room_find().n_bytes / 100 * number : number << shift;
+    *n_bytes = percent ? n_bytes_all / 100 * number : number << shift;
     return ERR_OK;
+}
+
+enum err load_memory(const char *name, const char *text, uint64_t *n_bytes, struct err_note *note)
+{
+    return load_size(name, text, mem_room_find().n_bytes, n_bytes, note);
+}
+
+static void say_notice(void *context, const char *text)
+{
+    (void)context;
+    say("%s", text);
 }
 
 enum err load_options(const struct loaded *l, const struct model_options *m,
@@ -141,7 +163,11 @@ enum err load_options(const struct loaded *l, const struct model_options *m,
         o->n_chunk = m->n_chunk;
     o->no_speculation |= m->no_speculation;
     uint64_t n_bytes = o->n_bytes_memory;
-    enum err rc = memory && *memory ? load_memory("ISOBIT_MEMORY", memory, &n_bytes, note) : ERR_OK;
+    o->notice = say_notice;
+    enum err rc = gpu_choose(&m->gpu, &o->gpu, &o->n_bytes_gpu, note);
+    if (rc)
+        return rc;
+    rc = memory && *memory ? load_memory("ISOBIT_MEMORY", memory, &n_bytes, note) : ERR_OK;
     o->n_bytes_memory = (size_t)n_bytes;
     return rc;
 }

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "cli/args.h"
+#include "cli/gpu.h"
 #include "format/table.h"
 #include "isobit.h"
 #include "text/tokenizer.h"
@@ -15,6 +16,7 @@ struct model_options {
     uint32_t n_threads, n_ctx, n_chunk;
     bool no_speculation;
     const char *draft;
+    struct gpu_options gpu;
 };
 
 #define MODEL_OPTION(m)                                                                            \
@@ -24,6 +26,8 @@ struct model_options {
 #define THREAD_OPTION(m)                                                                           \
     OPT_U32('t', "threads", "N", &(m).n_threads, 1, 1024,                                          \
             "threads that compute (default: all processors)")
+/* Where a model is computed. */
+#define DEVICE_OPTIONS(m) THREAD_OPTION(m), GPU_OPTIONS((m).gpu)
 #define CONTEXT_OPTION(m)                                                                          \
     OPT_U32('c', "ctx", "N", &(m).n_ctx, 1, 1 << 30,                                               \
             "tokens that prompt and answer may have together\n"                                    \
@@ -52,8 +56,11 @@ const char *load_path(const char *path, struct err_note *note);
 enum err load_file(struct loaded *l, const char *path, struct err_note *note);
 /* load_tokenizer - the same, and its tokenizer: ERR_NOT_FOUND if the file has none. */
 enum err load_tokenizer(struct loaded *l, const char *path, struct err_note *note);
-/* load_memory - "3G", "512M" (powers of 1024), bytes, or "80%" of what the machine has to give.
- * name: the option's, for the error. */
+/* load_size - "3G", "512M" (powers of 1024), bytes, or "80%" of n_bytes_all. name: the option's,
+ * for the error. */
+enum err load_size(const char *name, const char *text, uint64_t n_bytes_all, uint64_t *n_bytes,
+                   struct err_note *note);
+/* load_memory - the same of what the machine has to give. */
 enum err load_memory(const char *name, const char *text, uint64_t *n_bytes, struct err_note *note);
 /* load_options - engine options from a command's, ISOBIT_ISA and ISOBIT_MEMORY. */
 enum err load_options(const struct loaded *l, const struct model_options *m,
@@ -63,6 +70,11 @@ enum err load_options(const struct loaded *l, const struct model_options *m,
 enum err load_engine(struct loaded *l, const struct model_options *m,
                      const struct iso_engine_options *more, struct err_note *note);
 void load_close(struct loaded *l);
+
+/* What computes, for a person: "avx2, 4 threads"; out, returned. */
+enum { DEVICE_TEXT = 64 };
+const char *device_text(const char *device, const char *isa, int n_threads,
+                        char out[DEVICE_TEXT]);
 
 /* The part of a path after its last '/'. */
 const char *base_name(const char *path);

@@ -3,9 +3,9 @@
 
 #include "base/check.h"
 
-#define PROCESSOR "models are computed on the processor"
-#define LIMITS    "rates belong to keys: isobit key create --rpm"
-#define LOG       "what happens is said on standard error"
+#define DEVICE "--gpu says what computes: auto, cpu, cuda, cuda:N"
+#define LIMITS "rates belong to keys: isobit key create --rpm"
+#define LOG    "what happens is said on standard error"
 
 const struct settings_name minerva_names[] = {
     {"MINERVA_HOST", "host", NULL},
@@ -14,13 +14,13 @@ const struct settings_name minerva_names[] = {
     {"MINERVA_GPU_THREADS", "threads", NULL},
     {"MINERVA_BATCH_SIZE", "parallel", NULL},
     {"MINERVA_MODELS_DIR", "models-dir", NULL},
-    {"MINERVA_GPU_MEMORY_LIMIT", "memory", NULL},
-    {"MINERVA_MAX_GPU_MEMORY", "memory", NULL},
-    {"MINERVA_GPU_DEVICE", NULL, PROCESSOR},
-    {"MINERVA_GPU_LAYERS", NULL, PROCESSOR},
-    {"MINERVA_ENABLE_GPU", NULL, PROCESSOR},
-    {"MINERVA_DEVICE", NULL, PROCESSOR},
-    {"MINERVA_CPU_FALLBACK", NULL, PROCESSOR},
+    {"MINERVA_GPU_MEMORY_LIMIT", "gpu-memory", NULL},
+    {"MINERVA_MAX_GPU_MEMORY", "gpu-memory", NULL},
+    {"MINERVA_GPU_DEVICE", "gpu", NULL},
+    {"MINERVA_DEVICE", "gpu", NULL},
+    {"MINERVA_ENABLE_GPU", NULL, DEVICE},
+    {"MINERVA_GPU_LAYERS", NULL, "one device computes all of a model"},
+    {"MINERVA_CPU_FALLBACK", NULL, "the CPU always goes on where a GPU is lost"},
     {"MINERVA_TOKEN_BUFFER", NULL, "each token is sent when it is made"},
     {"MINERVA_WORKERS", NULL, "each model has one process, and --threads"},
     {"MINERVA_RATE_LIMIT_BURST", NULL, LIMITS},

@@ -81,8 +81,9 @@ enum err receipt_file_begin(struct receipt_file *f, const struct loaded *l, stru
 
 /* What is known of every receipt at its end; device: where the text of that goes. */
 static enum err fill_common(struct receipt_file *f, const struct loaded *l,
-                            const struct chat_template *template, const char *isa, int n_threads,
-                            char device[DEVICE_BYTES_MAX], struct receipt *r, struct err_note *note)
+                            const struct chat_template *template, const char *computed_by,
+                            const char *isa, int n_threads, char device[DEVICE_BYTES_MAX],
+                            struct receipt *r, struct err_note *note)
 {
     struct taken ended = taken_now();
     struct identity identity;
@@ -90,7 +91,7 @@ static enum err fill_common(struct receipt_file *f, const struct loaded *l,
     r->started_ms = f->begun_ms;
     r->memory_bytes = ended.n_bytes_peak;
     r->utilisation_permille = taken_permille(&f->begun, &ended, n_threads);
-    snprintf(device, DEVICE_BYTES_MAX, "cpu, %s, %d threads", isa, n_threads);
+    snprintf(device, DEVICE_BYTES_MAX, "%s, %s, %d threads", computed_by, isa, n_threads);
     r->device = str_from(device);
     r->arithmetic = STR(ISO_ARITHMETIC);
     if (!identity_known(f->identity))
@@ -205,8 +206,8 @@ enum err receipt_file_write(struct receipt_file *f, const struct receipt_source 
     char device[DEVICE_BYTES_MAX];
     struct receipt r = {.seed = s->parameters.request.sampling.seed,
                         .seed_by_node = s->seed_by_node};
-    enum err rc =
-        fill_common(f, s->loaded, s->template, info.isa, info.n_threads, device, &r, note);
+    enum err rc = fill_common(f, s->loaded, s->template, info.device, info.isa, info.n_threads,
+                              device, &r, note);
     for (uint32_t i = 0; i < f->n && !rc; i++)
         rc = write_answer(f, s, i, &answers[i], r, note);
     rc = rc ? rc : commit(f, note);
@@ -224,7 +225,8 @@ enum err receipt_file_write_vectors(struct receipt_file *f, const struct loaded 
     struct bundle b = {.request = request, .salt = *salt};
     struct buf body;
     b.has[BUNDLE_REQUEST] = b.has[BUNDLE_SALT] = true;
-    enum err rc = fill_common(f, l, NULL, info->isa, info->n_threads, device, &r->of, note);
+    enum err rc =
+        fill_common(f, l, NULL, info->device, info->isa, info->n_threads, device, &r->of, note);
     if (rc)
         return rc;
     r->of.request = commitment_of(salt, SALT_REQUEST, 0, request.ptr, request.len);

@@ -39,6 +39,9 @@ static enum err open_embedder(struct vectors *k, uint32_t n_ctx, struct err_note
     const struct iso_embedder_options o = {
         .n_threads = general.n_threads,
         .isa = general.isa,
+        .gpu = general.gpu,
+        .n_bytes_gpu = general.n_bytes_gpu,
+        .notice = general.notice,
         .n_ctx = n_ctx,
         .pooling = k->again.pooling,
         .no_normalize = k->again.no_normalize,

@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "base/room.h"
 #include "base/threads.h"
-#include "device/device.h"
+#include "device/open.h"
 #include "engine/engine_int.h"
 #include "model/hparams.h"
 #include "model/model.h"
@@ -110,6 +110,14 @@ static int threads_of(const struct iso_embedder_options *o)
     return o->n_threads > 0 ? o->n_threads : threads_online();
 }
 
+static enum err open_device(const struct iso_embedder_options *o, struct device **d,
+                            struct err_note *note)
+{
+    const struct device_choice choice = {o->gpu, o->n_bytes_gpu, threads_of(o),
+                                         o->isa ? o->isa : best_isa()};
+    return device_open(&choice, d, note);
+}
+
 /* n_fill: rows up to which texts join a pass. A few for each thread stay in its nearest cache from
  * one operation to the next. */
 static enum err fill_options(struct iso_embedder_options *o, const struct model_info *info,
@@ -189,8 +197,7 @@ static enum err open_scratch(struct iso_embedder *e, struct err_note *note)
 /* No logits but a cross-encoder's. */
 static struct model_limits limits_of(const struct iso_embedder_options *o)
 {
-    return (struct model_limits){
-        .n_rows_max = o->n_rows, .n_ctx_max = o->n_ctx, .n_logits_max = 1};
+    return (struct model_limits){.n_rows_max = o->n_rows, .n_ctx_max = o->n_ctx, .n_logits_max = 1};
 }
 
 /* What the model takes, and what everything takes beside its matrices. */
@@ -220,7 +227,7 @@ enum err embedder_needs(const struct table *t, const struct iso_embedder_options
     if (!rc)
         rc = fill_options(&o, &needs.info, t->path, &n_fill, note);
     if (!rc)
-        rc = cpu_device_open(1, o.isa ? o.isa : best_isa(), &d, note);
+        rc = open_device(&o, &d, note);
     if (rc)
         return rc;
     rc = find_needs(t, d, &o, &needs, n_bytes, note);
@@ -254,7 +261,6 @@ static enum err open_model(struct iso_embedder *e, const struct table *t,
     return model_open(t, e->device, limits, o->progress, o->progress_context, &e->model, note);
 }
 
-/* device NULL: the CPU is opened. */
 static enum err open_parts(struct iso_embedder *e, const struct table *t, struct device *device,
                            struct iso_embedder_options *o, struct err_note *note)
 {
@@ -273,10 +279,7 @@ static enum err open_parts(struct iso_embedder *e, const struct table *t, struct
     e->n_dims = o->pooling == ISO_POOLING_RANK ? info.n_labels : info.n_embd;
     e->options = *o;
     e->weights = t;
-    if (!device)
-        rc = cpu_device_open(e->n_threads, e->isa, &e->device, note);
-    if (!rc)
-        rc = open_model(e, t, o, note);
+    rc = open_model(e, t, o, note);
     return rc ? rc : open_scratch(e, note);
 }
 
@@ -305,7 +308,16 @@ enum err embedder_suits(const struct table *t, bool *suits, struct err_note *not
 enum err embedder_open(const struct table *t, const struct iso_embedder_options *options,
                        struct iso_embedder **embedder, struct err_note *note)
 {
-    return embedder_open_on(t, options, NULL, embedder, note);
+    struct iso_embedder_options o = options ? *options : (struct iso_embedder_options){0};
+    struct err_note said = {""};
+    struct device *device;
+    *embedder = NULL;
+    enum err rc = open_device(&o, &device, &said);
+    if (rc)
+        return err_set(note, rc, "%s", said.text);
+    if (said.text[0] && o.notice)
+        o.notice(o.notice_context, said.text);
+    return embedder_open_on(t, &o, device, embedder, note);
 }
 
 enum err embedder_open_on(const struct table *t, const struct iso_embedder_options *options,

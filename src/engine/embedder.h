@@ -11,8 +11,7 @@ struct table;
 enum err embedder_open(const struct table *table, const struct iso_embedder_options *options,
                        struct iso_embedder **embedder, struct err_note *note);
 
-/* embedder_open_on - the same on this device, which is closed with the embedder, and on error.
- * NULL: the CPU. */
+/* embedder_open_on - the same on this device, which is closed with the embedder, and on error. */
 struct device;
 enum err embedder_open_on(const struct table *table, const struct iso_embedder_options *options,
                           struct device *device, struct iso_embedder **embedder,

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/threads.h"
+#include "device/open.h"
 #include "engine/plan.h"
 #include "format/identity.h"
 
@@ -80,8 +81,8 @@ static enum err open_sessions(struct iso_engine *e, uint32_t n_kv_pages, struct 
                        "%u key-value pages hold %u positions, but a session may have %u; ask for "
                        "%zu pages, or for a smaller context",
                        n_kv_pages, n_kv_pages * KV_PAGE, e->n_ctx, n_pages);
-    enum err rc = kv_pages_init(&e->pages, e->device, n_kv_pages,
-                                model_info(e->model)->kv_page_bytes, note);
+    enum err rc =
+        kv_pages_init(&e->pages, e->device, n_kv_pages, model_info(e->model)->kv_page_bytes, note);
     return rc ? rc : prefix_init(&e->prefix, &e->pages, note);
 }
 
@@ -184,7 +185,9 @@ static enum err open_parts(struct iso_engine *e, const struct table *table,
 static enum err open_device(const struct iso_engine_options *o, struct device **d,
                             struct err_note *note)
 {
-    return cpu_device_open(o->n_threads, o->isa ? o->isa : best_isa(), d, note);
+    const struct device_choice choice = {o->gpu, o->n_bytes_gpu, o->n_threads,
+                                         o->isa ? o->isa : best_isa()};
+    return device_open(&choice, d, note);
 }
 
 enum err engine_plan(const struct table *table, const struct iso_engine_options *options,
@@ -236,11 +239,16 @@ enum err engine_open(const struct table *table, const struct iso_engine_options 
                      struct iso_engine **engine, struct err_note *note)
 {
     struct iso_engine_options o = options ? *options : (struct iso_engine_options){0};
+    struct err_note said = {""};
     struct device *device;
     *engine = NULL;
     enum err rc = check_options(&o, note);
     if (!rc)
-        rc = open_device(&o, &device, note);
+        rc = open_device(&o, &device, &said);
+    if (rc && said.text[0])
+        err_set(note, rc, "%s", said.text);
+    else if (said.text[0] && o.notice)
+        o.notice(o.notice_context, said.text);
     return rc ? rc : engine_open_on(table, &o, device, engine, note);
 }
 

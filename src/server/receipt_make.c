@@ -119,7 +119,8 @@ enum err receipt_fill(const struct worker *w, const struct receipt_ask *ask, boo
                       char device[RECEIPT_DEVICE_BYTES], struct receipt *r, struct err_note *note)
 {
     struct taken now = taken_now();
-    snprintf(device, RECEIPT_DEVICE_BYTES, "cpu, %s, %d threads", w->info.isa, w->info.n_threads);
+    snprintf(device, RECEIPT_DEVICE_BYTES, "%s, %s, %d threads", w->info.device, w->info.isa,
+             w->info.n_threads);
     r->arithmetic = str_from(w->info.arithmetic);
     r->device = str_from(device);
     r->started_ms = ask->started_ms;

@@ -178,12 +178,30 @@ static enum err engine_needs(struct worker *w, const struct iso_engine_options *
     return rc ? rc : ask_for_room(w, n_bytes, note);
 }
 
+/* A GPU was lost, or none was found: what computes now is told to the front too. */
+static void on_notice(void *context, const char *text)
+{
+    struct worker *w = context;
+    w->options.say(text);
+    if (!w->engine && !w->embedder)
+        return;
+    w->info.device =
+        w->engine ? iso_engine_info(w->engine).device : iso_embedder_info(w->embedder).device;
+    worker_say_facts(w, FRAME_FACTS);
+}
+
 /* A model that is made for vectors: the file says how its rows are pooled, or it is an encoder. */
 static enum err open_embedder(struct worker *w, struct err_note *note)
 {
     const struct worker_options *o = &w->options;
-    struct iso_embedder_options options = {
-        .n_threads = o->n_threads, .isa = o->isa, .n_ctx = o->n_ctx, .n_rows = o->n_chunk};
+    struct iso_embedder_options options = {.n_threads = o->n_threads,
+                                           .isa = o->isa,
+                                           .gpu = o->gpu,
+                                           .n_bytes_gpu = o->n_bytes_gpu,
+                                           .n_ctx = o->n_ctx,
+                                           .n_rows = o->n_chunk,
+                                           .notice = on_notice,
+                                           .notice_context = w};
     uint64_t n_bytes;
     enum err rc = embedder_needs(&w->speech.table, &options, &n_bytes, note);
     if (!rc)
@@ -200,6 +218,7 @@ static enum err open_embedder(struct worker *w, struct err_note *note)
     w->info = (struct iso_engine_info){.arch = info.arch,
                                        .arithmetic = info.arithmetic,
                                        .isa = info.isa,
+                                       .device = info.device,
                                        .n_threads = info.n_threads,
                                        .n_vocab = info.n_vocab,
                                        .n_ctx = info.n_ctx,
@@ -216,6 +235,10 @@ static enum err open_model(struct worker *w, struct err_note *note)
     w->n_running = o->n_running ? o->n_running : RUNNING_DEFAULT;
     struct iso_engine_options engine = {.n_threads = o->n_threads,
                                         .isa = o->isa,
+                                        .gpu = o->gpu,
+                                        .n_bytes_gpu = o->n_bytes_gpu,
+                                        .notice = on_notice,
+                                        .notice_context = w,
                                         .n_ctx = o->n_ctx,
                                         .n_chunk = o->n_chunk,
                                         .n_sessions = o->n_sessions,
@@ -261,6 +284,7 @@ void worker_say_facts(struct worker *w, enum frame_kind kind)
     write_open(&j, '{');
     write_key_text(&j, "arch", str_from(w->info.arch));
     write_key_text(&j, "arithmetic", str_from(w->info.arithmetic));
+    write_key_text(&j, "device", str_from(w->info.device));
     write_key_text(&j, "isa", str_from(w->info.isa));
     write_key_int(&j, "threads", w->info.n_threads);
     write_key_int(&j, "context", w->info.n_ctx);

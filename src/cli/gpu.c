@@ -1,0 +1,79 @@
+/* gpu.c - the choice of a device, from a command's options. */
+#include "cli/gpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/load.h"
+#include "cli/say.h"
+#include "device/cuda/driver.h"
+#include "device/cuda/image.h"
+#include "device/open.h"
+
+/* Of the card that is meant; 0 where there is none, which whoever opens it says. */
+static uint64_t card_bytes(const char *gpu)
+{
+    struct driver driver;
+    struct cuda_card card = {0};
+    int ordinal = gpu ? (int)strtol(gpu + strcspn(gpu, "0123456789"), NULL, 10) : 0;
+    if (driver_open(&driver, NULL))
+        return 0;
+    if (ordinal < driver.n_cards)
+        (void)driver_card(&driver, ordinal, &card, NULL);
+    driver_close(&driver);
+    return card.n_bytes;
+}
+
+static void say_cards(const struct driver *v)
+{
+    for (int i = 0; i < v->n_cards; i++) {
+        struct cuda_card card;
+        struct err_note note;
+        char size[SIZE_TEXT];
+        if (driver_card(v, i, &card, &note))
+            say("gpu: cuda:%d: %s", i, note.text);
+        else
+            say("gpu: cuda:%d: %s, compute capability %d.%d, %u multiprocessors, %s", i, card.name,
+                card.capability / 10, card.capability % 10, card.n_multiprocessors,
+                size_text(card.n_bytes, size));
+    }
+}
+
+/* Each thing that was looked for, and what came of it. */
+static void say_found(void)
+{
+    struct cuda_images images = cuda_images();
+    struct driver driver;
+    struct err_note note;
+    say("gpu: kernels in this program: %s",
+        images.is_empty ? "none, it was built without nvcc" : images.cards);
+    if (driver_open(&driver, &note)) {
+        say("gpu: cuda: %s", note.text);
+    } else {
+        say("gpu: cuda: a driver for CUDA %d.%d, %d card%s", driver.version / 1000,
+            driver.version % 1000 / 10, driver.n_cards, driver.n_cards == 1 ? "" : "s");
+        say_cards(&driver);
+        driver_close(&driver);
+    }
+    say("gpu: metal: this program has none");
+    say("gpu: auto stays on the CPU in this version");
+}
+
+enum err gpu_choose(const struct gpu_options *g, const char **gpu, uint64_t *n_bytes,
+                    struct err_note *note)
+{
+    enum err rc = ERR_OK;
+    *gpu = g->which;
+    *n_bytes = 0;
+    if (g->which && strcmp(g->which, "debug") == 0) {
+        say_found();
+        *gpu = NULL;
+    }
+    if (*gpu)
+        rc = device_name_check(*gpu, note);
+    if (rc == ERR_USAGE)
+        return err_wrap(note, rc, "--gpu");
+    if (!rc && g->memory)
+        rc = load_size("--gpu-memory", g->memory, card_bytes(*gpu), n_bytes, note);
+    return rc;
+}
