@@ -11,11 +11,12 @@
 #include "base/mem.h"
 #include "net/host.h"
 
-enum { CONNECT_S_MAX = 5, POST_S_MAX = 10, ANSWER_BYTES_MAX = 64 << 10, HOST_BYTES = 256 };
+enum { ANSWER_BYTES_MAX = 64 << 10, HOST_BYTES = 256 };
 
 struct callback {
     CURL *curl;
     struct callback_hosts hosts;
+    long n_ms;
     const atomic_bool *stop;
     char host[HOST_BYTES]; /* of the post under way */
     size_t n_answer;
@@ -101,12 +102,14 @@ bool callback_may_connect(struct str host, const struct sockaddr *address)
 
 /* ---- a post ------------------------------------------------------------------------------- */
 
-struct callback *callback_new(const struct callback_hosts *hosts, const atomic_bool *stop)
+struct callback *callback_new(const struct callback_hosts *hosts, uint32_t n_ms,
+                              const atomic_bool *stop)
 {
     struct callback *c = mem_zalloc(sizeof *c);
     if (!c)
         return NULL;
     c->hosts = *hosts;
+    c->n_ms = (long)n_ms;
     c->stop = stop;
     c->curl = curl_easy_init();
     if (c->curl)
@@ -164,8 +167,8 @@ static CURLcode perform(struct callback *c, const char *url, struct str body)
     curl_easy_setopt(c->curl, CURLOPT_PROXY, "");
     curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c->curl, CURLOPT_USERAGENT, "isobit/0.1");
-    curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S_MAX);
-    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)POST_S_MAX);
+    curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, c->n_ms / 2);
+    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, c->n_ms);
     curl_easy_setopt(c->curl, CURLOPT_POST, 1L);
     curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
     curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body.ptr);

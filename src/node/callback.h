@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -28,11 +29,15 @@ bool callback_may_connect(struct str host, const struct sockaddr *address);
 
 struct callback;
 
-/* stop: looked at once a second. NULL without memory. */
-struct callback *callback_new(const struct callback_hosts *hosts, const atomic_bool *stop);
+enum { CALLBACK_MS = 10000 }; /* what a receiver has */
+
+/* A post has at most n_ms, half of it to connect. stop: looked at once a second. NULL without
+ * memory. */
+struct callback *callback_new(const struct callback_hosts *hosts, uint32_t n_ms,
+                              const atomic_bool *stop);
 void callback_free(struct callback *c); /* NULL is nothing */
 
-/* callback_post - ERR_OK: a status of 200 to 299 within 10 s. What the answer says besides is not
+/* callback_post - ERR_OK: a status of 200 to 299 in time. What the answer says besides is not
  * read. One thread at a time. */
 enum err callback_post(struct callback *c, const char *url, struct str body,
                        struct err_note *note);

@@ -16,6 +16,7 @@ struct desk_check_open {
 
 struct courier {
     int64_t job; /* 0: free */
+    bool is_out; /* with a delivery */
     unsigned n_failed;
     uint64_t due_ms;
 };
@@ -426,14 +427,16 @@ uint64_t desk_retry_ms(unsigned n_failed)
     return (uint64_t)1000 << (n_failed < 7 ? n_failed - 1 : 6);
 }
 
+/* The job's own, else a free one, else one that waits for an older job; NULL: all are out. */
 static struct courier *courier_of(struct desk *d, int64_t job, uint64_t now_ms)
 {
     struct courier *empty = NULL;
     for (size_t i = 0; i < DESK_COURIERS; i++) {
-        if (d->couriers[i].job == job)
-            return &d->couriers[i];
-        if (!d->couriers[i].job)
-            empty = &d->couriers[i];
+        struct courier *c = &d->couriers[i];
+        if (c->job == job)
+            return c;
+        if (!c->is_out && c->job < (empty ? empty->job : job))
+            empty = c;
     }
     if (empty)
         *empty = (struct courier){.job = job, .due_ms = now_ms};
@@ -447,7 +450,7 @@ static void free_couriers(struct desk *d, const int64_t *jobs, size_t n, uint64_
         bool owes = false;
         for (size_t j = 0; j < n; j++)
             owes |= d->couriers[i].job == jobs[j];
-        if (!owes && d->couriers[i].due_ms <= now_ms)
+        if (!owes && !d->couriers[i].is_out && d->couriers[i].due_ms <= now_ms)
             d->couriers[i].job = 0;
     }
 }
@@ -508,13 +511,15 @@ bool desk_deliver(struct desk *d, uint64_t now_ms, struct desk_delivery *out,
     for (size_t i = 0; i < n; i++) {
         struct courier *c = courier_of(d, jobs[i], now_ms);
         bool found = false;
-        if (!c || c->due_ms > now_ms)
+        if (!c || c->is_out || c->due_ms > now_ms)
             continue;
         *out = (struct desk_delivery){.job = jobs[i]};
         buf_init(&out->body, 2 * PROOF_TEXT_BYTES_MAX);
         enum err rc = load_delivery(d, jobs[i], out, &found, note);
-        if (found)
+        if (found) {
+            c->is_out = true;
             return true;
+        }
         buf_release(&out->body);
         if (rc) { /* not at every turn */
             c->due_ms = now_ms + desk_retry_ms(++c->n_failed);
@@ -534,6 +539,7 @@ enum err desk_delivered(struct desk *d, const struct desk_delivery *x, bool arri
                           : claims_sent(d->store, x->job, x->last, note);
     if (!c)
         return rc;
+    c->is_out = false;
     if (!arrived || rc) {
         c->due_ms = now_ms + desk_retry_ms(++c->n_failed);
     } else {

@@ -76,7 +76,8 @@ enum err desk_done(struct desk *d, const struct desk_work *w, const double *dist
 void desk_give_back(struct desk *d, const struct desk_work *w);
 
 /* desk_deliver - something to send now; false: nothing is due, or (note) it cannot be read. out's
- * body is its caller's to release. */
+ * body is its caller's to release. Until desk_delivered is told of it, only other jobs' deliveries
+ * are given out, up to DESK_COURIERS: who is slow to take one holds up nobody else. */
 bool desk_deliver(struct desk *d, uint64_t now_ms, struct desk_delivery *out,
                   struct err_note *note);
 /* desk_delivered - how that ended: what arrived is owed no more, else it is tried again later. */

@@ -144,39 +144,49 @@ static enum err make_groups(struct node *n, struct err_note *note)
 
 /* ---- sending ------------------------------------------------------------------------------ */
 
-/* One delivery, if one is due; the lock is held, but not while it is under way. */
-static bool send_one(struct node *n)
+/* Waits for a delivery; the lock is held, but not while there is none. One sender at a time. */
+static bool next_delivery(struct node *n, struct desk_delivery *x)
 {
-    struct desk_delivery x;
-    struct err_note note = {""};
-    if (!desk_deliver(n->desk, node_now_ms(), &x, &note)) {
+    bool found = false;
+    while (n->has_lookout && !atomic_load(&n->stop))
+        pthread_cond_wait(&n->vacant, &n->lock);
+    n->has_lookout = true;
+    while (!found && !atomic_load(&n->stop)) {
+        struct err_note note = {""};
+        found = desk_deliver(n->desk, node_now_ms(), x, &note);
         if (note.text[0])
             node_say(n, "%s", note.text);
-        return false;
+        if (!found) {
+            pthread_mutex_unlock(&n->lock);
+            nanosleep(&(struct timespec){.tv_nsec = SENDER_MS * 1000000L}, NULL);
+            pthread_mutex_lock(&n->lock);
+        }
     }
-    pthread_mutex_unlock(&n->lock);
-    enum err rc =
-        callback_post(n->callback, x.url, (struct str){x.body.bytes, x.body.n_bytes}, &note);
-    if (rc && rc != ERR_CANCELLED)
-        node_say(n, "%.200s is not delivered, and tried again later: %s", x.url, note.text);
-    pthread_mutex_lock(&n->lock);
-    if (desk_delivered(n->desk, &x, rc == ERR_OK, node_now_ms(), &note))
-        node_say(n, "%s", note.text);
-    buf_release(&x.body);
-    return rc != ERR_CANCELLED;
+    n->has_lookout = false;
+    pthread_cond_signal(&n->vacant);
+    return found;
 }
 
 static void *sender_main(void *context)
 {
     struct node *n = context;
+    struct desk_delivery x;
+    struct callback *c = callback_new(&n->options.callbacks, CALLBACK_MS, &n->stop);
+    CHECK(c);
     pthread_mutex_lock(&n->lock);
-    while (!atomic_load(&n->stop))
-        if (!send_one(n)) {
-            pthread_mutex_unlock(&n->lock);
-            nanosleep(&(struct timespec){.tv_nsec = SENDER_MS * 1000000L}, NULL);
-            pthread_mutex_lock(&n->lock);
-        }
+    while (next_delivery(n, &x)) {
+        struct err_note note = {""};
+        pthread_mutex_unlock(&n->lock);
+        enum err rc = callback_post(c, x.url, (struct str){x.body.bytes, x.body.n_bytes}, &note);
+        if (rc && rc != ERR_CANCELLED)
+            node_say(n, "%.200s is not delivered, and tried again later: %s", x.url, note.text);
+        pthread_mutex_lock(&n->lock);
+        if (desk_delivered(n->desk, &x, rc == ERR_OK, node_now_ms(), &note))
+            node_say(n, "%s", note.text);
+        buf_release(&x.body);
+    }
     pthread_mutex_unlock(&n->lock);
+    callback_free(c);
     return NULL;
 }
 
@@ -227,10 +237,9 @@ static void resume(struct node *n)
 
 static enum err start_threads(struct node *n, struct err_note *note)
 {
-    n->callback = callback_new(&n->options.callbacks, &n->stop);
-    if (!n->callback || pthread_create(&n->sender, NULL, sender_main, n) != 0)
-        return err_set(note, ERR_MEMORY, "no thread for sending");
-    n->has_sender = true;
+    for (; n->n_senders < DESK_COURIERS; n->n_senders++)
+        if (pthread_create(&n->senders[n->n_senders], NULL, sender_main, n) != 0)
+            return err_set(note, ERR_MEMORY, "no thread for sending");
     for (; n->n_started < n->n_workers; n->n_started++)
         if (pthread_create(&n->workers[n->n_started].thread, NULL, node_worker_main,
                            &n->workers[n->n_started]) != 0)
@@ -283,11 +292,12 @@ static void close_node(struct node *n)
     atomic_store(&n->stop, true);
     pthread_mutex_lock(&n->lock);
     pthread_cond_broadcast(&n->changed);
+    pthread_cond_broadcast(&n->vacant);
     pthread_mutex_unlock(&n->lock);
     for (size_t i = 0; i < n->n_started; i++)
         pthread_join(n->workers[i].thread, NULL);
-    if (n->has_sender)
-        pthread_join(n->sender, NULL);
+    for (size_t i = 0; i < n->n_senders; i++)
+        pthread_join(n->senders[i], NULL);
     http_server_close(n->server);
     for (size_t i = 0; i < COUNT_OF(events); i++)
         if (events[i])
@@ -296,10 +306,10 @@ static void close_node(struct node *n)
         event_base_loop(n->loop, EVLOOP_NONBLOCK); /* what was freed is closed there */
         event_base_free(n->loop);
     }
-    callback_free(n->callback);
     desk_close(n->desk);
     signer_free(n->signer);
     mem_free(n->workers);
+    pthread_cond_destroy(&n->vacant);
     pthread_cond_destroy(&n->changed);
     pthread_mutex_destroy(&n->lock);
 }
@@ -317,6 +327,7 @@ enum err node_run(const struct node_options *o, struct err_note *note)
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&n.changed, &monotonic);
+    pthread_cond_init(&n.vacant, NULL);
     pthread_condattr_destroy(&monotonic);
     rc = open_node(&n, note);
     if (!rc) {

@@ -1,6 +1,6 @@
 /* node.h - a node of the proof of compute's chain: its HTTP API over the groups that compute.
  *
- * One thread serves the API, one sends results, one computes for each group. What was asked for
+ * One thread serves the API, some send results, one computes for each group. What was asked for
  * and what is owed lies in a store: a node that is killed goes on where it stood. */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H

@@ -1,6 +1,6 @@
 /* node_int.h - what the files of a running node share.
  *
- * lock guards everything from desk on. The API's thread, the sender and the workers take it for
+ * lock guards everything from desk on. The API's thread, the senders and the workers take it for
  * moments; nobody computes, draws weights or waits for a peer while holding it. */
 #ifndef NODE_NODE_INT_H
 #define NODE_NODE_INT_H
@@ -47,13 +47,13 @@ struct node {
     struct http_server *server;
     struct signer *signer;
     atomic_bool stop;
-    pthread_t sender;
-    struct callback *callback; /* the sender's */
-    bool has_sender;
-    size_t n_workers, n_started;
+    pthread_t senders[DESK_COURIERS]; /* so many deliveries may be under way */
+    size_t n_senders, n_workers, n_started;
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* something may be to do */
+    pthread_cond_t vacant;  /* no sender looks for what is due */
+    bool has_lookout;       /* one does, the others sleep or send */
     struct desk *desk;
     uint32_t n_batch;       /* of the current job */
     uint64_t n_bytes_held;  /* by all workers, while any holds weights */

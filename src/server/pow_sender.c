@@ -114,7 +114,7 @@ static void wait_until(struct pow_sender *s, uint64_t due_ns)
 static void *run(void *context)
 {
     struct pow_sender *s = context;
-    struct callback *c = callback_new(&s->hosts, &s->stop);
+    struct callback *c = callback_new(&s->hosts, CALLBACK_MS, &s->stop);
     CHECK(c);
     pthread_mutex_lock(&s->lock);
     while (!atomic_load(&s->stop)) {

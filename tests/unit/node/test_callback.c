@@ -117,15 +117,21 @@ static void peer_close(struct peer *p)
     close(p->listener);
 }
 
-static enum err post(const struct callback_hosts *hosts, const char *host, uint16_t port,
-                     const atomic_bool *stop, struct err_note *note)
+static enum err post_within(uint32_t n_ms, const struct callback_hosts *hosts, const char *host,
+                            uint16_t port, const atomic_bool *stop, struct err_note *note)
 {
     char url[200];
-    struct callback *c = callback_new(hosts, stop);
+    struct callback *c = callback_new(hosts, n_ms, stop);
     snprintf(url, sizeof url, "http://%s:%u/generated", host, port);
     enum err rc = callback_post(c, url, STR("{}"), note);
     callback_free(c);
     return rc;
+}
+
+static enum err post(const struct callback_hosts *hosts, const char *host, uint16_t port,
+                     const atomic_bool *stop, struct err_note *note)
+{
+    return post_within(CALLBACK_MS, hosts, host, port, stop, note);
 }
 
 static void an_answer_is_its_status(void **state)
@@ -174,6 +180,11 @@ static void who_is_absent_or_deaf_is_left(void **state)
     peer_open(&p, NULL);
     stop = true;
     assert_int_equal(post(&LOOPBACK, "127.0.0.1", p.port, &stop, &note), ERR_CANCELLED);
+    peer_close(&p);
+    /* Or when its time is up. */
+    peer_open(&p, NULL);
+    assert_int_equal(post_within(200, &LOOPBACK, "127.0.0.1", p.port, NULL, &note), ERR_IO);
+    assert_non_null(strstr(note.text, "Timeout"));
     peer_close(&p);
     /* Loopback is not among the hosts that were named. */
     assert_int_equal(post(&SOME, "127.0.0.1", port, NULL, &note), ERR_USAGE);
