@@ -154,8 +154,9 @@ static enum err init(const struct poc_words *o, const struct args *args, struct 
         return rc;
     printf("{\"parameters\":%" PRIu64 ",\"drawn\":%" PRIu64 ",\"bytes\":%" PRIu64
            ",\"bytes_per_nonce\":%" PRIu64 ",\"isa\":\"%s\",\"threads\":%d,\"seconds\":%.3f}\n",
-           poc_n_values(&s.params), poc_weights_held(&s.params, s.pool_fraction), need.n_fixed,
-           need.n_nonce, poc_compute_isa(c), s.n_threads, (double)(clock_ns() - begun_ns) * 1e-9);
+           poc_n_values(&s.params), poc_weights_held(&s.params, s.pool_fraction),
+           need.n_weights + need.n_fixed, need.n_nonce, poc_compute_isa(c), s.n_threads,
+           (double)(clock_ns() - begun_ns) * 1e-9);
     poc_compute_close(c);
     return ERR_OK;
 }

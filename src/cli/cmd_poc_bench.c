@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/say.h"
 #include "poc/compute.h"
+#include "poc/proof.h"
 #include "poc/weights.h"
 
 enum { BATCHES_MAX = 1 << 16, ROOFS = 5 /* measurements, of which the best counts */ };
@@ -106,10 +107,9 @@ static double peak(const struct poc_bench *b)
 /* The line that the chain's test reads. */
 static void report(const struct poc_bench *b)
 {
-    double minutes = b->seconds / 60, valid = (double)b->n_valid, raw = (double)b->n_nonces;
-    printf("[0] Generated: %llu / %llu (1 in %.0f) Time: %.2fmin (%.2f valid/min, %.2f raw/min)\n",
-           (unsigned long long)b->n_valid, (unsigned long long)b->n_nonces,
-           valid > 0 ? raw / valid : 0, minutes, valid / minutes, raw / minutes);
+    char line[RATE_LINE_BYTES];
+    rate_line(line, 0, b->n_valid, b->n_nonces, b->seconds / 60);
+    printf("%s\n", line);
     fflush(stdout);
 }
 

@@ -86,6 +86,7 @@ enum err node_fit(const struct node *n, const struct init_request *r, uint32_t *
         enum err rc = poc_compute_need(&s, &need, note);
         if (rc)
             return rc;
+        need.n_fixed += need.n_weights / n->n_workers; /* they share them */
         uint32_t fits = batch_size_of(n_bytes, need.n_fixed, need.n_nonce, n_max);
         if (fits == 0 || fits < n->options.n_batch)
             return err_set(note, ERR_MEMORY,

@@ -15,6 +15,7 @@
 #include "node/node.h"
 #include "node/signature.h"
 #include "poc/compute.h"
+#include "poc/proof.h"
 
 enum { NODE_BATCH_MAX = 64, NODE_LOG_S = 15 };
 

@@ -8,21 +8,16 @@
 
 enum { IDLE_MS = 200 };
 
-/* The reference's line, which its tools read. */
 static void tell_rate(struct node *n, struct node_worker *w)
 {
     struct tally *t = &w->tally;
     uint64_t now_ms = node_now_ms();
     if (t->n_checked == 0 || now_ms - t->told_ms < NODE_LOG_S * 1000)
         return;
-    double minutes = (double)(now_ms - t->begun_ms) / 60000;
+    char line[RATE_LINE_BYTES];
     t->told_ms = now_ms;
-    node_say(n,
-             "[%zu] Generated: %llu / %llu (1 in %.0f) Time: %.2fmin (%.2f valid/min, %.2f "
-             "raw/min)",
-             w->group, (unsigned long long)t->n_valid, (unsigned long long)t->n_checked,
-             t->n_valid ? (double)t->n_checked / (double)t->n_valid : 0, minutes,
-             (double)t->n_valid / minutes, (double)t->n_checked / minutes);
+    rate_line(line, w->group, t->n_valid, t->n_checked, (double)(now_ms - t->begun_ms) / 60000);
+    node_say(n, "%s", line);
 }
 
 static void wait_for_change(struct node *n)
@@ -36,12 +31,29 @@ static void wait_for_change(struct node *n)
 }
 
 /* Nobody holds weights of another job: their memory is free again. */
-static bool may_open(const struct node *n, int64_t job)
+static bool none_but(const struct node *n, int64_t job)
 {
     for (size_t i = 0; i < n->n_workers; i++)
         if (n->workers[i].job != 0 && n->workers[i].job != job)
             return false;
     return true;
+}
+
+/* Who draws the job's weights, or has them; NULL: nobody yet. */
+static struct node_worker *holder(struct node *n, int64_t job)
+{
+    struct node_worker *found = NULL;
+    for (size_t i = 0; i < n->n_workers; i++)
+        if (n->workers[i].job == job && (!found || n->workers[i].ready))
+            found = &n->workers[i];
+    return found;
+}
+
+/* The first group draws, the others take what it drew when it is ready. */
+static bool may_open(struct node *n, int64_t job)
+{
+    const struct node_worker *other = holder(n, job);
+    return none_but(n, job) && (!other || other->ready);
 }
 
 /* The lock is held; it is let go of while weights are given back. */
@@ -53,7 +65,7 @@ static void close_compute(struct node *n, struct node_worker *w)
     w->compute = NULL;
     pthread_mutex_lock(&n->lock);
     w->job = 0;
-    if (may_open(n, 0))
+    if (none_but(n, 0))
         n->n_bytes_held = 0;
     pthread_cond_broadcast(&n->changed);
 }
@@ -78,17 +90,22 @@ static void open_compute(struct node *n, struct node_worker *w)
     struct poc_settings s = node_settings(n, &r, w->n_threads, n->n_batch);
     struct poc_need need;
     struct err_note note = {""};
+    struct node_worker *other = holder(n, desk_job(n->desk));
+    s.held = other ? poc_compute_hold(other->compute) : NULL;
     w->job = desk_job(n->desk);
     enum err rc = poc_compute_need(&s, &need, &note);
     if (!rc)
-        n->n_bytes_held += need.n_fixed + s.n_batch * need.n_nonce;
+        n->n_bytes_held +=
+            (other ? 0 : need.n_weights) + need.n_fixed + s.n_batch * need.n_nonce;
     pthread_mutex_unlock(&n->lock);
     uint64_t begun_ms = node_now_ms();
     rc = rc ? rc : poc_compute_open(&w->compute, &s, &note);
+    poc_held_release(s.held);
     if (!rc)
-        node_say(n, "[%zu] the weights of block %.100s are drawn, %.1f s, %s, %u at a time",
-                 w->group, r.block_hash, (double)(node_now_ms() - begun_ms) / 1000,
-                 poc_compute_isa(w->compute), s.n_batch);
+        node_say(n, "[%zu] the weights of block %.100s are %s, %.1f s, %s, %u at a time", w->group,
+                 r.block_hash, other ? "shared" : "drawn",
+                 (double)(node_now_ms() - begun_ms) / 1000, poc_compute_isa(w->compute),
+                 s.n_batch);
     pthread_mutex_lock(&n->lock);
     if (rc) {
         fail_job(n, w->job, &note);
@@ -96,6 +113,7 @@ static void open_compute(struct node *n, struct node_worker *w)
         return;
     }
     w->ready = true;
+    pthread_cond_broadcast(&n->changed);
     w->tally = (struct tally){.begun_ms = node_now_ms(), .told_ms = node_now_ms()};
 }
 

@@ -1,6 +1,7 @@
 /* compute.c - settings checked, memory counted; batches of nonces shared among threads. */
 #include "poc/compute.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,13 +24,24 @@ struct desk {
     float *logits;
 };
 
+/* Weights, of either profile, that computes share; read only once they are drawn. */
+struct poc_held {
+    atomic_uint n_users;
+    char block_hash[CHAIN_KEY_MAX + 1];
+    struct poc_params params;
+    enum poc_profile profile;
+    double pool_fraction;
+    struct poc_weights weights;
+    struct exact_weights exact;
+};
+
 struct poc_compute {
     char block_hash[CHAIN_KEY_MAX + 1];
     const char *isa;
     struct poc_params params;
     struct threads *threads;
-    struct poc_exact *exact;    /* of the exact profile; else */
-    struct poc_weights weights; /* and one of: */
+    struct poc_held *held;
+    struct poc_exact *exact; /* of the exact profile; else one of: */
     double *target;
     struct desk *desks; /* [n_batch] */
     uint32_t n_batch, n_forwards;
@@ -87,8 +99,9 @@ static enum err check(const struct poc_settings *s, struct err_note *note)
 
 static void count_exact(const struct poc_settings *s, struct poc_need *need)
 {
-    uint64_t one = poc_exact_bytes(&s->params, s->pool_fraction, s->n_threads, 1);
-    uint64_t two = poc_exact_bytes(&s->params, s->pool_fraction, s->n_threads, 2);
+    uint64_t one = poc_exact_bytes(&s->params, s->n_threads, 1);
+    uint64_t two = poc_exact_bytes(&s->params, s->n_threads, 2);
+    need->n_weights = exact_weights_bytes(&s->params, s->pool_fraction);
     need->n_fixed += 2 * one - two;
     need->n_nonce += two - one;
 }
@@ -98,7 +111,7 @@ static void count_compatible(const struct poc_settings *s, const struct wide_ops
 {
     const struct poc_params *p = &s->params;
     uint64_t n_held = poc_weights_held(p, s->pool_fraction);
-    need->n_fixed += n_held * sizeof(uint16_t);
+    need->n_weights = n_held * sizeof(uint16_t);
     if (!ops) {
         need->n_fixed += (uint64_t)s->n_threads * poc_forward_bytes(p);
         return;
@@ -137,6 +150,7 @@ static enum err check_room(const struct poc_settings *s, struct err_note *note)
     if (rc != ERR_OK)
         return rc;
     struct mem_room room = mem_room_find();
+    need.n_fixed += s->held ? 0 : need.n_weights;
     if (need.n_fixed > room.n_bytes || (room.n_bytes - need.n_fixed) / need.n_nonce < s->n_batch)
         return err_set(note, ERR_MEMORY,
                        "the random model needs %.2f GiB, with %.2f MiB for each "
@@ -175,11 +189,51 @@ static enum err take(struct poc_compute *c, const struct poc_settings *s, struct
     return ERR_OK;
 }
 
+static enum err hold(struct poc_compute *c, const struct poc_settings *s, struct err_note *note)
+{
+    if (s->held) {
+        CHECK(strcmp(s->held->block_hash, s->block_hash) == 0 && s->held->profile == s->profile &&
+              poc_n_values(&s->held->params) == poc_n_values(&s->params) &&
+              s->held->pool_fraction == s->pool_fraction);
+        c->held = s->held;
+        atomic_fetch_add(&c->held->n_users, 1);
+        return ERR_OK;
+    }
+    c->held = mem_zalloc(sizeof *c->held);
+    if (!c->held)
+        return err_set(note, ERR_MEMORY, "no memory for weights");
+    memcpy(c->held->block_hash, c->block_hash, sizeof c->block_hash);
+    c->held->params = s->params;
+    c->held->profile = s->profile;
+    c->held->pool_fraction = s->pool_fraction;
+    atomic_init(&c->held->n_users, 1);
+    return s->profile == POC_EXACT
+               ? exact_weights_open(&c->held->exact, &s->params, s->block_hash, s->pool_fraction,
+                                    c->threads, note)
+               : poc_weights_open(&c->held->weights, &s->params, s->block_hash, s->pool_fraction,
+                                  c->threads, note);
+}
+
+struct poc_held *poc_compute_hold(struct poc_compute *c)
+{
+    atomic_fetch_add(&c->held->n_users, 1);
+    return c->held;
+}
+
+void poc_held_release(struct poc_held *held)
+{
+    if (!held || atomic_fetch_sub(&held->n_users, 1) > 1)
+        return;
+    poc_weights_close(&held->weights);
+    exact_weights_close(&held->exact);
+    mem_free(held);
+}
+
 static enum err open_exact(struct poc_compute *c, const struct poc_settings *s,
                            struct err_note *note)
 {
-    enum err rc = poc_exact_open(&c->exact, &s->params, s->block_hash, s->pool_fraction, s->isa,
-                                 c->threads, s->n_batch, note);
+    enum err rc =
+        poc_exact_open(&c->exact, &c->held->exact, s->isa, c->threads, s->n_batch, note);
     c->isa = rc == ERR_OK ? poc_exact_isa(c->exact) : NULL;
     return rc;
 }
@@ -190,13 +244,10 @@ static enum err open_compatible(struct poc_compute *c, const struct poc_settings
     const struct wide_ops *ops;
     enum err rc = ops_named(s->isa, &ops, note);
     c->isa = ops ? ops->isa : "scalar";
-    if (rc == ERR_OK)
-        rc = poc_weights_open(&c->weights, &s->params, s->block_hash, s->pool_fraction, c->threads,
-                              note);
     if (rc == ERR_OK && ops)
-        rc = poc_wide_open(&c->wide, &c->weights, ops, c->threads, s->n_batch, note);
+        rc = poc_wide_open(&c->wide, &c->held->weights, ops, c->threads, s->n_batch, note);
     for (int i = 0; rc == ERR_OK && !ops && i < s->n_threads; i++) {
-        rc = poc_forward_open(&c->forwards[i], &c->weights, note);
+        rc = poc_forward_open(&c->forwards[i], &c->held->weights, note);
         c->n_forwards += rc == ERR_OK;
     }
     return rc;
@@ -215,6 +266,7 @@ enum err poc_compute_open(struct poc_compute **out, const struct poc_settings *s
     memcpy(c->block_hash, s->block_hash, strlen(s->block_hash));
     c->params = s->params;
     rc = take(c, s, note);
+    rc = rc ? rc : hold(c, s, note);
     if (rc == ERR_OK)
         rc = s->profile == POC_EXACT ? open_exact(c, s, note) : open_compatible(c, s, note);
     if (rc != ERR_OK) {
@@ -244,7 +296,7 @@ void poc_compute_close(struct poc_compute *c)
     mem_free(c->logits);
     mem_free(c->desks);
     mem_free(c->target);
-    poc_weights_close(&c->weights);
+    poc_held_release(c->held);
     if (c->threads)
         threads_free(c->threads);
     mem_free(c);

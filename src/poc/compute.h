@@ -4,7 +4,7 @@
  * about those of others. All memory is taken when it opens. Nonces are computed n_batch at a time;
  * a distance does not depend on its neighbours by more than the profile's noise (compatible), or
  * at all (exact).
- * Owner thread: the one that opened it. */
+ * Owner thread: the one that opened it; weights may be shared with computes of other threads. */
 #ifndef POC_COMPUTE_H
 #define POC_COMPUTE_H
 
@@ -24,6 +24,8 @@ enum poc_profile {
     POC_EXACT,      /* integer arithmetic: a nonce's distance is the same bits everywhere */
 };
 
+struct poc_held;
+
 struct poc_settings {
     struct poc_params params;
     enum poc_profile profile;
@@ -32,11 +34,14 @@ struct poc_settings {
     int n_threads;          /* 1 and up */
     const char *isa;        /* "scalar", "avx2", "avx512", ...; NULL: the best of this machine */
     uint32_t n_batch;       /* nonces computed together at most, 1 and up */
+    /* Weights of the same block hash, params, profile and fraction: none are drawn. NULL: they
+     * are. */
+    struct poc_held *held;
 };
 
-/* Bytes that a compute takes: n_fixed + n_batch * n_nonce. */
+/* Bytes that a compute takes: n_weights (unless they are held) + n_fixed + n_batch * n_nonce. */
 struct poc_need {
-    uint64_t n_fixed, n_nonce;
+    uint64_t n_weights, n_fixed, n_nonce;
 };
 
 /* Without taking any memory. Settings that are refused: ERR_LIMIT, ERR_FORMAT, and ERR_UNSUPPORTED
@@ -54,6 +59,11 @@ enum err poc_compute_open(struct poc_compute **c, const struct poc_settings *s,
 void poc_compute_close(struct poc_compute *c); /* may be NULL */
 
 const char *poc_compute_isa(const struct poc_compute *c);
+
+/* Its weights, for others: they live until everybody who has them let them go, computes included.
+ * They are only read. Any thread, while c is open. */
+struct poc_held *poc_compute_hold(struct poc_compute *c);
+void poc_held_release(struct poc_held *held); /* may be NULL; any thread */
 
 /* Called by the owner thread after every batch. n_done: so many of dist are there. False ends the
  * run: ERR_CANCELLED. */

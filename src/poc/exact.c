@@ -1,4 +1,4 @@
-/* exact.c - weights as bytes; the layers as products of bytes and the CPU's device. */
+/* exact.c - the layers as products of bytes and operations of the CPU's device. */
 #include "poc/exact.h"
 
 #include <math.h>
@@ -9,26 +9,17 @@
 #include "device/device.h"
 #include "model/rope_exact.h"
 #include "numeric/fixed.h"
-#include "poc/chain.h"
-#include "poc/normals.h"
 #include "poc/product.h"
 #include "tensor/half.h"
 
-/* A drawn value of deviation 0.02 becomes the integer nearest to 1536 times it, within 127 (4.1
- * deviations): 31 steps a deviation. A step is 2^-10 in matrices (product.h), so that a product's
- * outputs are as large as its inputs or larger, and 1/32 in norms: every layer adds as much as it
- * finds. A tensor begins at a multiple of BLOCK values. */
-enum { BLOCK = 32, CHUNK = 1 << 20, LEVELS = 127 };
-static const double DEVIATION = 0.02;
-static const float STEPS = 1536, NORM_STEP = 0x1p-5f;
+/* A step of a norm's weights (exact_weights.h). */
+static const float NORM_STEP = 0x1p-5f;
 
 struct poc_exact {
     struct poc_params params;
     struct device *device;
     const char *isa;
-    int8_t *pool; /* [n_blocks][BLOCK] */
-    uint64_t n_blocks;
-    uint64_t *firsts; /* [n_tensors] a tensor's first block */
+    const struct exact_weights *weights;
     uint32_t n_nonces, n_rows_max;
 
     float *x, *normed, *q, *k, *v, *mixed, *gate, *up, *logits, *norm, *cosines, *sines;
@@ -43,21 +34,6 @@ struct poc_exact {
     uint64_t n_kv_bytes;
 };
 
-static uint64_t tensor_size(const struct poc_params *p, uint32_t tensor)
-{
-    struct poc_tensor t = poc_tensor_at(p, tensor);
-    return t.n_rows * t.n_columns;
-}
-
-/* The pool holds the largest tensor at least: a slice never wraps. */
-static uint64_t pool_blocks(const struct poc_params *p, double fraction)
-{
-    uint64_t n = (uint64_t)((double)poc_n_values(p) * fraction);
-    for (uint32_t i = 0; i < poc_n_tensors(p); i++)
-        n = tensor_size(p, i) > n ? tensor_size(p, i) : n;
-    return (n + BLOCK - 1) / BLOCK;
-}
-
 enum err poc_exact_check(const struct poc_params *p, double fraction, const char *isa,
                          struct err_note *note)
 {
@@ -66,11 +42,11 @@ enum err poc_exact_check(const struct poc_params *p, double fraction, const char
         return err_set(note, ERR_UNSUPPORTED,
                        "the exact profile draws its weights by pool: "
                        "pool_fraction must be over 0");
-    if (p->dim % BLOCK != 0 || poc_ffn_dim(p) % BLOCK != 0)
+    if (p->dim % EXACT_BLOCK != 0 || poc_ffn_dim(p) % EXACT_BLOCK != 0)
         return err_set(note, ERR_UNSUPPORTED,
                        "the exact profile needs multiples of %d: dim is %u, "
                        "the feed-forward part %u",
-                       BLOCK, p->dim, poc_ffn_dim(p));
+                       EXACT_BLOCK, p->dim, poc_ffn_dim(p));
     if (size % 4 != 0 || size > HEAD_SIZE_MAX || p->n_heads / p->n_kv_heads > GROUP_HEADS_MAX)
         return err_set(note, ERR_UNSUPPORTED,
                        "the exact profile needs heads of a multiple of 4, at "
@@ -127,61 +103,13 @@ static uint32_t widest(const struct poc_params *p)
     return p->dim > poc_ffn_dim(p) ? p->dim : poc_ffn_dim(p);
 }
 
-uint64_t poc_exact_bytes(const struct poc_params *p, double fraction, int n_threads,
-                         uint32_t n_nonces)
+uint64_t poc_exact_bytes(const struct poc_params *p, int n_threads, uint32_t n_nonces)
 {
     struct poc_exact none;
     uint64_t n = (uint64_t)n_nonces * p->seq_len;
-    return pool_blocks(p, fraction) * BLOCK + lay_out(&none, p, n_nonces, NULL) * sizeof(float) +
+    return lay_out(&none, p, n_nonces, NULL) * sizeof(float) +
            products_bytes(n_threads, n, widest(p)) + cpu_device_bytes() + n_nonces * kv_bytes(p) +
            n * (sizeof(struct kv_row) + 1 + sizeof(void *));
-}
-
-/* Values of the chain's pool to integers. */
-struct encode {
-    const uint16_t *values;
-    int8_t *out;
-    size_t n;
-};
-
-enum { VALUES_PER_JOB = 1 << 15 };
-
-static void encode_job(void *context, size_t i, int worker)
-{
-    const struct encode *e = context;
-    (void)worker;
-    for (size_t at = i * VALUES_PER_JOB; at < e->n && at < (i + 1) * VALUES_PER_JOB; at++) {
-        float steps = f16_widen(e->values[at]) * STEPS;
-        steps = steps > LEVELS ? LEVELS : steps < -LEVELS ? -LEVELS : steps;
-        e->out[at] = (int8_t)lrintf(steps);
-    }
-}
-
-static enum err draw_pool(struct poc_exact *e, const char *block_hash, struct threads *threads,
-                          struct err_note *note)
-{
-    struct normals normals;
-    struct pcg64 rng;
-    uint16_t *values = mem_array(CHUNK, sizeof *values);
-    if (!values)
-        return err_set(note, ERR_MEMORY, "no memory to draw weights with");
-    chain_weights(&rng, block_hash);
-    enum err rc = normals_init(&normals, &rng, DEVIATION, threads, note);
-    for (uint64_t at = 0; rc == ERR_OK && at < e->n_blocks; at += CHUNK / BLOCK) {
-        uint64_t n_left = (e->n_blocks - at) * BLOCK;
-        struct encode part = {values, e->pool + at * BLOCK, n_left < CHUNK ? n_left : CHUNK};
-        normals_read(&normals, part.n, values);
-        threads_run(threads, (part.n + VALUES_PER_JOB - 1) / VALUES_PER_JOB, encode_job, &part);
-    }
-    if (rc == ERR_OK)
-        normals_release(&normals);
-    mem_free(values);
-    for (uint32_t i = 0; rc == ERR_OK && i < poc_n_tensors(&e->params); i++) {
-        uint64_t n = (tensor_size(&e->params, i) + BLOCK - 1) / BLOCK;
-        e->firsts[i] =
-            chain_name_hash(block_hash, poc_tensor_at(&e->params, i).name) % (e->n_blocks - n + 1);
-    }
-    return rc;
 }
 
 static void rotations(struct poc_exact *e)
@@ -220,45 +148,38 @@ static enum err take_memory(struct poc_exact *e, struct threads *threads, struct
     uint32_t n_pages = (p->seq_len + KV_PAGE - 1) / KV_PAGE;
     e->n_floats = lay_out(e, p, e->n_nonces, NULL);
     e->floats = mem_pages(e->n_floats * sizeof *e->floats);
-    e->pool = mem_pages(e->n_blocks * BLOCK);
-    e->firsts = mem_array(poc_n_tensors(p), sizeof *e->firsts);
     e->bad = mem_alloc(e->n_rows_max);
     e->rows = mem_array(e->n_rows_max, sizeof *e->rows);
     e->pages = mem_array((size_t)e->n_nonces * n_pages, sizeof *e->pages);
     e->n_kv_bytes = e->n_nonces * kv_bytes(p);
     e->kv = mem_pages(e->n_kv_bytes);
     e->products = products_new(e->isa, threads, e->n_rows_max, widest(p));
-    if (!e->floats || !e->pool || !e->firsts || !e->bad || !e->rows || !e->pages || !e->kv ||
-        !e->products)
+    if (!e->floats || !e->bad || !e->rows || !e->pages || !e->kv || !e->products)
         return err_set(note, ERR_MEMORY, "no memory for %u nonces at once", e->n_nonces);
     lay_out(e, p, e->n_nonces, e->floats);
     return ERR_OK;
 }
 
-enum err poc_exact_open(struct poc_exact **out, const struct poc_params *p, const char *block_hash,
-                        double fraction, const char *isa, struct threads *threads,
-                        uint32_t n_nonces, struct err_note *note)
+enum err poc_exact_open(struct poc_exact **out, const struct exact_weights *weights,
+                        const char *isa, struct threads *threads, uint32_t n_nonces,
+                        struct err_note *note)
 {
+    const struct poc_params *p = &weights->params;
     *out = NULL;
-    enum err rc = poc_exact_check(p, fraction, isa, note);
-    if (rc != ERR_OK)
-        return rc;
     struct poc_exact *e = mem_zalloc(sizeof *e);
     if (!e)
         return err_set(note, ERR_MEMORY, "no memory for the exact profile");
     e->params = *p;
+    e->weights = weights;
     e->n_nonces = n_nonces;
     e->n_rows_max = n_nonces * p->seq_len;
     e->shape = (struct kv_shape){p->n_kv_heads, poc_head_dim(p)};
-    e->n_blocks = pool_blocks(p, fraction);
     e->isa = isa;
     for (const char *const *name = cpu_isa_names(); !isa && *name; name++)
         e->isa = *name; /* the best is last */
-    rc = cpu_device_open(threads_count(threads), e->isa, &e->device, note);
+    enum err rc = cpu_device_open(threads_count(threads), e->isa, &e->device, note);
     if (rc == ERR_OK)
         rc = take_memory(e, threads, note);
-    if (rc == ERR_OK)
-        rc = draw_pool(e, block_hash, threads, note);
     if (rc != ERR_OK) {
         poc_exact_close(e);
         return rc;
@@ -277,11 +198,8 @@ void poc_exact_close(struct poc_exact *e)
         e->device->ops->close(e->device);
     if (e->floats)
         mem_pages_free(e->floats, e->n_floats * sizeof *e->floats);
-    if (e->pool)
-        mem_pages_free(e->pool, e->n_blocks * BLOCK);
     if (e->kv)
         mem_pages_free(e->kv, e->n_kv_bytes);
-    mem_free(e->firsts);
     mem_free(e->bad);
     mem_free(e->rows);
     mem_free(e->pages);
@@ -294,23 +212,18 @@ const char *poc_exact_isa(const struct poc_exact *e)
     return e->isa;
 }
 
-static const int8_t *weights_of(const struct poc_exact *e, uint32_t tensor)
-{
-    return e->pool + e->firsts[tensor] * BLOCK;
-}
-
 /* y of the inputs that were taken last. */
 static void product(struct poc_exact *e, uint32_t tensor, float *y)
 {
     struct poc_tensor t = poc_tensor_at(&e->params, tensor);
-    products_run(e->products, weights_of(e, tensor), (uint32_t)t.n_rows, y);
+    products_run(e->products, exact_weights_view(e->weights, tensor), (uint32_t)t.n_rows, y);
 }
 
 /* The norm of n rows of x, as inputs of products. */
 static void norm(struct poc_exact *e, uint32_t tensor, uint32_t n)
 {
     uint32_t dim = e->params.dim;
-    const int8_t *weights = weights_of(e, tensor);
+    const int8_t *weights = exact_weights_view(e->weights, tensor);
     for (uint32_t i = 0; i < dim; i++)
         e->norm[i] = (float)weights[i] * NORM_STEP;
     e->device->ops->rmsnorm(e->device, e->x, dim, e->norm, (float)e->params.norm_eps, n, dim,

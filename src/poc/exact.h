@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "base/threads.h"
-#include "poc/params.h"
+#include "poc/exact_weights.h"
 
 struct poc_exact;
 
@@ -17,14 +17,13 @@ struct poc_exact;
  * best. */
 enum err poc_exact_check(const struct poc_params *p, double fraction, const char *isa,
                          struct err_note *note);
-uint64_t poc_exact_bytes(const struct poc_params *p, double fraction, int n_threads,
-                         uint32_t n_nonces);
+/* Bytes that it takes beside its weights. */
+uint64_t poc_exact_bytes(const struct poc_params *p, int n_threads, uint32_t n_nonces);
 
-/* Draws the weights with the threads given, which are borrowed for the call; computes with as many
- * of its own. What poc_exact_check says; ERR_MEMORY. */
-enum err poc_exact_open(struct poc_exact **e, const struct poc_params *p, const char *block_hash,
-                        double fraction, const char *isa, struct threads *threads,
-                        uint32_t n_nonces, struct err_note *note);
+/* The weights are borrowed until it closes, the threads too; the device has as many of its own.
+ * What poc_exact_check says; ERR_MEMORY. isa NULL: the best. */
+enum err poc_exact_open(struct poc_exact **e, const struct exact_weights *weights, const char *isa,
+                        struct threads *threads, uint32_t n_nonces, struct err_note *note);
 void poc_exact_close(struct poc_exact *e); /* may be NULL */
 const char *poc_exact_isa(const struct poc_exact *e);
 

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -114,6 +115,17 @@ enum err verdict_of(struct verdict *v, const double *claimed, const double *reco
     v->honest = binomial_at_least(n, v->n_invalid, POC_MISMATCH);
     v->fraud = v->honest < threshold;
     return ERR_OK;
+}
+
+void rate_line(char out[RATE_LINE_BYTES], size_t group, uint64_t n_valid, uint64_t n_checked,
+               double minutes)
+{
+    double valid = (double)n_valid, raw = (double)n_checked;
+    snprintf(out, RATE_LINE_BYTES,
+             "[%zu] Generated: %" PRIu64 " / %" PRIu64
+             " (1 in %.0f) Time: %.2fmin (%.2f valid/min, %.2f raw/min)",
+             group, n_valid, n_checked, n_valid ? raw / valid : 0, minutes, valid / minutes,
+             raw / minutes);
 }
 
 const char *poc_status(const struct poc_worker_state *workers, size_t n)

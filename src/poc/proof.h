@@ -53,6 +53,12 @@ struct verdict {
 enum err verdict_of(struct verdict *v, const double *claimed, const double *recomputed, size_t n,
                     double r_target, double threshold, struct err_note *note);
 
+/* The line of the reference's rate test, which its tools read: n_valid claims among n_checked
+ * nonces of a group, in so many minutes. */
+enum { RATE_LINE_BYTES = 256 };
+void rate_line(char out[RATE_LINE_BYTES], size_t group, uint64_t n_valid, uint64_t n_checked,
+               double minutes);
+
 /* What a group of workers does. */
 enum poc_phase { PHASE_IDLE, PHASE_GENERATE, PHASE_VALIDATE, PHASE_STOP };
 

@@ -116,6 +116,36 @@ static void exact_distances_are_the_same_bits(void **state)
         }
 }
 
+/* Weights are those of the compute that drew them, and outlive it. */
+static void weights_are_shared(void **state)
+{
+    (void)state;
+    for (int profile = POC_COMPATIBLE; profile <= POC_EXACT; profile++) {
+        struct poc_compute *first, *second;
+        struct poc_settings s = settings_of(&MODEL_CASES[0], 2);
+        uint64_t nonces[] = {3, 0, 1, 2};
+        double dist[2][4];
+        s.profile = (enum poc_profile)profile;
+        if (profile == POC_EXACT)
+            s.params = EXACT;
+        assert_ok(poc_compute_open(&first, &s, NULL));
+        assert_ok(poc_compute_run(first, MODEL_KEY, nonces, 4, dist[0], NULL, NULL, NULL));
+        s.held = poc_compute_hold(first);
+        bool opened = false;
+        for (uint64_t n = 1; !opened && n < 100; n++) { /* who finds no memory gives them back */
+            mem_fault_after(n);
+            opened = poc_compute_open(&second, &s, NULL) == ERR_OK;
+            mem_fault_after(0);
+        }
+        assert_true(opened);
+        poc_held_release(s.held);
+        poc_compute_close(first);
+        assert_ok(poc_compute_run(second, MODEL_KEY, nonces, 4, dist[1], NULL, NULL, NULL));
+        assert_memory_equal(dist[0], dist[1], sizeof dist[0]);
+        poc_compute_close(second);
+    }
+}
+
 /* Every layer counts: without the last one nothing is as it was. */
 static void exact_distances_need_every_layer(void **state)
 {
@@ -263,6 +293,7 @@ int main(void)
         cmocka_unit_test(distances_are_numpys_in_any_order),
         cmocka_unit_test(distances_are_the_oracles),
         cmocka_unit_test(exact_distances_are_the_same_bits),
+        cmocka_unit_test(weights_are_shared),
         cmocka_unit_test(exact_distances_need_every_layer),
         cmocka_unit_test(exact_shapes_are_checked),
         cmocka_unit_test(a_run_is_stopped_between_batches),
