@@ -12,11 +12,18 @@
 #include "numeric/rope.h"
 #include "tensor/quant/quant.h"
 
+enum { TAKEN_MAX = 32 }; /* of a vector */
+
 struct run {
     struct device *d;
     struct conformance *results;
     size_t n_results;
-    struct arena arena; /* inputs and results of the vector at hand */
+    struct arena arena; /* inputs and results of the vector at hand, */
+    struct taken {
+        void *p;
+        size_t n_bytes;
+    } taken[TAKEN_MAX]; /* and what of them is on the device */
+    size_t n_taken;
     uint64_t seed;
     bool failed;
 };
@@ -55,6 +62,27 @@ static float *take_values(struct run *r, size_t n)
     return x;
 }
 
+/* Device memory: a copy of host memory, or zeros for NULL. NULL: there is none. */
+static void *on_device(struct run *r, const void *host, size_t n_bytes)
+{
+    void *p = NULL;
+    CHECK(r->n_taken < TAKEN_MAX);
+    if (r->failed || r->d->ops->mem_take(r->d, n_bytes, "conformance vectors", &p, NULL)) {
+        r->failed = true;
+        return NULL;
+    }
+    r->taken[r->n_taken++] = (struct taken){p, n_bytes};
+    if (host)
+        r->d->ops->put(r->d, p, host, n_bytes);
+    return p;
+}
+
+static float *values_on_device(struct run *r, size_t n)
+{
+    float *x = take_values(r, n);
+    return x ? on_device(r, x, n * sizeof *x) : NULL;
+}
+
 static void hash_floats(struct sha256 *h, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -65,7 +93,17 @@ static void hash_floats(struct sha256 *h, const float *x, size_t n)
     }
 }
 
+static void hash_device(struct run *r, struct sha256 *h, const float *x, size_t n)
+{
+    float *host = take(r, n * sizeof *host);
+    if (r->failed)
+        return;
+    r->d->ops->get(r->d, host, x, n * sizeof *host);
+    hash_floats(h, host, n);
+}
+
 static void finish(struct run *r, const char *name, struct sha256 *h);
+static void give_taken(struct run *r);
 
 /* Random blocks whose scales are ordinary: any bytes, then every floating scale set. */
 static void random_blocks(struct run *r, enum dtype t, uint8_t *bytes, size_t n_blocks)
@@ -101,26 +139,28 @@ static void matmul(struct run *r, enum dtype t, uint32_t n_cols, struct sha256 *
     enum { N = 45, T = 19 };
     const struct device_ops *ops = r->d->ops;
     enum act_kind kind = act_kind_of(t);
+    size_t row_bytes = N * dtype_row_bytes(t, n_cols);
     size_t packed_bytes = ops->matrix_bytes(r->d, t, N, n_cols);
-    uint8_t *rows = take(r, N * dtype_row_bytes(t, n_cols)), *packed = take(r, packed_bytes);
-    float *x = take_values(r, (size_t)T * n_cols), *bias = take_values(r, N);
-    float *y = take(r, sizeof(float) * N * T);
-    uint8_t bad[T] = {0};
+    uint8_t *rows = take(r, row_bytes), *packed = take(r, packed_bytes);
+    float *x = values_on_device(r, (size_t)T * n_cols), *bias = values_on_device(r, N);
+    float *y = on_device(r, NULL, sizeof(float) * N * T);
+    uint8_t *bad = on_device(r, NULL, T);
     static const uint32_t batches[] = {T, 1, 4};
-    struct acts a = {kind, T, n_cols, take(r, ops->acts_bytes(r->d, kind, T, n_cols))};
+    struct acts a = {kind, T, n_cols, on_device(r, NULL, ops->acts_bytes(r->d, kind, T, n_cols))};
     if (r->failed)
         return;
     random_blocks(r, t, rows, N * (size_t)n_cols / (size_t)dtype_info(t)->block_len);
     if (packed_bytes)
         ops->matrix_pack(r->d, t, N, n_cols, rows, packed);
-    struct matrix w = {t, N, n_cols, packed_bytes ? packed : rows, packed_bytes};
-    for (size_t i = 0; i < COUNT_OF(batches); i++) {
+    struct matrix w = {.dtype = t, .n_rows = N, .n_cols = n_cols, .n_bytes = packed_bytes};
+    w.data = packed_bytes ? on_device(r, packed, packed_bytes) : on_device(r, rows, row_bytes);
+    for (size_t i = 0; !r->failed && i < COUNT_OF(batches); i++) {
         a.n_rows = batches[i];
         ops->quantize(r->d, x, n_cols, &a, bad);
         ops->matmul(r->d, &w, &a, i ? NULL : bias, y, N);
-        ops->wait(r->d);
-        hash_floats(h, y, (size_t)N * batches[i]);
+        hash_device(r, h, y, (size_t)N * batches[i]);
     }
+    give_taken(r);
 }
 
 static void matmul_vectors(struct run *r)
@@ -170,19 +210,21 @@ static void attention(struct run *r, const struct attention_case *c, struct sha2
     size_t kv_width = (size_t)c->n_kv_heads * c->head_size;
     size_t q_width = (size_t)c->n_heads * c->head_size;
     uint32_t n = c->n_positions, from = n > N_QUERIES ? n - N_QUERIES : 0;
-    float *k = take_values(r, n * kv_width), *v = take_values(r, n * kv_width);
-    float *q = take_values(r, N_QUERIES * q_width), *sinks = take_values(r, c->n_heads);
-    float *out = take(r, N_QUERIES * q_width * sizeof *out);
+    float *k = values_on_device(r, n * kv_width), *v = values_on_device(r, n * kv_width);
+    float *q = values_on_device(r, N_QUERIES * q_width), *sinks = values_on_device(r, c->n_heads);
+    float *out = on_device(r, NULL, N_QUERIES * q_width * sizeof *out);
     struct kv_row *rows = take(r, n * sizeof *rows);
-    uint8_t *bad = take(r, n), *bytes = take(r, (size_t)KV_PAGE * c->n_kv_heads * 1100 * 2);
-    void *pages[N_PAGES];
+    uint8_t *bad = on_device(r, NULL, n);
+    uint8_t *bytes = take(r, (size_t)KV_PAGE * c->n_kv_heads * 1100 * 2);
+    void *pages[N_PAGES], *last = take(r, kv_layer_bytes(shape));
     for (int i = 0; i < N_PAGES; i++)
-        pages[i] = take(r, kv_layer_bytes(shape));
+        pages[i] = on_device(r, NULL, kv_layer_bytes(shape));
     if (r->failed)
         return;
     CHECK(n <= N_PAGES * KV_PAGE);
     for (uint32_t i = 0; i < n; i++)
         rows[i] = (struct kv_row){pages, i};
+    r->d->ops->rows(r->d, rows, n);
     struct kv_write_args w = {k, v, kv_width, kv_width, rows, n, shape, 0, bad};
     r->d->ops->kv_write(r->d, &w);
     struct attention_args a = {.q = q,
@@ -199,10 +241,11 @@ static void attention(struct run *r, const struct attention_case *c, struct sha2
                                .sinks = c->sinks ? sinks : NULL,
                                .bad = bad};
     r->d->ops->attention(r->d, &a);
-    r->d->ops->wait(r->d);
-    hash_floats(h, out, (n - from) * q_width);
+    hash_device(r, h, out, (n - from) * q_width);
     uint32_t n_last = (n - 1) % KV_PAGE + 1;
-    sha256_add(h, bytes, kv_export(pages[(n - 1) / KV_PAGE], shape, n_last, bytes));
+    r->d->ops->get(r->d, last, pages[(n - 1) / KV_PAGE], kv_layer_bytes(shape));
+    sha256_add(h, bytes, kv_export(last, shape, n_last, bytes));
+    give_taken(r);
 }
 
 static void attention_vectors(struct run *r)
@@ -226,14 +269,14 @@ static void layernorm_vectors(struct run *r)
     enum { N = 1111, T = 3 };
     struct sha256 h;
     r->seed = 4000;
-    float *x = take_values(r, N * T), *w = take_values(r, N), *b = take_values(r, N);
+    float *x = values_on_device(r, N * T), *w = values_on_device(r, N);
+    float *b = values_on_device(r, N);
     if (r->failed)
         return;
     sha256_init(&h);
     r->d->ops->layernorm(r->d, x, N, w, b, 1e-12f, T, N, x, N);
     r->d->ops->layernorm(r->d, x, N, w, NULL, 1e-5f, T, N, x, N);
-    r->d->ops->wait(r->d);
-    hash_floats(&h, x, N * T);
+    hash_device(r, &h, x, N * T);
     finish(r, "layernorm", &h);
 }
 
@@ -242,55 +285,66 @@ static void reflect_vectors(struct run *r)
     enum { N = 1111, T = 3 };
     struct sha256 h;
     r->seed = 5000;
-    float *x = take_values(r, N * T), *v = take_values(r, 2 * N);
-    const float *const mirrors[T] = {v, NULL, v + 7};
+    float *x = values_on_device(r, N * T), *v = values_on_device(r, 2 * N);
+    if (r->failed)
+        return;
+    const float *host[T] = {v, NULL, v + 7};
+    const float *const *mirrors = on_device(r, host, sizeof host);
     if (r->failed)
         return;
     sha256_init(&h);
     r->d->ops->reflect(r->d, x, N, mirrors, 300, T, N);
-    r->d->ops->wait(r->d);
-    hash_floats(&h, x, N * T);
+    hash_device(r, &h, x, N * T);
     finish(r, "reflect", &h);
+}
+
+enum { ROW_N = 1111, ROW_T = 3 };
+
+static void glu_vectors(struct run *r)
+{
+    static const char *const names[] = {"silu", "gelu tanh", "gelu erf", "swiglu oai"};
+    enum { N = ROW_N, T = ROW_T };
+    for (int fn = 0; fn < 4; fn++) {
+        struct sha256 h;
+        r->seed = 3000;
+        float *x = values_on_device(r, N * T), *w = values_on_device(r, N * T);
+        float *y = on_device(r, NULL, sizeof(float) * N * T);
+        if (r->failed)
+            return;
+        sha256_init(&h);
+        r->d->ops->glu(r->d, (enum act_fn)fn, x, N, w, N, T, N, y, N);
+        hash_device(r, &h, y, N * T);
+        finish(r, names[fn], &h);
+    }
 }
 
 static void row_vectors(struct run *r)
 {
-    static const char *const names[] = {"silu", "gelu tanh", "gelu erf", "swiglu oai"};
-    enum { N = 1111, T = 3 };
+    enum { N = ROW_N, T = ROW_T };
     const struct device_ops *ops = r->d->ops;
-    r->seed = 3000;
-    float *x = take_values(r, N * T), *w = take_values(r, N * T),
-          *y = take(r, sizeof(float) * N * T);
     float cos[64], sin[64];
-    uint8_t bad[T];
     struct rope rope;
     struct sha256 h;
-    if (r->failed)
-        return;
-    for (int fn = 0; fn < 4; fn++) {
-        sha256_init(&h);
-        ops->glu(r->d, (enum act_fn)fn, x, N, w, N, T, N, y, N);
-        hash_floats(&h, y, N * T);
-        finish(r, names[fn], &h);
-        r->seed = 3000;
-        x = take_values(r, N * T), w = take_values(r, N * T), y = take(r, sizeof(float) * N * T);
-        if (r->failed)
-            return;
-    }
-    sha256_init(&h);
-    ops->rmsnorm(r->d, x, N, w, 1e-5f, T, N, y, N);
-    hash_floats(&h, y, N * T);
+    r->seed = 3000;
+    float *x = values_on_device(r, N * T), *w = values_on_device(r, N * T);
+    float *y = on_device(r, NULL, sizeof(float) * N * T);
+    uint8_t *bad = on_device(r, NULL, T);
     rope_init(&rope, fx_int(500000), 128, NULL, fx_int(1));
     rope_angles(&rope, 123456, cos, sin);
-    struct rope_args args = {y, N, 1, 8, 128, 128, false, cos, sin};
+    float *device_cos = on_device(r, cos, sizeof cos), *device_sin = on_device(r, sin, sizeof sin);
+    if (r->failed)
+        return;
+    sha256_init(&h);
+    ops->rmsnorm(r->d, x, N, w, 1e-5f, T, N, y, N);
+    hash_device(r, &h, y, N * T);
+    struct rope_args args = {y, N, 1, 8, 128, 128, false, device_cos, device_sin};
     ops->rope(r->d, &args);
     args.interleaved = true;
     ops->rope(r->d, &args);
     ops->add(r->d, y, N, x, N, T, N, 1.0f);
     ops->add(r->d, y, N, x, N, T, N, 0.3f);
     ops->logits(r->d, y, N, T, N, 30.0f, bad);
-    ops->wait(r->d);
-    hash_floats(&h, y, N * T);
+    hash_device(r, &h, y, N * T);
     finish(r, "rows", &h);
     layernorm_vectors(r);
     reflect_vectors(r);
@@ -303,8 +357,11 @@ size_t conformance_run(struct device *d, struct conformance *results, uint8_t ov
     arena_init(&r.arena, 64 << 20);
     matmul_vectors(&r);
     attention_vectors(&r);
+    glu_vectors(&r);
     row_vectors(&r);
+    give_taken(&r);
     arena_release(&r.arena);
+    r.failed |= d->ops->status(d, NULL) != ERR_OK;
     sha256_init(&h);
     for (size_t i = 0; i < r.n_results; i++)
         sha256_add(&h, results[i].hash, SHA256_BYTES);
@@ -343,6 +400,14 @@ static const char *const expected[CONFORMANCE_MAX] = {
     "4ca79f9988605754", /* reflect */
 };
 
+static void give_taken(struct run *r)
+{
+    while (r->n_taken) {
+        struct taken *t = &r->taken[--r->n_taken];
+        r->d->ops->mem_give(r->d, t->p, t->n_bytes);
+    }
+}
+
 static void finish(struct run *r, const char *name, struct sha256 *h)
 {
     CHECK(r->n_results < CONFORMANCE_MAX);
@@ -351,6 +416,7 @@ static void finish(struct run *r, const char *name, struct sha256 *h)
     sha256_end(h, c->hash);
     c->expected = expected[r->n_results] ? expected[r->n_results] : "";
     r->n_results++;
+    give_taken(r);
     arena_release(&r->arena);
 }
 

@@ -17,8 +17,8 @@ struct conformance {
 
 enum { CONFORMANCE_MAX = 48 };
 
-/* conformance_run - fills results (at most CONFORMANCE_MAX), returns how many; 0: out of memory.
- * overall is the hash over all of them. About a second with scalar kernels. */
+/* conformance_run - fills results (at most CONFORMANCE_MAX), returns how many; 0: out of memory, or
+ * the device was lost. overall is the hash over all of them. About a second with scalar kernels. */
 size_t conformance_run(struct device *d, struct conformance *results,
                        uint8_t overall[SHA256_BYTES]);
 bool conformance_ok(const struct conformance *c);

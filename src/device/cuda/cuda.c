@@ -178,6 +178,17 @@ static const struct device_ops cuda_ops = {
     .quantize = cuda_quantize,
     .matmul = cuda_matmul,
     .embed = cuda_embed,
+    .rmsnorm = cuda_rmsnorm,
+    .layernorm = cuda_layernorm,
+    .rope = cuda_rope,
+    .keep_rows = cuda_keep_rows,
+    .gather = cuda_gather,
+    .scatter = cuda_scatter,
+    .note_bad = cuda_note_bad,
+    .glu = cuda_glu,
+    .add = cuda_add,
+    .reflect = cuda_reflect,
+    .logits = cuda_logits,
 };
 
 /* A card that this program's kernels cannot run on is known by its number, before the driver says
