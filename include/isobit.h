@@ -141,6 +141,7 @@ struct iso_engine_info {
     uint32_t n_vocab, n_embd, n_layers, n_ctx, n_ctx_train, n_sessions, n_running, n_chunk;
     uint64_t n_params;
     size_t n_bytes_weights, n_bytes_kv_page;
+    size_t n_bytes_kv_file; /* of iso_session_page_read */
     size_t n_bytes_in_file; /* weights for which memory had no room */
     uint32_t n_kv_pages;
     uint32_t n_kv_pages_free;       /* what sessions may still take */
@@ -260,6 +261,10 @@ struct iso_request {
      * So an answer that is known is checked. A pass has at most n_logits rows of it. */
     const int32_t *expected; /* [n_expected] */
     uint32_t n_expected;
+    /* So many of the timeline's last tokens, prompt included, are the answer's beginning already:
+     * it goes on there, as if they had been chosen. Not under mirostat or a constraint, whose state
+     * is not in the tokens. */
+    uint32_t n_answered;
     uint32_t n_answer_min; /* none of the stops is chosen before this many tokens are */
     const int32_t *stops;  /* a chosen token of this set ends the answer; copied */
     uint32_t n_stops;      /* at most ISO_STOPS_MAX */
@@ -346,6 +351,22 @@ enum iso_err iso_session_fork(struct iso_session *session, struct iso_session **
 /* The timeline: every token read or chosen so far. Valid until the session changes. */
 const int32_t *iso_session_tokens(const struct iso_session *session, uint32_t *n_tokens);
 bool iso_session_idle(const struct iso_session *session);
+
+/* ---- pages -------------------------------------------------------------------------------- */
+
+/* iso_session_page_hash - of the page of positions 64 page to 64 page + 63, as PAGE events tell it;
+ * between steps. false: the session does not hold all of them now, or its device was lost. Cost:
+ * one hash over its bytes, unless it was asked for before. */
+bool iso_session_page_hash(const struct iso_session *session, uint32_t page,
+                           uint8_t hash[ISO_DIGEST_BYTES]);
+/* iso_session_page_read - its n_bytes_kv_file canonical bytes (docs/formats/kv-page.md). */
+bool iso_session_page_read(const struct iso_session *session, uint32_t page, uint8_t *bytes);
+/* iso_session_page_add - appends 64 tokens with the keys and values that somebody has computed for
+ * them, to an idle session of nothing but whole pages. Whether they are the right ones is the
+ * caller's to know (iso_session_page_hash); bytes that no computation leaves are ISO_ERR_FORMAT.
+ * The session is remembered by nobody. ISO_ERR_LIMIT: no room. */
+enum iso_err iso_session_page_add(struct iso_session *session, const int32_t *tokens,
+                                  const uint8_t *bytes, struct iso_note *note);
 
 /* ---- events ------------------------------------------------------------------------------- */
 

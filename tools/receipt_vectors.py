@@ -4,7 +4,7 @@
 usage: tools/receipt_vectors.py >tests/golden/proof/receipt.txt
 
 From docs/formats/receipt.md with Python's standard library alone. The salt is the bytes 0 to 31.
-Lines: "salt LABEL INDEX HEX", "commitment LABEL INDEX HEX", "position INDEX HEX", "root HEX",
+Lines: "salt LABEL INDEX HEX", "commitment LABEL INDEX HEX", "position INDEX HEX", "prompt_pages HEX", "root HEX",
 "parameters JSON", "body JSON", "digest HEX", "vector INDEX HEX", "vectors JSON".
 """
 import hashlib
@@ -62,7 +62,8 @@ PARAMETERS = {
 
 
 def main():
-    for label in ("request", "prompt", "prompt_ids", "output_ids", "position", "page", "vector"):
+    for label in ("request", "prompt", "prompt_ids", "output_ids", "position", "page",
+                  "prompt_page", "vector"):
         for index in (0, 1, 2 ** 40 + 3):
             print("salt", label, index, derive(label, index).hex())
     request = commitment("request", 0, b'{"prompt":"Hi"}').hex()
@@ -70,6 +71,7 @@ def main():
     prompt_ids = commitment("prompt_ids", 0, ids([1, 72, 105])).hex()
     output_ids = commitment("output_ids", 0, ids([7, 70000])).hex()
     page = commitment("page", 0, bytes(32)).hex()
+    prompt_pages = sha(b"\1" + b"".join(sha(b"\0" + derive("prompt_page", i) + bytes([i] * 32)) for i in (0, 1)))
     for label, value in (("request", request), ("prompt", prompt), ("prompt_ids", prompt_ids),
                          ("output_ids", output_ids), ("page", page)):
         print("commitment", label, 0, value)
@@ -78,6 +80,7 @@ def main():
     for i, leaf in enumerate(leaves):
         print("position", i, leaf.hex())
     root = sha(b"\1" + leaves[0] + leaves[1]).hex()
+    print("prompt_pages", prompt_pages.hex())
     print("root", root)
     model = {name: sha(name.encode()).hex() for name in ("weights", "metadata", "tokenizer", "template")}
     model["adapters"] = []
@@ -86,7 +89,7 @@ def main():
         "model": model, "arithmetic": "exact-1", "device": "8 \u00d7 \"AVX-512\"", "finish_reason": "stop",
         "load": {"memory_bytes": 2 ** 31, "utilisation_permille": 987}, "parameters": PARAMETERS,
         "price": {"amount": "0.00012", "currency": "EUR"}, "request": request,
-        "prompt": {"count": 3, "ids": prompt_ids, "text": prompt},
+        "prompt": {"count": 3, "ids": prompt_ids, "pages": prompt_pages.hex(), "text": prompt},
         "output": {"count": 2, "ids": output_ids, "pages": [page], "root": root},
         "seed": {"by": "requester", "value": str(2 ** 64 - 1)},
         "time": {"started_ms": 1700000000000, "ended_ms": 1700000000123},

@@ -335,7 +335,7 @@ static enum err check_answer(struct compute *k, struct err_note *note)
     }
     enum err rc = run(k, note);
     const struct replay *p = &k->replay;
-    const struct verify_replay found = {p->ids, p->records, p->n_records, p->pages, p->n_pages};
+    const struct verify_replay found = replay_found(p);
     if (!rc && !p->err && p->ids && verify_replayed(c, &found, k->r))
         check_end(k, &found);
     return rc;

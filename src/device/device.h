@@ -227,5 +227,9 @@ const char *const *cpu_isa_names(void);
 size_t kv_export(const void *layer_part, struct kv_shape s, uint32_t n, uint8_t *out);
 /* kv_import - the way back: positions [0, n) from their canonical bytes. Returns bytes read. */
 size_t kv_import(void *layer_part, struct kv_shape s, uint32_t n, const uint8_t *in);
+/* kv_plausible - whether these are bytes that kv_export may give: integers in their range, scales
+ * finite and not negative, the running maximum that of the scales. Others' pages are asked before
+ * they are imported: sums over them stay in range. */
+bool kv_plausible(struct kv_shape s, uint32_t n, const uint8_t *in);
 
 #endif

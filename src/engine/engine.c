@@ -323,6 +323,7 @@ struct iso_engine_info iso_engine_info(const struct iso_engine *e)
         .n_params = m->n_params,
         .n_bytes_weights = m->weight_bytes,
         .n_bytes_kv_page = m->kv_page_bytes,
+        .n_bytes_kv_file = m->kv_file_bytes,
         .n_bytes_in_file = m->raw_bytes,
         .n_kv_pages = e->pages.n_pages,
         .n_kv_pages_free = e->pages.n_free + e->pages.n_idle,

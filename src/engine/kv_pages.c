@@ -21,7 +21,9 @@ enum err kv_pages_init(struct kv_pages *p, struct device *device, uint32_t n_pag
     p->free_stack = mem_array(n_pages, sizeof p->free_stack[0]);
     p->count = mem_array(n_pages, sizeof p->count[0]);
     p->remembered = mem_array(n_pages, sizeof p->remembered[0]);
-    if (!p->free_stack || !p->count || !p->remembered) {
+    p->hash = mem_array(n_pages, sizeof p->hash[0]);
+    p->hashed = mem_array(n_pages, sizeof p->hashed[0]);
+    if (!p->free_stack || !p->count || !p->remembered || !p->hash || !p->hashed) {
         kv_pages_release(p);
         return err_set(note, ERR_MEMORY, "out of memory for the counts of %u key-value pages",
                        n_pages);
@@ -38,6 +40,8 @@ void kv_pages_release(struct kv_pages *p)
     mem_free(p->free_stack);
     mem_free(p->count);
     mem_free(p->remembered);
+    mem_free(p->hash);
+    mem_free(p->hashed);
     *p = (struct kv_pages){0};
 }
 
@@ -48,6 +52,7 @@ uint32_t kv_pages_take(struct kv_pages *p)
     uint32_t page = p->free_stack[--p->n_free];
     CHECK(p->count[page] == 0);
     p->count[page] = 1;
+    p->hashed[page] = 0;
     return page;
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "device/device.h"
 
 #define KV_PAGE_NONE UINT32_MAX
@@ -26,6 +27,8 @@ struct kv_pages {
     uint32_t *free_stack; /* [n_free] the next page to take is the last */
     uint32_t *count;      /* [n_pages] references */
     uint8_t *remembered;  /* [n_pages] whether one of them is the prefix tree's */
+    uint8_t (*hash)[SHA256_BYTES]; /* [n_pages] of a full page, where it is known */
+    uint8_t *hashed;               /* [n_pages] whether it is; not of a page that is written */
 };
 
 enum err kv_pages_init(struct kv_pages *p, struct device *device, uint32_t n_pages,

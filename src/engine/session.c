@@ -119,9 +119,25 @@ enum err session_reserve(struct iso_session *s, uint32_t n_end, struct err_note 
                            pool->n_pages);
         s->pages[i] = page;
         s->bases[i] = kv_pages_base(pool, page);
+        pool->hashed[page] = 0;
         if (i == s->n_pages)
             s->n_pages++;
     }
+    return ERR_OK;
+}
+
+static enum err check_answered(const struct iso_session *s, const struct iso_request *r,
+                               struct err_note *note)
+{
+    if (r->n_answered >= s->n_tokens + r->n_tokens && r->n_answered > 0)
+        return err_set(note, ERR_USAGE,
+                       "%u tokens are answered, but there are only %u, prompt and all",
+                       r->n_answered, s->n_tokens + r->n_tokens);
+    if (r->n_answered > 0 && (r->constraint || r->sampling.mirostat))
+        return err_set(note, ERR_UNSUPPORTED,
+                       "an answer cannot go on after %u tokens under %s: what that remembers of "
+                       "them is not known",
+                       r->n_answered, r->constraint ? "a constraint" : "mirostat");
     return ERR_OK;
 }
 
@@ -149,7 +165,7 @@ static enum err check_tokens(const struct iso_session *s, const struct iso_reque
         return err_set(note, ERR_USAGE, "tokens are forced, but there is a constraint");
     if (s->n_tokens == 0 && r->n_tokens == 0)
         return err_set(note, ERR_USAGE, "the prompt is empty, and so is the session");
-    return ERR_OK;
+    return check_answered(s, r, note);
 }
 
 /* Such a request chooses nothing and leaves nothing. */
@@ -226,13 +242,14 @@ enum iso_err iso_session_submit(struct iso_session *s, const struct iso_request 
     s->n_tokens += r->n_tokens;
     s->request.tokens = prompt;
     s->request.stops = s->stops;
-    s->border = s->n_tokens;
+    s->border = s->n_tokens - r->n_answered;
     s->mu = 2 * r->sampling.mirostat_tau;
     s->cancel = ISO_FINISH_NONE;
     if (s->n_kv == s->n_tokens) /* the last position is computed again, for its logits */
         s->n_kv--;
     s->read_from = s->n_told = s->n_kv;
-    s->n_pages_told = (r->want_logits_prompt ? s->n_kv : s->border) / KV_PAGE;
+    s->n_pages_told =
+        (r->want_logits_prompt || r->n_answered ? s->n_kv : s->border) / KV_PAGE;
     session_enter(s);
     s->deadline_ns = deadline_of(s->engine, r);
     return ISO_OK;

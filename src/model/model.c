@@ -374,6 +374,16 @@ void model_kv_import(const struct model *m, void *page, const uint8_t *in)
     model_put(m, page, part, m->info.kv_page_bytes);
 }
 
+bool model_kv_plausible(const struct model *m, const uint8_t *in)
+{
+    struct kv_shape shape = {m->h.n_kv_heads, m->h.head_size};
+    size_t n_layer = m->info.kv_file_bytes / m->h.n_layers;
+    for (uint32_t i = 0; i < m->h.n_layers; i++)
+        if (!kv_plausible(shape, KV_PAGE, in + i * n_layer))
+            return false;
+    return true;
+}
+
 void model_kv_digest(const struct model *m, const void *page, uint8_t digest[SHA256_BYTES])
 {
     struct kv_shape shape = {m->h.n_kv_heads, m->h.head_size};

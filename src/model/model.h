@@ -122,6 +122,8 @@ void model_rank(struct model *m, const float *pooled, uint32_t n, float *scores,
  * them. model_kv_import makes a page of them that cannot be told from one that was computed. */
 void model_kv_export(const struct model *m, const void *page, uint8_t *out);
 void model_kv_import(const struct model *m, void *page, const uint8_t *in);
+/* model_kv_plausible - kv_plausible of every layer. */
+bool model_kv_plausible(const struct model *m, const uint8_t *in);
 /* model_kv_digest - a full page's hash: SHA-256 of the SHA-256 of each layer's part of those bytes,
  * one after another. On the device. */
 void model_kv_digest(const struct model *m, const void *page, uint8_t digest[SHA256_BYTES]);

@@ -78,6 +78,9 @@ static void write_part(struct canon_writer *w, const struct bundle *b, enum bund
     case BUNDLE_PROMPT_IDS:
         write_ids(w, b->prompt_ids, b->n_prompt_ids);
         break;
+    case BUNDLE_PROMPT_PAGES:
+        write_hashes(w, b->prompt_pages, b->n_prompt_pages);
+        break;
     case BUNDLE_REQUEST:
         canon_text(w, b->request);
         break;
@@ -147,13 +150,14 @@ static enum err read_hash(const struct canon_node *n, const char *of, struct mer
 }
 
 static enum err read_pages(const struct canon_doc *doc, const struct canon_node *in,
-                           struct bundle *b, struct err_note *note)
+                           const char *of, const struct merkle_hash **out, size_t *n_pages,
+                           struct err_note *note)
 {
     struct merkle_hash *pages;
     enum err rc = items_make(in, sizeof *pages, &pages, note);
-    b->pages = pages;
+    *out = pages;
     for (const struct canon_node *n = canon_first(in); n && !rc; n = canon_next(doc, in, n))
-        rc = read_hash(n, "pages", &pages[b->n_pages++], note);
+        rc = read_hash(n, of, &pages[(*n_pages)++], note);
     return rc;
 }
 
@@ -209,7 +213,7 @@ static enum err read_part(const struct canon_doc *doc, const struct canon_node *
     case BUNDLE_OUTPUT_IDS:
         return read_ids(doc, n, &b->output_ids, &b->n_output_ids, note);
     case BUNDLE_PAGES:
-        return read_pages(doc, n, b, note);
+        return read_pages(doc, n, "pages", &b->pages, &b->n_pages, note);
     case BUNDLE_POSITIONS:
         return read_positions(doc, n, b, note);
     case BUNDLE_PROMPT:
@@ -217,6 +221,8 @@ static enum err read_part(const struct canon_doc *doc, const struct canon_node *
         return ERR_OK;
     case BUNDLE_PROMPT_IDS:
         return read_ids(doc, n, &b->prompt_ids, &b->n_prompt_ids, note);
+    case BUNDLE_PROMPT_PAGES:
+        return read_pages(doc, n, "prompt_pages", &b->prompt_pages, &b->n_prompt_pages, note);
     case BUNDLE_REQUEST:
         b->request = n->text;
         return ERR_OK;
@@ -253,5 +259,6 @@ void bundle_release(struct bundle *b)
     mem_free((void *)b->output_ids);
     mem_free((void *)b->positions);
     mem_free((void *)b->pages);
+    mem_free((void *)b->prompt_pages);
     *b = (struct bundle){0};
 }

@@ -17,6 +17,7 @@
     X(POSITIONS, "positions", CANON_ARRAY, "the records of the answer's positions")                \
     X(PROMPT, "prompt", CANON_TEXT, "the rendered prompt")                                         \
     X(PROMPT_IDS, "prompt_ids", CANON_ARRAY, "the prompt's tokens")                                \
+    X(PROMPT_PAGES, "prompt_pages", CANON_ARRAY, "the hashes of the prompt's pages")               \
     X(REQUEST, "request", CANON_TEXT, "the request as received")                                   \
     X(SALT, "salt", CANON_TEXT, "the salt")
 enum bundle_part {
@@ -43,6 +44,8 @@ struct bundle {
     size_t n_positions;
     const struct merkle_hash *pages; /* [n_pages], hashes themselves, not commitments */
     size_t n_pages;
+    const struct merkle_hash *prompt_pages; /* [n_prompt_pages] the same of the prompt's */
+    size_t n_prompt_pages;
     struct salt salt;
 };
 

@@ -68,6 +68,21 @@ struct merkle_hash commitment_of_ids(const struct salt *of, enum salt_label labe
     return out;
 }
 
+struct merkle_hash commitment_of_pages(const struct salt *of, const struct merkle_hash *pages,
+                                       size_t n_pages)
+{
+    struct merkle tree = {0};
+    for (size_t i = 0; i < n_pages; i++) {
+        uint8_t bytes[SALT_BYTES + SHA256_BYTES];
+        struct salt salt = salt_derive(of, SALT_PROMPT_PAGE, i);
+        memcpy(bytes, salt.bytes, SALT_BYTES);
+        memcpy(bytes + SALT_BYTES, pages[i].bytes, SHA256_BYTES);
+        struct merkle_hash leaf = merkle_leaf(bytes, sizeof bytes);
+        merkle_add(&tree, &leaf);
+    }
+    return merkle_root(&tree);
+}
+
 size_t position_write(const struct position_record *record, uint8_t out[POSITION_BYTES_MAX])
 {
     uint8_t *at = out + 16;

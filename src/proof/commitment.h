@@ -22,6 +22,7 @@ struct salt {
     X(OUTPUT_IDS, "output_ids") /* the answer's tokens */                                          \
     X(POSITION, "position")     /* of the answer, by index from 0 */                               \
     X(PAGE, "page")             /* of keys and values: the page's own hash, by index */            \
+    X(PROMPT_PAGE, "prompt_page") /* of the pages that the prompt fills, by index */               \
     X(VECTOR, "vector")         /* of a text, by index */
 enum salt_label {
 #define SALT_ENUM(name, text) SALT_##name,
@@ -39,6 +40,10 @@ struct merkle_hash commitment_of(const struct salt *of, enum salt_label label, u
 /* The same of token ids, as SALT_PROMPT_IDS and SALT_OUTPUT_IDS have them. */
 struct merkle_hash commitment_of_ids(const struct salt *of, enum salt_label label,
                                      const uint32_t *ids, size_t n_ids);
+
+/* commitment_of_pages - the root of the tree of the prompt's pages, by their hashes. */
+struct merkle_hash commitment_of_pages(const struct salt *of, const struct merkle_hash *pages,
+                                       size_t n_pages);
 
 /* What an answer's position was sampled from. */
 struct position_record {

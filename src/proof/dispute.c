@@ -7,35 +7,9 @@
 /* ---- the same request --------------------------------------------------------------------- */
 
 /* How the prompt came to be does not matter: its tokens are compared. */
-static const struct canon_node *that_counts(const struct canon_doc *doc, const struct canon_node *m)
+static bool counts(struct str key)
 {
-    while (m && (str_is(m->key, "clock") || str_is(m->key, "interface")))
-        m = canon_next(doc, doc->nodes, m);
-    return m;
-}
-
-static void compare_parameters(struct str a, struct str b, struct verify_report *r)
-{
-    struct canon_doc x = {0}, y = {0};
-    char expected[VERIFY_TEXT] = "nothing", found[VERIFY_TEXT] = "nothing";
-    if (canon_read(a, &x, NULL) || canon_read(b, &y, NULL)) {
-        verify_differ(r, "parameters", "an object", "none", "they cannot be read");
-    } else {
-        const struct canon_node *m = that_counts(&x, canon_first(x.nodes));
-        const struct canon_node *n = that_counts(&y, canon_first(y.nodes));
-        while (m && n && str_eq(m->key, n->key) && str_eq(m->raw, n->raw)) {
-            m = that_counts(&x, canon_next(&x, x.nodes, m));
-            n = that_counts(&y, canon_next(&y, y.nodes, n));
-        }
-        if (m)
-            snprintf(expected, sizeof expected, "%.*s: %.*s", STR_ARG(m->key), STR_ARG(m->raw));
-        if (n)
-            snprintf(found, sizeof found, "%.*s: %.*s", STR_ARG(n->key), STR_ARG(n->raw));
-        if (m || n)
-            verify_differ(r, "parameters", expected, found, "another");
-    }
-    canon_release(&x);
-    canon_release(&y);
+    return !str_is(key, "clock") && !str_is(key, "interface");
 }
 
 bool dispute_same(const struct verify_case *a, const struct verify_case *b, struct verify_report *r)
@@ -58,7 +32,7 @@ bool dispute_same(const struct verify_case *a, const struct verify_case *b, stru
         snprintf(found, sizeof found, "%" PRIu64, y->seed);
         verify_differ(r, "seed", expected, found, "another");
     }
-    compare_parameters(x->parameters, y->parameters, r);
+    verify_members(x->parameters, y->parameters, counts, "another", r);
     return r->first == NULL;
 }
 
@@ -69,51 +43,107 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* The answer's tokens in pages 0 to k. */
-static size_t tokens_to(const struct bundle *b, size_t k)
+static size_t prompt_pages(const struct bundle *b)
 {
-    return (k + 1) * ISO_PAGE_POSITIONS - b->n_prompt_ids % ISO_PAGE_POSITIONS;
+    return b->n_prompt_ids / ISO_PAGE_POSITIONS;
+}
+
+const struct merkle_hash *dispute_page(const struct bundle *b, size_t page)
+{
+    size_t n = prompt_pages(b);
+    if (page < n)
+        return page < b->n_prompt_pages ? &b->prompt_pages[page] : NULL;
+    return page - n < b->n_pages ? &b->pages[page - n] : NULL;
+}
+
+int32_t dispute_token(const struct bundle *b, size_t position)
+{
+    size_t n = b->n_prompt_ids;
+    return (int32_t)(position < n ? b->prompt_ids[position] : b->output_ids[position - n]);
+}
+
+/* Pages that end with position n at the latest. */
+static size_t pages_to(size_t n)
+{
+    return n / ISO_PAGE_POSITIONS;
+}
+
+static bool pages_equal(const struct bundle *x, const struct bundle *y, size_t page)
+{
+    const struct merkle_hash *a = dispute_page(x, page), *b = dispute_page(y, page);
+    return !a || !b || merkle_equal(a, b);
+}
+
+/* Records are read off the row of the position before their token's. */
+static size_t row_of(const struct bundle *b, size_t record)
+{
+    return b->n_prompt_ids + record - 1;
+}
+
+/* What comes first in the order of positions; a page only where its tokens are agreed. */
+static void settle_from_pages(const struct bundle *b, bool page_agreed, struct dispute *d)
+{
+    size_t start = d->page * ISO_PAGE_POSITIONS;
+    d->is_page =
+        page_agreed && (d->record == DISPUTE_NONE || row_of(b, d->record) >= start);
+    d->n_end = d->is_page ? start + ISO_PAGE_POSITIONS : row_of(b, d->record) + 1;
+    d->first_page = pages_to(d->n_end - 1);
 }
 
 bool dispute_find(const struct verify_case *a, const struct verify_case *b, struct dispute *d)
 {
     const struct bundle *x = a->bundle, *y = b->bundle;
-    size_t n_pages = least(x->n_pages, y->n_pages), n_shared = 0;
-    size_t n_records = least(x->n_positions, y->n_positions), i = 0, k = 0;
+    size_t n_prompt = x->n_prompt_ids, n_records = least(x->n_positions, y->n_positions);
+    size_t n_pages = prompt_pages(x) + least(x->n_pages, y->n_pages), n_shared = 0, i = 0, k = 0;
     while (i < n_records && position_equal(&x->positions[i], &y->positions[i]))
         i++;
-    while (n_pages > 0 && tokens_to(x, n_pages - 1) >= n_records)
-        n_pages--; /* the shorter answer cannot have filled it */
-    while (k < n_pages && merkle_equal(&x->pages[k], &y->pages[k]))
+    /* The last token of the shorter answer was not read: no page holds its position. */
+    n_pages = least(n_pages, pages_to(n_prompt + (n_records ? n_records - 1 : 0)));
+    while (k < n_pages && pages_equal(x, y, k))
         k++;
     while (n_shared < n_records && x->output_ids[n_shared] == y->output_ids[n_shared])
         n_shared++;
     *d = (struct dispute){.page = k < n_pages ? k : DISPUTE_NONE,
                           .record = i < n_records ? i : DISPUTE_NONE};
-    if (k < n_pages && tokens_to(x, k) <= n_shared) {
+    size_t n_end = (k + 1) * ISO_PAGE_POSITIONS;
+    bool page_agreed = k < n_pages && n_end <= n_prompt + n_shared;
+    if (page_agreed) {
         d->n_pages = k + 1;
-        d->n_records = tokens_to(x, k);
-        d->n_output = d->n_records + 1; /* a page is filled by reading, not by choosing */
+        d->n_records = n_end > n_prompt ? n_end - n_prompt : 0;
+        d->n_output = least(d->n_records + 1, n_records); /* a page is filled by reading */
     } else if (i < n_records) {
         d->n_records = d->n_output = i + 1;
-        while (d->n_pages < n_pages && tokens_to(x, d->n_pages) <= i)
-            d->n_pages++;
+        d->n_pages = least(n_pages, pages_to(n_prompt + i));
     }
-    return d->n_output > 0;
+    if (page_agreed || i < n_records)
+        settle_from_pages(x, page_agreed, d);
+    return page_agreed || i < n_records;
 }
 
 /* ---- who is right ------------------------------------------------------------------------- */
 
+static const struct merkle_hash *page_now(const struct verify_replay *now, size_t page)
+{
+    if (page < now->n_prompt_pages)
+        return &now->prompt_pages[page];
+    page -= now->n_prompt_pages;
+    return page < now->n_pages ? &now->pages[page] : NULL;
+}
+
 struct dispute_fault dispute_fault(const struct dispute *d, const struct bundle *of,
                                    const struct verify_replay *now)
 {
-    struct dispute_fault f = {0, 0};
-    while (f.page < d->n_pages && f.page < now->n_pages &&
-           merkle_equal(&of->pages[f.page], &now->pages[f.page]))
-        f.page++;
+    struct dispute_fault f = {.page = 0};
+    for (; f.page < d->n_pages; f.page++) {
+        const struct merkle_hash *told = dispute_page(of, f.page);
+        f.page_now = page_now(now, f.page);
+        if (told && (!f.page_now || !merkle_equal(told, f.page_now)))
+            break;
+    }
     while (f.record < d->n_records && f.record < now->n_records &&
            position_equal(&of->positions[f.record], &now->records[f.record]))
         f.record++;
+    f.record_now = f.record < now->n_records ? &now->records[f.record] : NULL;
     f.page = f.page < d->n_pages ? f.page : DISPUTE_NONE;
     f.record = f.record < d->n_records ? f.record : DISPUTE_NONE;
     return f;

@@ -14,6 +14,7 @@ void maker_init(struct maker *m)
     buf_init(&m->ids, SIZE_MAX / 2);
     buf_init(&m->records, SIZE_MAX / 2);
     buf_init(&m->pages, SIZE_MAX / 2);
+    buf_init(&m->prompt_pages, SIZE_MAX / 2);
     buf_init(&m->commitments, SIZE_MAX / 2);
 }
 
@@ -22,30 +23,51 @@ void maker_release(struct maker *m)
     buf_release(&m->ids);
     buf_release(&m->records);
     buf_release(&m->pages);
+    buf_release(&m->prompt_pages);
     buf_release(&m->commitments);
     *m = (struct maker){0};
 }
 
-static void take_token(struct maker *m, const struct iso_event *event)
+struct position_record maker_record(const struct iso_event *event)
 {
     CHECK(event->record);
-    uint32_t id = (uint32_t)event->token;
-    struct position_record p = {.id = id,
+    struct position_record p = {.id = (uint32_t)event->token,
                                 .n_best = event->record->n_best,
                                 .sum = event->record->sum};
     for (uint32_t i = 0; i < p.n_best; i++) {
         p.best[i].id = (uint32_t)event->record->best[i].token;
         memcpy(&p.best[i].logit_bits, &event->record->best[i].logit, sizeof(uint32_t));
     }
-    buf_add(&m->ids, &id, sizeof id);
+    return p;
+}
+
+static void take_token(struct maker *m, const struct iso_event *event)
+{
+    struct position_record p = maker_record(event);
+    buf_add(&m->ids, &p.id, sizeof p.id);
     buf_add(&m->records, &p, sizeof p);
+}
+
+/* Those that are read by now: step by step, so that hashing keeps nobody waiting at the prompt's
+ * end. Where a page is lost with its device, it is asked for again with the next event. */
+static void take_prompt_pages(struct maker *m, const struct iso_event *event)
+{
+    struct merkle_hash page;
+    bool reads = event->kind == ISO_EVENT_PROMPT;
+    uint64_t n = (m->border ? m->border : reads ? event->position : 0) / ISO_PAGE_POSITIONS;
+    for (uint64_t i = m->prompt_pages.n_bytes / SHA256_BYTES; i < n; i++) {
+        if (!iso_session_page_hash(event->session, (uint32_t)i, page.bytes))
+            return;
+        buf_add(&m->prompt_pages, page.bytes, SHA256_BYTES);
+    }
 }
 
 void maker_take(struct maker *m, const struct iso_event *event)
 {
     if (event->kind == ISO_EVENT_BORDER)
         m->border = event->position;
-    else if (event->kind == ISO_EVENT_TOKEN)
+    take_prompt_pages(m, event);
+    if (event->kind == ISO_EVENT_TOKEN)
         take_token(m, event);
     else if (event->kind == ISO_EVENT_PAGE && event->position + ISO_PAGE_POSITIONS > m->border)
         buf_add(&m->pages, event->digest, SHA256_BYTES);
@@ -97,16 +119,22 @@ enum err maker_fill(struct maker *m, struct bundle *b, struct receipt *r, struct
     b->n_positions = m->records.n_bytes / sizeof b->positions[0];
     b->pages = (const struct merkle_hash *)(const void *)m->pages.bytes;
     b->n_pages = m->pages.n_bytes / sizeof b->pages[0];
+    b->prompt_pages = (const struct merkle_hash *)(const void *)m->prompt_pages.bytes;
+    b->n_prompt_pages = m->prompt_pages.n_bytes / sizeof b->prompt_pages[0];
     b->salt = m->salt;
     b->has[BUNDLE_OUTPUT_IDS] = b->has[BUNDLE_POSITIONS] = true;
     b->has[BUNDLE_PAGES] = b->has[BUNDLE_SALT] = true;
+    b->has[BUNDLE_PROMPT_PAGES] = r->has_prompt_pages =
+        m->border > 0 && b->n_prompt_pages == m->border / ISO_PAGE_POSITIONS;
     r->request = commitment_of(&m->salt, SALT_REQUEST, 0, b->request.ptr, b->request.len);
     r->prompt = commitment_of(&m->salt, SALT_PROMPT, 0, b->prompt.ptr, b->prompt.len);
     r->prompt_ids =
         commitment_of_ids(&m->salt, SALT_PROMPT_IDS, b->prompt_ids, b->n_prompt_ids);
     r->n_prompt = b->n_prompt_ids;
+    r->prompt_pages = commitment_of_pages(&m->salt, b->prompt_pages, b->n_prompt_pages);
     commit_answer(m, b, r);
-    if (m->ids.failed || m->records.failed || m->pages.failed || m->commitments.failed)
+    if (m->ids.failed || m->records.failed || m->pages.failed ||
+        m->prompt_pages.failed || m->commitments.failed)
         return err_set(note, ERR_MEMORY, "out of memory for a receipt");
     return ERR_OK;
 }

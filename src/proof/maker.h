@@ -14,10 +14,11 @@
 
 struct maker {
     struct salt salt;
-    uint64_t border;    /* tokens before the answer */
+    uint64_t border;    /* tokens before the answer; 0: they were not all read */
     struct buf ids;     /* uint32_t each */
     struct buf records; /* struct position_record each */
     struct buf pages;   /* struct merkle_hash each: page hashes */
+    struct buf prompt_pages; /* the same of those that the prompt fills */
     struct buf commitments; /* struct merkle_hash each: of the pages, once maker_fill was called */
 };
 
@@ -25,8 +26,11 @@ void maker_init(struct maker *m); /* with a fresh salt */
 void maker_release(struct maker *m);
 
 /* maker_take - an event of the answer; those that say nothing about it are ignored. Between steps:
- * it allocates. Cost: a copy. */
+ * it allocates. Cost: a copy; while the prompt is read, the hashes of its pages, about a thousandth
+ * of what reading them takes. */
 void maker_take(struct maker *m, const struct iso_event *event);
+/* maker_record - what a TOKEN event with a record says. */
+struct position_record maker_record(const struct iso_event *event);
 /* maker_cut - the answer ended with its first n tokens: a stop string was seen after others had
  * been chosen in the same step. Before maker_fill. */
 void maker_cut(struct maker *m, uint32_t n_tokens);

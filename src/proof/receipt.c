@@ -105,6 +105,8 @@ void receipt_write(const struct receipt *r, struct buf *out)
     receipt_write_object(&w, "prompt");
     receipt_write_int(&w, "count", r->n_prompt);
     receipt_write_hash(&w, "ids", &r->prompt_ids);
+    if (r->has_prompt_pages)
+        receipt_write_hash(&w, "pages", &r->prompt_pages);
     receipt_write_hash(&w, "text", &r->prompt);
     canon_end(&w);
     receipt_write_hash(&w, "request", &r->request);
@@ -179,15 +181,20 @@ static enum err read_output(const struct canon_doc *doc, const struct canon_node
 static enum err read_prompt(const struct canon_doc *doc, const struct canon_node *in,
                             struct receipt *r, struct err_note *note)
 {
-    static const struct canon_field fields[] = {
-        {"count", CANON_INT, false}, {"ids", CANON_TEXT, false}, {"text", CANON_TEXT, false}};
+    static const struct canon_field fields[] = {{"count", CANON_INT, false},
+                                                {"ids", CANON_TEXT, false},
+                                                {"pages", CANON_TEXT, true},
+                                                {"text", CANON_TEXT, false}};
     const struct canon_node *found[COUNT_OF(fields)];
     enum err rc = canon_fields(doc, in, fields, COUNT_OF(fields), found, "receipt: prompt", note);
     if (rc)
         return rc;
     r->n_prompt = found[0]->number;
+    r->has_prompt_pages = found[2] != NULL;
     rc = receipt_read_hash(found[1], &r->prompt_ids, note);
-    return rc ? rc : receipt_read_hash(found[2], &r->prompt, note);
+    if (!rc && found[2])
+        rc = receipt_read_hash(found[2], &r->prompt_pages, note);
+    return rc ? rc : receipt_read_hash(found[3], &r->prompt, note);
 }
 
 static enum err read_seed(const struct canon_doc *doc, const struct canon_node *in,

@@ -22,6 +22,8 @@ struct receipt {
     struct merkle_hash request, prompt; /* commitments, as all hashes below */
     struct merkle_hash prompt_ids, output_ids;
     uint64_t n_prompt, n_output;     /* tokens */
+    bool has_prompt_pages;           /* receipts were made without */
+    struct merkle_hash prompt_pages; /* root of the tree of the prompt's pages */
     struct merkle_hash root;         /* of the tree of n_output positions */
     const struct merkle_hash *pages; /* [n_pages], of those that the answer filled */
     size_t n_pages;

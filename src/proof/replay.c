@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "proof/maker.h"
 
 enum { LOGITS_BYTES = 128 << 20 };
 
@@ -22,8 +23,9 @@ static enum err allocate(struct replay *p, uint32_t n_prompt, struct err_note *n
     p->ids = mem_array(n, sizeof p->ids[0]);
     p->records = mem_array(n, sizeof p->records[0]);
     p->pages = mem_array(p->n_pages_max, sizeof p->pages[0]);
+    p->prompt_pages = mem_array(n_prompt / ISO_PAGE_POSITIONS + 1, sizeof p->pages[0]);
     p->expected = mem_array(n, sizeof p->expected[0]);
-    return p->ids && p->records && p->pages && p->expected
+    return p->ids && p->records && p->pages && p->prompt_pages && p->expected
                ? ERR_OK
                : err_set(note, ERR_MEMORY, "no memory for an answer of %zu tokens", n);
 }
@@ -58,18 +60,21 @@ enum err replay_init(struct replay *p, const struct iso_request *of, const uint3
 static void take_token(struct replay *p, const struct iso_event *e)
 {
     struct position_record *to = &p->records[p->n_records];
-    const struct iso_record *from = e->record;
-    _Static_assert((int)COMMITMENT_BEST_MAX == (int)ISO_BEST_MAX, "records differ");
-    *to = (struct position_record){
-        .id = (uint32_t)e->token, .n_best = from->n_best, .sum = from->sum};
-    for (uint32_t i = 0; i < from->n_best; i++) {
-        to->best[i].id = (uint32_t)from->best[i].token;
-        memcpy(&to->best[i].logit_bits, &from->best[i].logit, sizeof to->best[i].logit_bits);
-    }
+    *to = maker_record(e);
     p->ids[p->n_records++] = to->id;
     bool differs =
         p->n_records <= p->request.n_expected && p->expected[p->n_records - 1] != e->token;
     p->is_over = differs || p->n_records >= p->n_output;
+}
+
+/* Those that are lost with a device are there again after a later step. */
+static void take_prompt_pages(struct replay *p, const struct iso_session *session)
+{
+    uint32_t n = p->has_prompt ? p->request.n_tokens / ISO_PAGE_POSITIONS : 0;
+    while (p->n_prompt_pages < n &&
+           iso_session_page_hash(session, (uint32_t)p->n_prompt_pages,
+                                 p->prompt_pages[p->n_prompt_pages].bytes))
+        p->n_prompt_pages++;
 }
 
 /* Once over, a finish of the same step still counts; what is chosen beyond does not. */
@@ -92,16 +97,26 @@ bool replay_take(struct replay *p, const struct iso_event *e)
         p->err = (enum err)e->err;
         err_set(&p->note, p->err, "%s", e->note);
         break;
+    case ISO_EVENT_BORDER:
+        p->has_prompt = true;
+        break;
     case ISO_EVENT_PROMPT:
     case ISO_EVENT_LOGITS:
-    case ISO_EVENT_BORDER:
         break;
     }
+    take_prompt_pages(p, e->session);
     return !p->is_over;
+}
+
+struct verify_replay replay_found(const struct replay *p)
+{
+    return (struct verify_replay){p->ids,     p->records,      p->n_records,     p->pages,
+                                  p->n_pages, p->prompt_pages, p->n_prompt_pages};
 }
 
 void replay_release(struct replay *p)
 {
+    mem_free(p->prompt_pages);
     mem_free(p->ids);
     mem_free(p->records);
     mem_free(p->pages);

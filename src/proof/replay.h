@@ -9,17 +9,19 @@
 
 #include "base/err.h"
 #include "isobit.h"
-#include "proof/commitment.h"
+#include "proof/verify.h"
 
 struct replay {
     struct iso_request request;
     int32_t *expected; /* [n_output - 1], or NULL: the answer is not known */
     size_t n_output;   /* tokens that the answer is said to have */
-    bool is_over;
+    bool is_over, has_prompt; /* its last token was read */
 
     uint32_t *ids;                   /* [n_records <= n_output] as chosen now */
     struct position_record *records; /* [n_records] */
     size_t n_records;
+    struct merkle_hash *prompt_pages; /* [n_prompt_pages] of those that the prompt fills */
+    size_t n_prompt_pages;
     struct merkle_hash *pages; /* [n_pages] */
     size_t n_pages, n_pages_max;
     /* Why the answer ended: NONE, it goes on after n_output tokens, or differs before. */
@@ -36,6 +38,8 @@ enum err replay_init(struct replay *p, const struct iso_request *of, const uint3
 /* replay_take - false: all is known. The other events of that step may follow; then the caller
  * cancels the request if it still runs, and gives no more. */
 bool replay_take(struct replay *p, const struct iso_event *e);
+/* replay_found - what is known so far, borrowed. */
+struct verify_replay replay_found(const struct replay *p);
 void replay_release(struct replay *p);
 
 /* replay_logits - rows of logits that an engine for replays is opened with: as many as keep its

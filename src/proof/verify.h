@@ -113,6 +113,8 @@ struct verify_replay {
     size_t n_records;
     const struct merkle_hash *pages; /* [n_pages] */
     size_t n_pages;
+    const struct merkle_hash *prompt_pages; /* [n_prompt_pages] */
+    size_t n_prompt_pages;
 };
 /* verify_replayed - tokens, records, pages; false: the first that differs is told, and nothing
  * after it. Records may end after the first token that is not the answer's. */
@@ -128,6 +130,10 @@ void verify_finish(const struct verify_case *c, enum iso_finish ended, bool stop
 void verify_end(const struct verify_case *c, const struct verify_replay *replay,
                 enum iso_finish ended, size_t n_said, bool said, struct verify_report *r);
 
+/* verify_members - two canonical objects, "parameters" both: the first member that differs; counts
+ * tells which do, NULL: all. */
+void verify_members(struct str expected, struct str found, bool (*counts)(struct str key),
+                    const char *text, struct verify_report *r);
 /* verify_parameters - the receipt's against those that the request means, canonical both: the first
  * member that differs. */
 void verify_parameters(const struct verify_case *c, struct str asked, struct verify_report *r);

@@ -110,6 +110,30 @@ static void check_pages(const struct verify_case *c, const struct merkle_hash *p
     verify_say(r, "output.pages", status, "%s", text);
 }
 
+/* The root over the prompt's pages, where the receipt has one. */
+static void check_prompt_pages(const struct verify_case *c, const struct merkle_hash *pages,
+                               size_t n_pages, enum verify_status status, const char *text,
+                               struct verify_report *r)
+{
+    uint64_t n_filled = c->receipt.n_prompt / ISO_PAGE_POSITIONS;
+    char expected[24], found[24];
+    if (!c->receipt.has_prompt_pages)
+        return;
+    if (n_pages < n_filled && status == VERIFY_RECOMPUTED) {
+        verify_say(r, "prompt.pages", VERIFY_MISSING, "%zu of %" PRIu64 " were computed", n_pages,
+                   n_filled);
+        return;
+    }
+    if (n_pages != n_filled) {
+        snprintf(expected, sizeof expected, "%" PRIu64, n_filled);
+        snprintf(found, sizeof found, "%zu", n_pages);
+        verify_differ(r, "prompt.pages", expected, found, "the number of pages");
+        return;
+    }
+    struct merkle_hash root = commitment_of_pages(&c->bundle->salt, pages, n_pages);
+    verify_hash(r, "prompt.pages", &root, &c->receipt.prompt_pages, status, text);
+}
+
 void verify_parts(const struct verify_case *c, struct str request, struct verify_report *r)
 {
     const struct bundle *b = c->bundle;
@@ -132,6 +156,9 @@ void verify_parts(const struct verify_case *c, struct str request, struct verify
     check_positions(c, r);
     if (b->has[BUNDLE_PAGES])
         check_pages(c, b->pages, b->n_pages, VERIFY_ASSERTED, "the hashes in the bundle", r);
+    if (b->has[BUNDLE_PROMPT_PAGES])
+        check_prompt_pages(c, b->prompt_pages, b->n_prompt_pages, VERIFY_ASSERTED,
+                           "of the hashes in the bundle", r);
 }
 
 /* ---- the model ---------------------------------------------------------------------------- */
@@ -223,6 +250,8 @@ bool verify_replayed(const struct verify_case *c, const struct verify_replay *p,
     verify_hash(r, "output.root", &root, &c->receipt.root, VERIFY_RECOMPUTED,
                 "every position's largest logits and sum");
     check_pages(c, p->pages, p->n_pages, VERIFY_RECOMPUTED, "every page of keys and values", r);
+    check_prompt_pages(c, p->prompt_pages, p->n_prompt_pages, VERIFY_RECOMPUTED,
+                       "every page that the prompt fills", r);
     return true;
 }
 
@@ -265,28 +294,45 @@ void verify_end(const struct verify_case *c, const struct verify_replay *p, enum
 
 /* ---- the request -------------------------------------------------------------------------- */
 
-void verify_parameters(const struct verify_case *c, struct str asked, struct verify_report *r)
+static const struct canon_node *that_counts(const struct canon_doc *doc, const struct canon_node *m,
+                                            bool (*counts)(struct str key))
+{
+    while (m && counts && !counts(m->key))
+        m = canon_next(doc, doc->nodes, m);
+    return m;
+}
+
+void verify_members(struct str expected, struct str found, bool (*counts)(struct str key),
+                    const char *text, struct verify_report *r)
 {
     struct canon_doc a = {0}, b = {0};
-    char expected[VERIFY_TEXT] = "nothing", found[VERIFY_TEXT] = "nothing";
-    if (str_eq(asked, c->receipt.parameters)) {
-        verify_say(r, "parameters", VERIFY_RECOMPUTED, "from the request");
-        return;
-    }
-    if (!canon_read(asked, &a, NULL) && !canon_read(c->receipt.parameters, &b, NULL)) {
-        const struct canon_node *x = canon_first(a.nodes), *y = canon_first(b.nodes);
+    char x_text[VERIFY_TEXT] = "nothing", y_text[VERIFY_TEXT] = "nothing";
+    if (canon_read(expected, &a, NULL) || canon_read(found, &b, NULL)) {
+        verify_differ(r, "parameters", "an object", "none", "they cannot be read");
+    } else {
+        const struct canon_node *x = that_counts(&a, canon_first(a.nodes), counts);
+        const struct canon_node *y = that_counts(&b, canon_first(b.nodes), counts);
         while (x && y && str_eq(x->key, y->key) && str_eq(x->raw, y->raw)) {
-            x = canon_next(&a, a.nodes, x);
-            y = canon_next(&b, b.nodes, y);
+            x = that_counts(&a, canon_next(&a, a.nodes, x), counts);
+            y = that_counts(&b, canon_next(&b, b.nodes, y), counts);
         }
         if (x)
-            snprintf(expected, sizeof expected, "%.*s: %.*s", STR_ARG(x->key), STR_ARG(x->raw));
+            snprintf(x_text, sizeof x_text, "%.*s: %.*s", STR_ARG(x->key), STR_ARG(x->raw));
         if (y)
-            snprintf(found, sizeof found, "%.*s: %.*s", STR_ARG(y->key), STR_ARG(y->raw));
+            snprintf(y_text, sizeof y_text, "%.*s: %.*s", STR_ARG(y->key), STR_ARG(y->raw));
+        if (x || y)
+            verify_differ(r, "parameters", x_text, y_text, "%s", text);
     }
-    verify_differ(r, "parameters", expected, found, "the request asks for others");
     canon_release(&a);
     canon_release(&b);
+}
+
+void verify_parameters(const struct verify_case *c, struct str asked, struct verify_report *r)
+{
+    if (str_eq(asked, c->receipt.parameters))
+        verify_say(r, "parameters", VERIFY_RECOMPUTED, "from the request");
+    else
+        verify_members(asked, c->receipt.parameters, NULL, "the request asks for others", r);
 }
 
 void verify_seed(const struct verify_case *c, const uint64_t *given, struct verify_report *r)

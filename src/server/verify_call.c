@@ -348,7 +348,7 @@ static void compare_end(struct verification *v, const struct verify_replay *foun
 static void compare_answer(struct verification *v)
 {
     const struct replay *p = &v->replay;
-    const struct verify_replay found = {p->ids, p->records, p->n_records, p->pages, p->n_pages};
+    const struct verify_replay found = replay_found(p);
     if (p->err) {
         verify_differ(&v->report, "parameters", "a request that can be answered", p->note.text,
                       "the model does not take it");

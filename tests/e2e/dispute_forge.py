@@ -1,11 +1,12 @@
 """dispute_forge.py - a party that lies: a receipt altered together with its bundle, and signed anew.
 
 usage: dispute_forge.py FROM TO CHANGE...
-  page=K    the hash of page K is another        logit=K   a logit of record K
+  page=K    the hash of the answer's page K      logit=K   a logit of record K
   sum=K     its sum                              token=K   the token, and nothing of its logits
   cut=N     the answer ends after N tokens       seed=N    another seed
   request=FILE  it answered another request
   hide=PART the bundle lacks it                  loose=K   page K of the bundle alone
+  prompt=K  the hash of the prompt's page K
 Bytes as docs/formats/receipt.md has them; Ed25519 as RFC 8032 writes it.
 """
 import hashlib
@@ -78,6 +79,8 @@ def change(body, bundle, name, value):
     records, k = bundle["positions"], int(value) if value.isdigit() else value
     if name in ("page", "loose"):
         bundle["pages"][k] = flipped(bundle["pages"][k], 5)
+    elif name == "prompt":
+        bundle["prompt_pages"][k] = flipped(bundle["prompt_pages"][k], 5)
     elif name == "logit":
         records[k] = flipped(records[k], 4 + 8 + 4 + 4)
     elif name == "sum":
@@ -112,6 +115,8 @@ def commit(body, bundle):
     output["count"] = len(ids)
     output["ids"] = salted("output_ids", 0, struct.pack(f"<{len(ids)}I", *ids)).hex()
     output["pages"] = [salted("page", i, bytes.fromhex(p)).hex() for i, p in enumerate(bundle["pages"])]
+    body["prompt"]["pages"] = tree([salted("prompt_page", i, bytes.fromhex(p), b"\0")
+                                    for i, p in enumerate(bundle["prompt_pages"])]).hex()
     output["root"] = tree([salted("position", i, bytes.fromhex(r), b"\0")
                            for i, r in enumerate(bundle["positions"])]).hex()
 

@@ -74,6 +74,9 @@ def check(path):
     assert len(output["pages"]) == len(bundle["pages"]) == n_pages
     for i, page in enumerate(bundle["pages"]):
         assert output["pages"][i] == commitment("page", i, bytes.fromhex(page))
+    assert len(bundle["prompt_pages"]) == prompt["count"] // 64
+    assert prompt["pages"] == tree([sha(b"\0" + derive("prompt_page", i) + bytes.fromhex(page))
+                                    for i, page in enumerate(bundle["prompt_pages"])]).hex()
     certificate = bundle["certificate"]
     assert certificate["body"]["key"] == receipt["key"]
     assert body["load"]["memory_bytes"] > 0 and body["load"]["utilisation_permille"] <= 1000
@@ -89,7 +92,7 @@ def same(paths):
             del body[name]
         del body["prompt"], body["output"], body["parameters"]["clock"]
         seen.append([body] + [bundle[k] for k in ("prompt", "prompt_ids", "output_ids", "positions",
-                                                  "pages")])
+                                                  "pages", "prompt_pages")])
     for path, other in zip(paths, seen):
         assert other == seen[0], f"{path} differs from {paths[0]}"
 

@@ -4,7 +4,8 @@
 source "$(dirname "$0")/lib.sh"
 
 m=models/demo/isobit-demo-q8_0.gguf
-forge() { python3 tests/e2e/dispute_forge.py "$tmp/honest" "$tmp/$1" "${@:2}" || fail "dispute_forge.py $*"; }
+honest=$tmp/honest
+forge() { python3 tests/e2e/dispute_forge.py "$honest" "$tmp/$1" "${@:2}" || fail "dispute_forge.py $*"; }
 # dispute STATUS A B TEXT... : with the model.
 dispute() {
     local status=$1 a=$2 b=$3
@@ -55,6 +56,58 @@ forge both token=70 page=1
 dispute 0 honest both "first token that differs: 70" "A is right"
 forge page_and_sum page=2 sum=3
 dispute 1 page_and_sum logit "first page that differs: 2" "first token that differs: 3" "neither is right"
+
+# A third party that is shown the pages on which both agree computes 64 positions at most: a page of
+# the answer, one of the prompt, a token that comes before them.
+computes() { # MOST A B TEXT... : from the pages that a party discloses
+    local most=$1 a=$2 b=$3
+    shift 3
+    expect 0 "$isobit" dispute "$tmp/$a" "$tmp/$b" -m $m -q --disclose "$tmp/state"
+    expect 0 "$isobit" dispute "$tmp/$a" "$tmp/$b" -m $m -q --state "$tmp/state"
+    says out "$@"
+    local n=$(sed -n 's/^computed anew: \([0-9]*\) positions$/\1/p' "$tmp/out")
+    [ "$n" -ge 1 ] && [ "$n" -le "$most" ] || fail "$n positions were computed, not $most at most"
+}
+computes 64 honest page1 "taken: 1 pages" "computed anew: 64 positions" "A is right" "B  its page 1 is another"
+computes 64 page2 honest "taken: 2 pages" "computed anew: 64 positions" "B is right"
+forge late sum=90
+computes 64 honest late "A is right" "another sum of the same logits than computed"
+computes 64 token honest "B is right" "A  token 70: another token"
+[ "$(stat -c %a "$tmp/state")" = 600 ] || fail "others can read the state"
+long=$(printf 'What is the capital of country %s? ' $(seq 40))
+expect 0 "$isobit" run -m $m -p "$long" -q --seed 7 --temp 0.9 -n 100 --ignore-eos --receipt "$tmp/long"
+honest=$tmp/long
+forge prompt1 prompt=1
+forge answer0 page=0
+forge first sum=0
+dispute 0 long prompt1 "first page that differs: 1, positions 64 to 127" "tokens: the same" "A is right"
+computes 64 prompt1 long "taken: 1 pages" "computed anew: 64 positions" "B is right" "A  its page 1"
+computes 64 long answer0 "computed anew: 64 positions" "A is right"
+computes 64 first long "B is right" "A  token 0: another sum"
+
+# What is disclosed is held to both receipts: another page, one that nothing computes, too much.
+python3 - "$tmp/state" "$tmp" <<'END' || fail "no other states"
+import sys
+state, to = open(sys.argv[1], "rb").read(), sys.argv[2]
+for name, text in (("flipped", bytes([state[0] ^ 1]) + state[1:]), ("wild", b"\xff\x7f" + state[2:]),
+                   ("cut", state[:-1]), ("more", state + state)):
+    open(f"{to}/{name}", "wb").write(text)
+END
+for bad in "flipped:page 0 is not the one" "wild:page 0 is none that this model" "cut:bytes; the state before" "more:bytes; the state before" "none:none"; do
+    expect 3 "$isobit" dispute "$tmp/first" "$tmp/long" -m $m -q --state "$tmp/${bad%%:*}"
+    says err "${bad#*:}"
+    grep -q "right" "$tmp/out" && fail "a verdict from $bad"
+done
+forge both_lie page=0 prompt=0
+forge both_lie2 page=0 prompt=0 sum=20
+expect 3 "$isobit" dispute "$tmp/both_lie" "$tmp/both_lie2" -m $m -q --disclose "$tmp/lies"
+says err "page 0 is not the one that both receipts name"
+[ ! -e "$tmp/lies" ] || fail "a state that nobody computed"
+forge zero prompt=0
+expect 3 "$isobit" dispute "$tmp/zero" "$tmp/long" -m $m -q --disclose "$tmp/lies"
+says err "part within the first page"
+refuses 2 "$isobit" dispute "$tmp/long" "$tmp/first" --state "$tmp/state" -- "need the model"
+honest=$tmp/honest
 
 # One ends sooner: what both have is compared, the end is for isobit verify.
 forge short cut=150

@@ -53,6 +53,15 @@ done
 expect 0 run -p "Hello there" -n 70 -s 7 --ignore-eos --receipt "$tmp/alone"
 check --same "$tmp/a.1" "$tmp/alone"
 
+# Pages that the prompt fills, read in passes of any length, remembered or not.
+long=$(printf 'Hello there, %s. ' $(seq 10))
+for chunk in 7 512; do
+    expect 0 run -p "$long" -n 70 -s 7 --ignore-eos --chunk $chunk --answers 2 --receipt "$tmp/p$chunk"
+done
+check --same "$tmp/p7.1" "$tmp/p512.1"
+check --same "$tmp/p7.2" "$tmp/p512.2"
+python3 -c 'import json, sys; assert len(json.load(open(sys.argv[1]))["prompt_pages"]) > 1' "$tmp/p7.1.bundle" || fail "a short prompt"
+
 # A text that JSON cannot hold is refused, and a certificate that is over.
 printf 'Hello \xff' >"$tmp/latin"
 refuses 2 run -f "$tmp/latin" -n 3 --raw --receipt "$tmp/l" -- UTF-8

@@ -2,6 +2,7 @@
  *
  * Which worker runs a task, and how many there are, never changes a result: tasks write disjoint
  * memory, and no sum crosses a task. */
+#include <float.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -735,4 +736,32 @@ size_t kv_import(void *layer_part, struct kv_shape s, uint32_t n, const uint8_t 
         }
     }
     return (size_t)(in - start);
+}
+
+/* n integers of 16 bits, none beyond the levels of keys and values. */
+static bool levels_are_in_range(const uint8_t *in, uint32_t n)
+{
+    for (uint32_t d = 0; d < n; d++) {
+        int16_t x = (int16_t)(in[2 * d] | in[2 * d + 1] << 8);
+        if (x < -HEAD_LEVELS || x > HEAD_LEVELS)
+            return false;
+    }
+    return true;
+}
+
+bool kv_plausible(struct kv_shape s, uint32_t n, const uint8_t *in)
+{
+    for (uint32_t g = 0; g < s.n_kv_heads; g++) {
+        float max = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            float k, v, running;
+            if (!levels_are_in_range(in, 2 * s.head_size))
+                return false;
+            in = get_f32(get_f32(get_f32(in + 4 * s.head_size, &k), &v), &running);
+            max = v > max ? v : max;
+            if (!(k >= 0 && k <= FLT_MAX && v >= 0 && v <= FLT_MAX && running == max))
+                return false;
+        }
+    }
+    return true;
 }

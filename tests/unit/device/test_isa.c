@@ -373,6 +373,11 @@ static void sight_check(const struct cpu_isa *scalar, const struct cpu_isa *isa,
             n_bytes = kv_export((uint8_t *)pages[i][p] + 64, s->shape, last, canonical[i]);
         }
         assert_memory_equal(canonical[0], canonical[1], n_bytes);
+        assert_true(kv_plausible(s->shape, last, canonical[0]));
+        canonical[0][n_bytes - 1] ^= 0x80; /* of the running maximum: its sign */
+        assert_false(kv_plausible(s->shape, last, canonical[0]));
+        canonical[1][0] = 0, canonical[1][1] = 8; /* 2048 */
+        assert_false(kv_plausible(s->shape, last, canonical[1]));
         for (int i = 0; i < 2; i++) {
             mem_free(canonical[i]);
             mem_pages_free(pages[i][p], 64 + kv_layer_bytes(s->shape));

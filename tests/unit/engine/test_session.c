@@ -467,6 +467,80 @@ static void pages_and_sums_are_the_answers_own(void **state)
     iso_engine_close(e);
 }
 
+/* From another session's pages a session goes on as that one did, in the middle of prompt or
+ * answer, and computes nothing before them. */
+static void a_session_goes_on_from_pages(void **state)
+{
+    (void)state;
+    enum { PROMPT = 70, ANSWER = 110 };
+    int32_t prompt[PROMPT];
+    const int32_t *line;
+    uint32_t n_line;
+    uint8_t pages[3][KV_PAGE * sizeof(uint64_t)], hash[2][ISO_DIGEST_BYTES];
+    struct iso_session *from, *s;
+    struct tap wanted, got;
+    struct iso_engine *e =
+        open_fake((struct iso_engine_options){.n_sessions = 2, .no_speculation = true});
+    make_prompt(5, prompt, PROMPT);
+    struct iso_request r = request_of(prompt, PROMPT, ANSWER);
+    r.want_records = r.want_pages = true;
+    iso_session_open(e, &from, NULL);
+    iso_session_open(e, &s, NULL);
+    assert_false(iso_session_page_hash(from, 0, hash[0]));
+    assert_int_equal(iso_session_submit(from, &r, NULL), ISO_OK);
+    take_taps(e, &from, &wanted, 1);
+    line = iso_session_tokens(from, &n_line);
+    assert_int_equal(iso_engine_info(e).n_bytes_kv_file, sizeof pages[0]);
+    for (uint32_t k = 0; k < 2; k++)
+        assert_true(iso_session_page_read(from, k, pages[k]));
+    assert_false(iso_session_page_read(from, 2, pages[2]));
+    for (uint32_t n_pages = 1; n_pages <= 2; n_pages++)
+        for (uint32_t n_end = n_pages * KV_PAGE + 1; n_end <= n_line - 1; n_end += 17) {
+            uint32_t n_before = n_pages * KV_PAGE;
+            iso_session_cut(s, 0);
+            for (uint32_t k = 0; k < n_pages; k++) {
+                assert_int_equal(iso_session_page_add(s, line + k * KV_PAGE, pages[k], NULL),
+                                 ISO_OK);
+                assert_true(iso_session_page_hash(s, k, hash[0]));
+                assert_true(iso_session_page_hash(from, k, hash[1]));
+                assert_memory_equal(hash[0], hash[1], ISO_DIGEST_BYTES);
+            }
+            uint64_t n_rows = iso_engine_stats(e).n_rows;
+            struct iso_request on = r;
+            on.tokens = line + n_before;
+            on.n_tokens = n_end - n_before;
+            on.n_answered = n_end > PROMPT ? n_end - PROMPT : 0;
+            if (n_end < PROMPT)
+                on.n_answer_max = 0;
+            on.no_cache = true;
+            assert_int_equal(iso_session_submit(s, &on, NULL), ISO_OK);
+            take_taps(e, &s, &got, 1);
+            uint32_t n_chosen = n_end < PROMPT ? 0 : ANSWER - on.n_answered;
+            assert_int_equal(got.n_records, n_chosen);
+            assert_memory_equal(got.record, wanted.record + on.n_answered,
+                                n_chosen * sizeof got.record[0]);
+            if (n_chosen)
+                assert_timeline(s, line, n_line);
+            assert_int_equal(iso_engine_stats(e).n_rows - n_rows,
+                             n_end - n_before + (n_chosen ? n_chosen - 1 : 0));
+        }
+    iso_session_cut(s, 0);
+    r.n_answered = PROMPT;
+    assert_int_equal(iso_session_submit(s, &r, NULL), ISO_ERR_USAGE);
+    r.n_answered = 3;
+    r.sampling.mirostat = 2;
+    assert_int_equal(iso_session_submit(s, &r, NULL), ISO_ERR_UNSUPPORTED);
+    iso_engine_close(e);
+    e = open_fake((struct iso_engine_options){.n_ctx = 128}); /* room for a page and no second */
+    iso_session_open(e, &s, NULL);
+    prompt[0] = -1;
+    assert_int_equal(iso_session_page_add(s, prompt, pages[0], NULL), ISO_ERR_USAGE);
+    prompt[0] = 1;
+    assert_int_equal(iso_session_page_add(s, prompt, pages[0], NULL), ISO_OK);
+    assert_int_equal(iso_session_page_add(s, prompt, pages[1], NULL), ISO_ERR_LIMIT);
+    iso_engine_close(e);
+}
+
 static void requests_end_for_a_reason(void **state)
 {
     (void)state;
@@ -589,6 +663,7 @@ int main(void)
         cmocka_unit_test(choices_share_a_prompt),
         cmocka_unit_test(receipts_have_the_same_parts_everywhere),
         cmocka_unit_test(pages_and_sums_are_the_answers_own),
+        cmocka_unit_test(a_session_goes_on_from_pages),
         cmocka_unit_test(requests_end_for_a_reason),
         cmocka_unit_test(wrong_requests_change_nothing),
         cmocka_unit_test(every_failed_allocation_is_an_error),

@@ -57,6 +57,7 @@ static void malformed_parts_are_refused(void **state)
         const char *text, *note;
     } cases[] = {
         {"{\"output_ids\":[1,4294967296]}", "\"output_ids\"[1] is no token"},
+        {"{\"prompt_pages\":[\"00\"]}", "\"prompt_pages\" must be"},
         {"{\"prompt_ids\":[\"1\"]}", "\"prompt_ids\"[0] is no token"},
         {"{\"pages\":[\"00\"]}", "\"pages\" must be of 64 hex digits each"},
         {"{\"positions\":[\"00\"]}", "\"positions\"[0] is no position"},

@@ -50,8 +50,7 @@ static void compute(const struct verify_case *c, const struct parameters *p, con
         for (size_t i = 0; i < n; i++)
             replay_take(&replay, &events[i]);
     }
-    const struct verify_replay found = {replay.ids, replay.records, replay.n_records, replay.pages,
-                                        replay.n_pages};
+    const struct verify_replay found = replay_found(&replay);
     if (!verify_replayed(c, &found, r) || r->first)
         fail_msg("%s: %s: %s; expected %s, found %s", isa, r->first->field, r->first->text,
                  r->first->expected, r->first->found);

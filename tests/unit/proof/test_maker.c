@@ -8,7 +8,7 @@
 #include "lib/fake_model.h"
 #include "proof/maker.h"
 
-enum { PROMPT = 60, ANSWER = 80, N = 5 };
+enum { PROMPT = 70, ANSWER = 80, N = 5 };
 
 static int32_t prompts[N][PROMPT];
 
@@ -140,10 +140,17 @@ static void the_body_commits_to_the_bundle(void **state)
     }
     struct merkle_hash root = merkle_root(&tree);
     assert_true(merkle_equal(&root, &r.root));
-    assert_int_equal(b.n_pages, 2); /* positions 0 to 127; of 139 that were read */
-    assert_int_equal(r.n_pages, 2);
-    for (uint32_t i = 0; i < 2; i++) {
-        struct merkle_hash page = commitment_of(&b.salt, SALT_PAGE, i, b.pages[i].bytes, 32);
+    assert_int_equal(b.n_prompt_pages, 1); /* positions 0 to 63 */
+    assert_true(r.has_prompt_pages);
+    struct merkle_hash page;
+    assert_true(iso_session_page_hash(s, 0, page.bytes));
+    assert_true(merkle_equal(&page, &b.prompt_pages[0]));
+    root = commitment_of_pages(&b.salt, b.prompt_pages, 1);
+    assert_true(merkle_equal(&root, &r.prompt_pages));
+    assert_int_equal(b.n_pages, 1); /* positions 64 to 127; of 149 that were read */
+    assert_int_equal(r.n_pages, 1);
+    for (uint32_t i = 0; i < 1; i++) {
+        page = commitment_of(&b.salt, SALT_PAGE, i, b.pages[i].bytes, 32);
         assert_true(merkle_equal(&page, &r.pages[i]));
     }
     struct merkle_hash ids = commitment_of_ids(&b.salt, SALT_OUTPUT_IDS, b.output_ids, ANSWER);

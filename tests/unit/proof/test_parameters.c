@@ -152,6 +152,7 @@ static const struct field request_fields[] = {
     {"want_digests", NULL},
     {"want_records", NULL},
     {"want_pages", NULL},
+    {"n_answered", NULL}, /* of an answer that goes on elsewhere */
     {"tenant", NULL},
     {"cache_pool", NULL},
     {"no_cache", NULL},

@@ -51,7 +51,7 @@ static void salts_are_derived(void **state)
     (void)state;
     static const char *const names[] = {"request",    "prompt",   "prompt_ids",
                                         "output_ids", "position", "page",
-                                        "vector"};
+                                        "prompt_page", "vector"};
     static const uint64_t indices[] = {0, 1, (1ull << 40) + 3};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         for (size_t k = i == 0; k < COUNT_OF(indices); k++) {
@@ -99,6 +99,8 @@ static struct receipt sample(struct merkle_hash *page)
 {
     static const uint32_t prompt_ids[] = {1, 72, 105}, output_ids[] = {7, 70000};
     static const uint8_t zeros[32];
+    struct merkle_hash prompt_pages[2] = {{{0}}};
+    memset(prompt_pages[1].bytes, 1, sizeof prompt_pages[1].bytes);
     struct merkle tree = {0};
     for (uint64_t i = 0; i < 2; i++) {
         struct merkle_hash leaf = commitment_position(&salt, i, &records[i]);
@@ -119,6 +121,8 @@ static struct receipt sample(struct merkle_hash *page)
         .prompt_ids = commitment_of_ids(&salt, SALT_PROMPT_IDS, prompt_ids, 3),
         .output_ids = commitment_of_ids(&salt, SALT_OUTPUT_IDS, output_ids, 2),
         .n_prompt = 3,
+        .has_prompt_pages = true,
+        .prompt_pages = commitment_of_pages(&salt, prompt_pages, 2),
         .n_output = 2,
         .root = merkle_root(&tree),
         .pages = page,
@@ -143,6 +147,7 @@ static void commitments_have_these_bytes(void **state)
     assert_vector("position 0", commitment_position(&salt, 0, &records[0]).bytes);
     assert_vector("position 1", commitment_position(&salt, 1, &records[1]).bytes);
     assert_vector("root", r.root.bytes);
+    assert_vector("prompt_pages", r.prompt_pages.bytes);
 }
 
 static void a_body_has_these_bytes(void **state)
@@ -214,6 +219,7 @@ static void malformed_bodies_are_refused(void **state)
         {"18446744073709551615", "01", "64 bits"},
         {"\"pages\":[\"", "\"pages\":[1,\"", "64 hex digits each"},
         {"\"root\":\"", "\"root\":\"0", "\"root\" must be"},
+        {"\"pages\":\"", "\"pages\":\"0", "\"pages\" must be"},
         {"\"count\":2", "\"count\":\"2\"", "whole number"},
         {"\"request\":", "\"reply\":1,\"request\":", "does not know"},
         {"\"adapters\":[]", "\"adapters\":[\"00\"]", "has not"},

@@ -24,7 +24,7 @@ struct made {
     struct bundle bundle;
     uint32_t prompt[PROMPT + 8], output[ANSWER + 8];
     struct position_record positions[ANSWER + 8];
-    struct merkle_hash pages[PAGES], salted[PAGES];
+    struct merkle_hash pages[PAGES], salted[PAGES], prompt_pages[PAGES];
     struct buf certificate, head;
     struct sign_pair identity, key;
     struct log_head log;
@@ -80,6 +80,8 @@ static void commit(struct made *m)
     r->n_output = b->n_output_ids;
     r->pages = m->salted;
     r->n_pages = b->n_pages;
+    r->has_prompt_pages = true;
+    r->prompt_pages = commitment_of_pages(salt, b->prompt_pages, b->n_prompt_pages);
 }
 
 static void take(struct made *m, const struct replay *p)
@@ -89,6 +91,8 @@ static void take(struct made *m, const struct replay *p)
     memcpy(m->pages, p->pages, p->n_pages * sizeof m->pages[0]);
     m->bundle.n_output_ids = m->bundle.n_positions = p->n_records;
     m->bundle.n_pages = p->n_pages;
+    memcpy(m->prompt_pages, p->prompt_pages, p->n_prompt_pages * sizeof m->prompt_pages[0]);
+    m->bundle.n_prompt_pages = p->n_prompt_pages;
     m->receipt.finish_reason = str_from(iso_finish_text(p->finish));
 }
 
@@ -144,6 +148,7 @@ static void make(struct made *m, struct iso_engine *e, const struct iso_request 
     b->output_ids = m->output;
     b->positions = m->positions;
     b->pages = m->pages;
+    b->prompt_pages = m->prompt_pages;
     salt_make(&b->salt);
     m->receipt.model.weights = named("weights");
     m->receipt.model.metadata = named("metadata");
@@ -227,7 +232,7 @@ static void recompute(struct trial *t, const struct verify_case *c)
                           iso_engine_info(t->engine), NULL));
     p.request.no_cache = !t->uses_cache;
     run(t->engine, &p);
-    const struct verify_replay found = {p.ids, p.records, p.n_records, p.pages, p.n_pages};
+    const struct verify_replay found = replay_found(&p);
     if (verify_replayed(c, &found, &t->report))
         verify_finish(c, p.finish, false, &t->report);
     replay_release(&p);
@@ -333,6 +338,7 @@ static void an_honest_receipt_is_valid(void **state)
     assert_valid(&s->t, &s->m);
     assert_int_equal(line_of(&s->t.report, "output.root")->status, VERIFY_RECOMPUTED);
     assert_int_equal(line_of(&s->t.report, "output.pages")->status, VERIFY_RECOMPUTED);
+    assert_int_equal(line_of(&s->t.report, "prompt.pages")->status, VERIFY_RECOMPUTED);
     assert_int_equal(line_of(&s->t.report, "request")->status, VERIFY_CHECKED);
     assert_int_equal(line_of(&s->t.report, "device")->status, VERIFY_ASSERTED);
     assert_int_equal(s->m.bundle.n_pages, 1);
@@ -360,6 +366,13 @@ static void altered_text_is_caught(void **state)
     s->m.pages[0].bytes[5] ^= 1;
     commit(&s->m);
     assert_caught(&s->t, &s->m, "output.pages");
+    s->m.pages[0].bytes[5] ^= 1;
+    s->m.prompt_pages[0].bytes[5] ^= 1;
+    commit(&s->m);
+    assert_caught(&s->t, &s->m, "prompt.pages");
+    s->m.bundle.n_prompt_pages = 0; /* and hidden */
+    s->m.bundle.has[BUNDLE_PROMPT_PAGES] = false;
+    assert_caught(&s->t, &s->m, "prompt.pages");
     unmake(&s->m);
 }
 
