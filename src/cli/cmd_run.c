@@ -246,6 +246,24 @@ static enum err write_request(struct run *r, struct err_note *note)
                            : ERR_OK;
 }
 
+/* Before it is written: an answer that could be too long for its receipt would be lost. */
+static enum err check_room(const struct run *r, struct err_note *note)
+{
+    uint32_t n = iso_engine_info(r->loaded.engine).n_ctx, n_prompt = r->request.n_tokens;
+    n = n > n_prompt ? n - n_prompt : 0;
+    n = n < r->request.n_answer_max ? n : r->request.n_answer_max;
+    size_t n_text_bytes =
+        canon_text_bytes((struct str){r->asked.bytes, r->asked.n_bytes}) +
+        canon_text_bytes((struct str){r->rendered.bytes, r->rendered.n_bytes});
+    size_t n_max = bundle_answer_max(n_text_bytes, n_prompt, CANON_BYTES_MAX);
+    return n <= n_max ? ERR_OK
+                      : err_set(note, ERR_LIMIT,
+                                "--receipt: an answer of up to %u tokens is too long for a "
+                                "receipt, whose bundle has at most %d MiB; -n %zu is the most "
+                                "with this prompt",
+                                n, CANON_BYTES_MAX >> 20, n_max);
+}
+
 /* But for context, choice and clock. */
 static struct parameters parameters_of(const struct run *r)
 {
@@ -303,6 +321,8 @@ static enum err prepare(struct run *r, struct err_note *note)
     r->request.want_records = r->request.want_pages = r->receipt != NULL;
     if (!rc && r->receipt)
         rc = write_request(r, note);
+    if (!rc && r->receipt)
+        rc = check_room(r, note);
     if (!rc && r->receipt)
         rc = receipt_file_begin(&r->receipts, &r->loaded, note);
     return rc;

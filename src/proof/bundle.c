@@ -112,6 +112,24 @@ void bundle_write(const struct bundle *b, struct buf *out)
     canon_end(&w);
 }
 
+/* Beside texts and tokens: keys, certificate, salt, its place in the log. */
+enum { OTHER_BYTES = 32 << 10, OTHER_NODES = 256 };
+/* An id with its comma; of an answer's token also its record, and its part of a page's hash. */
+enum { ID_BYTES = 11, TOKEN_BYTES = ID_BYTES + 2 * POSITION_BYTES_MAX + 3 + 2, TOKEN_NODES = 3 };
+
+size_t bundle_answer_max(size_t n_text_bytes, size_t n_prompt_ids, size_t n_bytes_max)
+{
+    size_t n_nodes = OTHER_NODES + n_prompt_ids;
+    if (n_nodes > CANON_NODES_MAX || n_text_bytes > n_bytes_max)
+        return 0;
+    size_t n_bytes = OTHER_BYTES + n_text_bytes + ID_BYTES * n_prompt_ids;
+    if (n_bytes > n_bytes_max)
+        return 0;
+    size_t by_bytes = (n_bytes_max - n_bytes) / TOKEN_BYTES;
+    size_t by_nodes = (CANON_NODES_MAX - n_nodes) / TOKEN_NODES;
+    return by_bytes < by_nodes ? by_bytes : by_nodes;
+}
+
 /* ---- in ----------------------------------------------------------------------------------- */
 
 /* Room for an array's items; one at least, as there is no array of none. */

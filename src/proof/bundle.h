@@ -53,6 +53,11 @@ struct bundle {
  * bundle of more than CANON_BYTES_MAX bytes or CANON_NODES_MAX values cannot be read again. */
 void bundle_write(const struct bundle *b, struct buf *out);
 
+/* bundle_answer_max - the most tokens of an answer whose bundle has at most n_bytes_max bytes, and
+ * no more values than can be read; beside them it has request and prompt, which take n_text_bytes
+ * (canon_text_bytes of each), and n_prompt_ids. So that none is made whose receipt cannot be. */
+size_t bundle_answer_max(size_t n_text_bytes, size_t n_prompt_ids, size_t n_bytes_max);
+
 /* bundle_read - from the object of a document, which must outlive what was read: a file of its own,
  * or a member of another. ERR_FORMAT: a part that is malformed or unknown; out is empty then. */
 enum err bundle_read(const struct canon_doc *doc, const struct canon_node *object,

@@ -42,6 +42,7 @@ void canon_array(struct canon_writer *w);
 void canon_end(struct canon_writer *w); /* of the innermost object or array */
 void canon_key(struct canon_writer *w, const char *key);
 void canon_text(struct canon_writer *w, struct str text);
+size_t canon_text_bytes(struct str text); /* that canon_text writes */
 void canon_int(struct canon_writer *w, uint64_t value);
 void canon_bool(struct canon_writer *w, bool value);
 void canon_hex(struct canon_writer *w, const void *bytes, size_t n_bytes); /* a string */

@@ -127,6 +127,19 @@ void canon_text(struct canon_writer *w, struct str text)
     buf_char(w->out, '"');
 }
 
+size_t canon_text_bytes(struct str text)
+{
+    size_t n = text.len + 2;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c == '"' || c == '\\' || (c >= '\b' && c <= '\r' && c != '\v'))
+            n += 1;
+        else if (c < 0x20)
+            n += 5;
+    }
+    return n;
+}
+
 void canon_int(struct canon_writer *w, uint64_t value)
 {
     place(w);

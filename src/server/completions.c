@@ -623,9 +623,8 @@ static bool make_choices(struct call *c, struct api_error *e)
         fill_request(c, k, i_answer);
         if (!k->failed)
             echo(k);
-        if (!enforce(k, e))
+        if (!enforce(k, e) || !receipt_watch(k, e))
             return false;
-        receipt_watch(k);
         reading_begin(k);
     }
     return true;

@@ -30,6 +30,11 @@ bool receipt_begin(struct worker *w, struct receipt_ask *ask, enum receipts_mode
                         "the model's weights are being hashed for the first time, and receipts "
                         "name that hash; try again");
     }
+    ask->n_request_bytes = canon_text_bytes(request);
+    if (bundle_answer_max(ask->n_request_bytes, 0, CANON_BYTES_MAX) == 0)
+        return api_fail(e, 400, "receipt",
+                        "receipt: the request is larger than the %d MiB that its bundle may have",
+                        CANON_BYTES_MAX >> 20);
     ask->request = mem_strndup(request.ptr, request.len);
     if (!ask->request)
         return api_fail(e, 500, NULL, "out of memory for a receipt");
@@ -40,14 +45,40 @@ bool receipt_begin(struct worker *w, struct receipt_ask *ask, enum receipts_mode
     return true;
 }
 
-void receipt_watch(struct choice *k)
+/* The choice whose prompt it has: answers to one prompt share it. */
+static const struct choice *prompt_holder(const struct choice *k)
+{
+    return &k->call->choices[k->index - k->index % k->call->api.n];
+}
+
+/* What is only read again is not made. */
+static bool has_room(const struct choice *k, struct api_error *e)
+{
+    const struct call *c = k->call;
+    const struct buf *prompt = &prompt_holder(k)->prompt_text;
+    uint32_t n_prompt = k->answer.request.n_tokens, n = c->worker->info.n_ctx - n_prompt;
+    n = n < k->answer.request.n_answer_max ? n : k->answer.request.n_answer_max;
+    size_t n_text_bytes = c->receipt.n_request_bytes +
+                          canon_text_bytes((struct str){prompt->bytes, prompt->n_bytes});
+    size_t n_max = bundle_answer_max(n_text_bytes, n_prompt, CANON_BYTES_MAX);
+    return !c->receipt.request || n <= n_max ||
+           api_fail(e, 400, "max_tokens",
+                    "an answer of up to %u tokens is too long for a receipt, whose bundle has at "
+                    "most %d MiB; %zu is the largest max_tokens with this prompt",
+                    n, CANON_BYTES_MAX >> 20, n_max);
+}
+
+bool receipt_watch(struct choice *k, struct api_error *e)
 {
     if (!k->call->receipt.wanted || k->failed)
-        return;
+        return true;
+    if (!has_room(k, e))
+        return false;
     maker_init(&k->maker);
     k->answer.maker = &k->maker;
     k->answer.request.want_records = true;
     k->answer.request.want_pages = true;
+    return true;
 }
 
 /* ---- what it was made by ------------------------------------------------------------------ */
@@ -132,12 +163,6 @@ enum err receipt_fill(const struct worker *w, const struct receipt_ask *ask, boo
 
 /* ---- at its end --------------------------------------------------------------------------- */
 
-/* The choice whose prompt it has: answers to one prompt share it. */
-static const struct choice *prompt_holder(const struct choice *k)
-{
-    return &k->call->choices[k->index - k->index % k->call->api.n];
-}
-
 static void fill_bundle(const struct choice *k, struct bundle *b)
 {
     const struct call *c = k->call;
@@ -182,7 +207,7 @@ bool receipt_send(struct worker *w, uint64_t id, uint32_t index, struct buf *bod
 {
     const struct receipt_head head = {index, (uint32_t)body->n_bytes};
     struct buf both;
-    buf_init(&both, sizeof head + CANON_BYTES_MAX);
+    buf_init(&both, sizeof head + 2 * (size_t)CANON_BYTES_MAX);
     buf_add(&both, &head, sizeof head);
     buf_add(&both, body->bytes, body->n_bytes);
     if (!rc && (body->failed || bundle->failed || both.failed))

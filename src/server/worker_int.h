@@ -30,7 +30,7 @@ struct receipt_vectors;
 struct receipt_ask {
     bool wanted;
     char *request; /* [n_request] as it came; owned */
-    size_t n_request;
+    size_t n_request, n_request_bytes; /* those of a bundle's text of it */
     uint64_t started_ms;
     struct taken begun;
 };
@@ -194,7 +194,8 @@ bool receipt_send(struct worker *w, uint64_t id, uint32_t index, struct buf *bod
                   struct buf *bundle, enum err rc, struct err_note *note, struct api_error *e);
 /* receipts_place - a whole answer with the place for its receipts, in its last object. */
 struct str receipts_place(const struct buf *json, struct buf *out);
-void receipt_watch(struct choice *k); /* before it is submitted */
+/* receipt_watch - before it is submitted. false: its answer could become too long for a receipt. */
+bool receipt_watch(struct choice *k, struct api_error *e);
 /* receipts_send - all of them, once all choices have finished. false: one could not be made. */
 bool receipts_send(struct call *c, struct api_error *e);
 uint32_t receipts_count_of(const struct call *c);

@@ -11,6 +11,8 @@ check() { python3 tests/e2e/receipt_check.py "$@" 2>"$tmp/err" || fail "receipt_
 refuses 2 "$isobit" run -m missing.gguf -p Hello --receipt "$tmp/none" -- "isobit node-key create"
 expect 0 "$isobit" node-key create
 refuses 1 run -p Hello --receipt "$tmp/no/such/folder" -- "no/such/folder"
+# An answer that could become too long for its receipt is not begun.
+refuses 1 run -p Hello -c 70000 --receipt "$tmp/none" -- "69992 tokens is too long for a receipt" "16 MiB; -n 55"
 [ -z "$(ls "$tmp" | grep none)" ] || fail "something was left"
 
 # The same but for salt, time and machine: instruction sets, threads, chunks, guesses.

@@ -106,7 +106,7 @@ says out "first difference: request"
 talker=tests/golden/engine/talker.gguf
 kinds=$tmp/kinds
 mkdir "$kinds"
-start_server -m talker=$talker -c 4096 --receipts ask --data ""
+start_server -m talker=$talker -c 60000 --receipts ask --data ""
 python3 tests/e2e/verify_client.py "$port" "$kinds" || fail "answers: $(cat "$tmp/log")"
 stop_server
 # kind STATUS RECEIPT REQUEST ARGUMENTS... : verify with the model and the request as sent

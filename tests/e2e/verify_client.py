@@ -3,6 +3,7 @@
 FOLDER for each: NAME and NAME.bundle, NAME.request as it was sent, NAME.text as it came, and the names in NAMES."""
 import http.client
 import json
+import re
 import sys
 
 import dispute_forge
@@ -18,14 +19,19 @@ WRITES_ON = r'So: <tool_call>\{"name": "look", "arguments": \{"city": "[a-z]{3}"
 CALL = dict(HELLO, tools=[TOOL], max_tokens=200)
 
 
-def post(path, body):
+def ask(path, body):
     c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     c.request("GET" if body is None else "POST", path, body and body.encode(), {"Content-Type": "application/json"})
     r = c.getresponse()
     text = r.read().decode()
     c.close()
-    assert r.status == 200, (path, body, text)
-    return json.loads(text), r.headers
+    return r.status, json.loads(text), r.headers
+
+
+def post(path, body):
+    status, answer, headers = ask(path, body)
+    assert status == 200, (path, body, answer)
+    return answer, headers
 
 
 def text_of(path, a):
@@ -154,6 +160,17 @@ def vectors():
         f.write("".join(k[0] + "\n" for k in VECTORS))
 
 
+def too_long():
+    """An answer that could become too long for a receipt is refused, as nothing of it would be left."""
+    for path, body in ((CHAT, dict(HELLO, max_tokens=None)), (TEXT, {"prompt": "Hello", "max_tokens": 59000})):
+        status, answer, _ = ask(path, json.dumps(dict(body, receipt=True)))
+        error = answer["error"]
+        most = re.search(r"too long for a receipt.* 16 MiB; ([0-9]+) is the largest max_tokens", error["message"])
+        assert status == 400 and error["param"] == "max_tokens" and 50000 < int(most.group(1)) < 59000, error
+    status, answer, _ = ask(TEXT, json.dumps({"prompt": "Hello", "max_tokens": 59000, "stop": ["\ufffd"]}))
+    assert status == 200, answer  # without one it is none's business
+
+
 def main():
     if len(sys.argv) > 3:
         vectors()
@@ -161,6 +178,7 @@ def main():
     for name, path, body, end in KINDS:
         answer, _ = keep(name, path, json.dumps(dict(body, receipt=True)))
         assert end is None or ended(path, answer) == end, (name, answer["choices"] if "choices" in answer else answer)
+    too_long()
     # What was said before is the server's to remember.
     first, _ = post("/v1/responses", json.dumps({"input": "Hello", "max_output_tokens": 9, "seed": 6}))
     body = {"input": "And?", "previous_response_id": first["id"], "max_output_tokens": 9, "seed": 1, "receipt": True}

@@ -95,12 +95,72 @@ static void a_record_is_read_as_written(void **state)
     assert_false(position_read(bytes, 16 + 17 * 8, &back));
 }
 
+/* The largest answer that is let in has a bundle that fits and is read; a much larger one's would
+ * not. */
+static void an_answer_is_bounded_before_it_is_made(void **state)
+{
+    (void)state;
+    enum { TEXT = 3000, PROMPT_IDS = 500, LIMIT = 200000, TOKENS_MAX = 1000 };
+    static char text[TEXT];
+    static uint32_t ids[TOKENS_MAX];
+    static struct position_record records[TOKENS_MAX];
+    static struct merkle_hash pages[TOKENS_MAX / 64 + 1];
+    for (size_t i = 0; i < TEXT; i++)
+        text[i] = (char)(i % 0x60); /* every escape */
+    const struct str all = {text, TEXT};
+    size_t n_text_bytes = 2 * canon_text_bytes(all);
+    size_t n = bundle_answer_max(n_text_bytes, PROMPT_IDS, LIMIT);
+    assert_true(n > 300 && n < TOKENS_MAX);
+    for (size_t i = 0; i < TOKENS_MAX; i++) {
+        ids[i] = UINT32_MAX;
+        records[i] = (struct position_record){.id = ids[i], .n_best = COMMITMENT_BEST_MAX};
+    }
+    for (int beyond = 0; beyond < 2; beyond++) {
+        size_t n_tokens = beyond ? n + 150 : n;
+        struct bundle b = {.request = all,
+                           .prompt = all,
+                           .prompt_ids = ids,
+                           .n_prompt_ids = PROMPT_IDS,
+                           .output_ids = ids,
+                           .n_output_ids = n_tokens,
+                           .positions = records,
+                           .n_positions = n_tokens,
+                           .pages = pages,
+                           .n_pages = n_tokens / 64 + 1};
+        struct canon_doc doc;
+        struct err_note note;
+        struct buf out;
+        for (int part = BUNDLE_OUTPUT_IDS; part < BUNDLE_N_PARTS; part++)
+            b.has[part] = true;
+        buf_init(&out, LIMIT);
+        bundle_write(&b, &out);
+        assert_int_equal(out.failed, beyond);
+        if (!beyond) {
+            assert_ok(canon_read((struct str){out.bytes, out.n_bytes}, &doc, &note));
+            canon_release(&doc);
+        }
+        buf_release(&out);
+    }
+    struct canon_writer w;
+    struct buf out;
+    buf_init(&out, LIMIT);
+    canon_begin(&w, &out);
+    canon_text(&w, all);
+    assert_int_equal(out.n_bytes, canon_text_bytes(all));
+    buf_release(&out);
+    assert_int_equal(bundle_answer_max(LIMIT, 0, LIMIT), 0);
+    assert_int_equal(bundle_answer_max(LIMIT + 1, 0, LIMIT), 0);
+    assert_int_equal(bundle_answer_max(0, SIZE_MAX / 2, LIMIT), 0);
+    assert_true(bundle_answer_max(0, CANON_NODES_MAX - 1000, SIZE_MAX) < 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_part_may_stand_alone),
         cmocka_unit_test(malformed_parts_are_refused),
         cmocka_unit_test(a_record_is_read_as_written),
+        cmocka_unit_test(an_answer_is_bounded_before_it_is_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
