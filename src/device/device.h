@@ -23,6 +23,7 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "device/kv_page.h"
 #include "tensor/dtype.h"
 
 /* What a matrix type multiplies with (docs/arithmetic.md, "Activations"). */
@@ -54,20 +55,12 @@ struct acts {
     void *data;              /* device_acts_bytes(kind, T, K) bytes, 64-byte aligned */
 };
 
-enum { KV_PAGE = 64, KV_PAGES_PER_GROUP = 8, HEAD_SIZE_MAX = 512, GROUP_HEADS_MAX = 64 };
-
 /* One layer's part of a key-value page holds, for each of G heads, KV_PAGE positions of 12-bit
  * keys and values with their scales. Opaque but for its size; kv_export gives canonical bytes. */
 struct kv_shape {
     uint32_t n_kv_heads, head_size; /* G, E (a multiple of 4) */
 };
 size_t kv_layer_bytes(struct kv_shape s); /* a multiple of 64 */
-
-/* Which cached positions a row sees. */
-struct kv_row {
-    void *const *pages; /* pages[p / KV_PAGE] holds position p: base address of the whole page */
-    uint32_t position;  /* the row's own */
-};
 
 struct rope_args {
     float *x;      /* [T, n_heads, E], rotated in place */

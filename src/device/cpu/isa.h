@@ -79,11 +79,6 @@ void cpu_isa_neon(struct cpu_isa *isa);   /* in device/cpu/arm_neon/ */
 /* cpu_isa_find - the table of a set by name, on a machine that has it; false otherwise. */
 bool cpu_isa_find(const char *name, struct cpu_isa *isa);
 
-/* Values at or above this, infinities and NaN make a row bad (docs/arithmetic.md, R6). */
-#define NUM_LIMIT 0x1p80f
-/* A block whose largest magnitude is below this quantises to zero (R3). */
-#define NUM_TINY 0x1p-60f
-
 /* The integer levels that stand for the float levels of NF4 and FP4, and what one unit is worth. */
 struct level_table {
     int8_t level[16];
@@ -91,39 +86,12 @@ struct level_table {
 };
 const struct level_table *level_table(enum dtype t); /* NULL for other types */
 
-/* Layout of one layer's part of a page, for one kv head (docs/arithmetic.md, "Pages"):
- * keys   [4 quarters of 16 positions][E/2][16 positions][2 elements] int16
- * values [32 pairs of positions][E16/16][16 elements][2 positions] int16, E16 = E up to 16
- * then 64 f32 each: key scales, value scales, running maximum of the value scales.
- * Offsets are in bytes. Integers are within +-HEAD_LEVELS, so that no sum over HEAD_SIZE_MAX
- * elements, or over a page with weights of 14 bits, leaves int32. */
-enum { HEAD_LEVELS = 2047, ATTENTION_QUERIES = 32 /* of a block that shares keys and values */ };
+enum { ATTENTION_QUERIES = 32 /* of a block that shares keys and values */ };
 _Static_assert((int64_t)HEAD_SIZE_MAX *HEAD_LEVELS *HEAD_LEVELS <= INT32_MAX, "score overflows");
-static inline uint32_t kv_round16(uint32_t e)
-{
-    return (e + 15) & ~15u;
-}
-static inline size_t kv_head_bytes(uint32_t e)
-{
-    return (size_t)KV_PAGE * 2 * (e + kv_round16(e)) + 3 * KV_PAGE * sizeof(float);
-}
-static inline size_t kv_key_at(uint32_t e, uint32_t slot, uint32_t d)
-{
-    return ((size_t)(slot / 16) * (e / 2) + d / 2) * 64 + slot % 16 * 4 + d % 2 * 2;
-}
-static inline size_t kv_value_at(uint32_t e, uint32_t slot, uint32_t d)
-{
-    return (size_t)KV_PAGE * 2 * e + ((size_t)(slot / 2) * (kv_round16(e) / 16) + d / 16) * 64 +
-           d % 16 * 4 + slot % 2 * 2;
-}
-static inline float *kv_scales(void *head_part, uint32_t e)
-{
-    return (float *)((uint8_t *)head_part + (size_t)KV_PAGE * 2 * (e + kv_round16(e)));
-}
 /* The first position that a row sees. */
 static inline uint32_t attention_first(const struct attention_args *a, const struct kv_row *row)
 {
-    return a->window && row->position + 1 > a->window ? row->position + 1 - a->window : 0;
+    return kv_first(row->position, a->window);
 }
 /* Where the group of page p ends: the page after its last, or after the last that is seen. */
 static inline uint32_t attention_group_end(uint32_t p, uint32_t last_page)

@@ -43,11 +43,6 @@ struct gathered {
     float o[HEAD_SIZE_MAX];
 };
 
-enum { P_BITS = 24, W_MAX = 16383 };
-#define SCORE_MAX 0x1p20f
-#define W_UNIT    0x1.0004p-14f   /* 1/16383 */
-#define HEAD_UNIT 0x1.002004p-11f /* 1/2047 */
-
 /* Positions [lo, hi] of one page, whose part for the query's kv head is given. */
 typedef void page_fn(const struct head_query *h, const uint8_t *part, uint32_t lo, uint32_t hi,
                      struct gathered *g);
@@ -56,17 +51,11 @@ page_fn scalar_page;
  * of g and the softmax weights w [KV_PAGE] in 14 bits, zero elsewhere. */
 void page_weights(const struct head_query *h, const int32_t *isum, const float *scales, uint32_t lo,
                   uint32_t hi, int16_t *w, struct gathered *g);
-/* 2^(m - to), or 0 once that is below 2^-40 and could change nothing. */
-static inline float softmax_rescale(float m, float to)
-{
-    return m - to < -40.0f ? 0.0f : num_pow2((int)(m - to));
-}
 /* attention_by_page - the ordered combine around an instruction set's page_fn. */
 void attention_by_page(const struct attention_unit *u, page_fn *gather);
 
 /* scalar_hadamard - butterflies in place, on each run of the largest power of two dividing n. */
 void scalar_hadamard(float *x, uint32_t n);
-uint32_t hadamard_size(uint32_t n);
 
 /* The score scale in the log2 domain, or in natural units under a softcap: scale / hadamard_size,
  * times log2(e) without a softcap. */

@@ -10,11 +10,6 @@
 #include "numeric/fixed.h"
 #include "numeric/func.h"
 
-uint32_t hadamard_size(uint32_t n)
-{
-    return n & (0 - n);
-}
-
 void scalar_hadamard(float *x, uint32_t n)
 {
     uint32_t size = hadamard_size(n);

@@ -56,6 +56,7 @@ void *cuda_dynamic_shared(void);
 #define DYNAMIC_SHARED(type, name) type *const name = cuda_dynamic_shared()
 #define UNROLL
 #define NO_UNROLL
+#define DEVICE_TABLE static const
 
 typedef struct {
     uint32_t x, y, z, w;
@@ -123,6 +124,11 @@ static inline uint32_t load_ahead2(const uint8_t *p, bool is_there)
     return is_there ? *(const uint16_t *)p : 0x7f7f;
 }
 
+static inline void prefetch_line(const void *p)
+{
+    (void)p;
+}
+
 static inline uint32_t cuda_shuffle_xor(uint32_t bits, int mask)
 {
     uint32_t lane = cuda_thread->thread.x % 32;
@@ -147,7 +153,7 @@ struct mma_parts {
 };
 
 /* d[2 h + c] of lane l: row l / 4 + 8 h, column l % 4 * 2 + c. */
-static inline void mma_s8_m16n8k32(int d[4], const uint32_t a[4], const uint32_t b[2])
+static inline void cuda_mma(int d[4], const uint32_t a[4], const uint32_t b[2], bool is_unsigned)
 {
     struct mma_parts mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
     uint32_t lane = cuda_thread->thread.x % 32;
@@ -155,8 +161,19 @@ static inline void mma_s8_m16n8k32(int d[4], const uint32_t a[4], const uint32_t
     for (uint32_t i = 0; i < 4; i++)
         for (uint32_t w = 0; w < 8; w++) {
             uint32_t row = lane / 4 * 4 + w % 4, column = (lane % 4 * 2 + i % 2) * 4 + w % 4;
-            d[i] = dp4a(all[row].a[i / 2 + w / 4 * 2], all[column].b[w / 4], d[i]);
+            uint32_t x = all[row].a[i / 2 + w / 4 * 2], y = all[column].b[w / 4];
+            d[i] = dp4a(x, y, d[i]);
+            for (int k = 0; is_unsigned && k < 32; k += 8) /* a byte below 0 is 256 more */
+                d[i] += x >> k & 128 ? 256 * (int8_t)(y >> k) : 0;
         }
+}
+static inline void mma_s8_m16n8k32(int d[4], const uint32_t a[4], const uint32_t b[2])
+{
+    cuda_mma(d, a, b, false);
+}
+static inline void mma_u8s8_m16n8k32(int d[4], const uint32_t a[4], const uint32_t b[2])
+{
+    cuda_mma(d, a, b, true);
 }
 
 static inline void mma_s8_m16n8k16(int d[4], const uint32_t a[2], uint32_t b)

@@ -17,6 +17,8 @@
 #define DEVICE_FN                  static __device__ __forceinline__
 #define SHARED(type, name, count)  __shared__ type name[count]
 #define DYNAMIC_SHARED(type, name) extern __shared__ __align__(16) type name[]
+/* A table of constants at file scope. */
+#define DEVICE_TABLE               static __constant__ const
 #define UNROLL                     _Pragma("unroll")
 #define NO_UNROLL                  _Pragma("unroll 1")
 /* With the threads of a block, and how many blocks an SM should hold. */
@@ -103,6 +105,29 @@ DEVICE_FN uint32_t load_ahead2(const uint8_t *p, bool is_there)
                  : "l"(p), "r"((uint32_t)is_there)
                  : "memory");
     return v;
+}
+
+/* Into the second cache. */
+DEVICE_FN void prefetch_line(const void *p)
+{
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(p));
+}
+
+/* d[16x8] += a[16x32] b[32x8] over a warp, a without signs, as mma_s8_m16n8k32. */
+DEVICE_FN void mma_u8s8_m16n8k32(int d[4], const uint32_t a[4], const uint32_t b[2])
+{
+#if __CUDA_ARCH__ >= 800
+    asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+        "{%0,%1,%2,%3};"
+        : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    UNROLL
+    for (int i = 0; i < 4; i++)
+        asm("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};"
+            : "+r"(d[i % 2 * 2]), "+r"(d[i % 2 * 2 + 1])
+            : "r"(a[i]), "r"(b[i / 2]));
+#endif
 }
 
 /* d[16x8] += a[16x32] b[32x8] over a warp, int8, as PTX lays the fragments out. */
