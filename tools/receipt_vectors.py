@@ -4,7 +4,7 @@
 usage: tools/receipt_vectors.py >tests/golden/proof/receipt.txt
 
 From docs/formats/receipt.md with Python's standard library alone. The salt is the bytes 0 to 31.
-Lines: "salt LABEL INDEX HEX", "commitment LABEL INDEX HEX", "position INDEX HEX", "prompt_pages HEX", "root HEX",
+Lines: "salt LABEL INDEX HEX", "commitment LABEL INDEX HEX", "position INDEX HEX", "prompt_pages HEX", "logits HEX", "root HEX",
 "parameters JSON", "body JSON", "digest HEX", "vector INDEX HEX", "vectors JSON".
 """
 import hashlib
@@ -63,7 +63,7 @@ PARAMETERS = {
 
 def main():
     for label in ("request", "prompt", "prompt_ids", "output_ids", "position", "page",
-                  "prompt_page", "vector"):
+                  "prompt_page", "logits", "vector"):
         for index in (0, 1, 2 ** 40 + 3):
             print("salt", label, index, derive(label, index).hex())
     request = commitment("request", 0, b'{"prompt":"Hi"}').hex()
@@ -80,6 +80,8 @@ def main():
     for i, leaf in enumerate(leaves):
         print("position", i, leaf.hex())
     root = sha(b"\1" + leaves[0] + leaves[1]).hex()
+    logits = sha(b"\1" + b"".join(sha(b"\0" + derive("logits", i) + bytes([7 + i] * 32)) for i in (0, 1))).hex()
+    print("logits", logits)
     print("prompt_pages", prompt_pages.hex())
     print("root", root)
     model = {name: sha(name.encode()).hex() for name in ("weights", "metadata", "tokenizer", "template")}
@@ -90,7 +92,7 @@ def main():
         "load": {"memory_bytes": 2 ** 31, "utilisation_permille": 987}, "parameters": PARAMETERS,
         "price": {"amount": "0.00012", "currency": "EUR"}, "request": request,
         "prompt": {"count": 3, "ids": prompt_ids, "pages": prompt_pages.hex(), "text": prompt},
-        "output": {"count": 2, "ids": output_ids, "pages": [page], "root": root},
+        "output": {"count": 2, "ids": output_ids, "logits": logits, "pages": [page], "root": root},
         "seed": {"by": "requester", "value": str(2 ** 64 - 1)},
         "time": {"started_ms": 1700000000000, "ended_ms": 1700000000123},
     })

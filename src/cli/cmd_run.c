@@ -23,7 +23,7 @@ struct run {
     struct sample_options sample;
     struct constrain_options constrain;
     const char *prompt, *file, *system, *template, *receipt, *node_key;
-    bool raw, json, quiet, seed_given;
+    bool raw, json, quiet, seed_given, receipt_logits;
     int argc;
     char **argv;
 
@@ -67,6 +67,8 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
         OPT_TEXT(0, "receipt", "FILE", &r->receipt,
                  "a signed receipt of the answer in FILE, and in FILE.bundle\n"
                  "what checks it; answers 1, 2, ... of several: FILE.1, ..."),
+        OPT_FLAG(0, "receipt-logits", &r->receipt_logits,
+                 "it commits to all logits, not to the 16 largest alone"),
         OPT_TEXT(0, "node-key", "FOLDER", &r->node_key,
                  "where isobit node-key made the key that signs it\n(default: as node-key's)"),
         OPT_FLAG(0, "json", &r->json, "one JSON object at the end instead of text as it comes"),
@@ -96,6 +98,8 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
     *help = !rc && args.help;
     if (*help)
         args_help(&command, stdout);
+    if (!rc && r->receipt_logits && !r->receipt)
+        rc = err_set(note, ERR_USAGE, "--receipt-logits goes with --receipt");
     if (!rc && r->raw && (r->system || r->template))
         rc = err_set(note, ERR_USAGE, "--raw goes without --system and --template");
     if (!rc && r->sample.ignore_eos && constrain_any(&r->constrain))
@@ -255,7 +259,8 @@ static enum err check_room(const struct run *r, struct err_note *note)
     size_t n_text_bytes =
         canon_text_bytes((struct str){r->asked.bytes, r->asked.n_bytes}) +
         canon_text_bytes((struct str){r->rendered.bytes, r->rendered.n_bytes});
-    size_t n_max = bundle_answer_max(n_text_bytes, n_prompt, CANON_BYTES_MAX);
+    size_t n_max =
+        bundle_answer_max(n_text_bytes, n_prompt, r->receipt_logits, CANON_BYTES_MAX);
     return n <= n_max ? ERR_OK
                       : err_set(note, ERR_LIMIT,
                                 "--receipt: an answer of up to %u tokens is too long for a "
@@ -319,6 +324,7 @@ static enum err prepare(struct run *r, struct err_note *note)
     r->request.tokens = r->tokens.ids;
     r->request.n_tokens = (uint32_t)r->tokens.n_ids;
     r->request.want_records = r->request.want_pages = r->receipt != NULL;
+    r->request.want_digests = r->receipt_logits;
     if (!rc && r->receipt)
         rc = write_request(r, note);
     if (!rc && r->receipt)

@@ -65,6 +65,8 @@ struct engine_words {
         OPT_TEXT(0, "receipts", "WHICH", &(s).receipts,                                            \
                  "sign what was answered: of requests that \"ask\" for it, or\n"                   \
                  "\"always\" (default: \"off\")"),                                                 \
+        OPT_FLAG(0, "receipt-logits", &(s).receipt_logits,                                         \
+                 "they commit to all logits, not to the 16 largest alone"),                        \
         OPT_TEXT(0, "node-key", "FOLDER", &(s).node_key,                                           \
                  "where isobit node-key made the signing key; the log of\n"                        \
                  "receipts lies there too (default: as node-key's)"),                              \
@@ -86,6 +88,7 @@ struct engine_words {
 
 struct serve {
     const char *receipts, *node_key, *receipts_size;
+    bool receipt_logits;
     uint32_t n_receipts_days;
     const char *host, *keys, *data, *tls_cert, *tls_key, *models_dir, *memory;
     uint32_t port, socket_port; /* UINT32_MAX: none */
@@ -142,6 +145,8 @@ static void make_worker(struct serve *s)
     add_text(s, "--tool-format", e->tool_format);
     if (s->receipts && strcmp(s->receipts, "off") != 0)
         s->worker[s->n_worker++] = "--receipts";
+    if (s->receipt_logits)
+        s->worker[s->n_worker++] = "--receipt-logits";
     if (e->poc)
         s->worker[s->n_worker++] = "--poc";
     s->worker[s->n_worker] = NULL;
@@ -367,6 +372,7 @@ int cmd_worker(int argc, char **argv)
         OPT_FLAG(0, "poc", &e.poc, "nonces run in the gaps"),
         OPT_U32(0, "fd", "N", &fd, 3, 1 << 20, "the socket to isobit serve"),
         OPT_FLAG(0, "receipts", &o.receipts, "hash the weights first"),
+        OPT_FLAG(0, "receipt-logits", &o.receipt_logits, "receipts commit to all logits"),
         ENGINE_OPTIONS(e),
     };
     const struct arg_command command = {

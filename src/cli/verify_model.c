@@ -258,6 +258,7 @@ static enum err run(struct compute *k, struct err_note *note)
     request.tokens = k->prompt.ids;
     request.n_tokens = (uint32_t)k->prompt.n_ids;
     request.sampling.seed = k->c->receipt.seed;
+    request.want_digests = k->c->receipt.has_logits;
     enum err rc =
         replay_init(p, &request, b->has[BUNDLE_OUTPUT_IDS] ? b->output_ids : NULL,
                     (size_t)k->c->receipt.n_output, iso_engine_info(k->loaded.engine), &why);

@@ -63,6 +63,9 @@ static void write_part(struct canon_writer *w, const struct bundle *b, enum bund
     case BUNDLE_LOG:
         write_log(w, b);
         break;
+    case BUNDLE_LOGITS:
+        write_hashes(w, b->logits, b->n_logits);
+        break;
     case BUNDLE_OUTPUT_IDS:
         write_ids(w, b->output_ids, b->n_output_ids);
         break;
@@ -114,19 +117,21 @@ void bundle_write(const struct bundle *b, struct buf *out)
 
 /* Beside texts and tokens: keys, certificate, salt, its place in the log. */
 enum { OTHER_BYTES = 32 << 10, OTHER_NODES = 256 };
-/* An id with its comma; of an answer's token also its record, and its part of a page's hash. */
-enum { ID_BYTES = 11, TOKEN_BYTES = ID_BYTES + 2 * POSITION_BYTES_MAX + 3 + 2, TOKEN_NODES = 3 };
+/* An id with its comma and its part of a page's hash; of an answer's token also its record. */
+enum { ID_BYTES = 11 + 2, TOKEN_BYTES = ID_BYTES + 2 * POSITION_BYTES_MAX + 3, TOKEN_NODES = 3 };
+enum { HASH_BYTES = 2 * SHA256_BYTES + 3 };
 
-size_t bundle_answer_max(size_t n_text_bytes, size_t n_prompt_ids, size_t n_bytes_max)
+size_t bundle_answer_max(size_t n_text_bytes, size_t n_prompt_ids, bool has_logits,
+                         size_t n_bytes_max)
 {
-    size_t n_nodes = OTHER_NODES + n_prompt_ids;
+    size_t n_nodes = OTHER_NODES + n_prompt_ids + n_prompt_ids / 64;
     if (n_nodes > CANON_NODES_MAX || n_text_bytes > n_bytes_max)
         return 0;
     size_t n_bytes = OTHER_BYTES + n_text_bytes + ID_BYTES * n_prompt_ids;
     if (n_bytes > n_bytes_max)
         return 0;
-    size_t by_bytes = (n_bytes_max - n_bytes) / TOKEN_BYTES;
-    size_t by_nodes = (CANON_NODES_MAX - n_nodes) / TOKEN_NODES;
+    size_t by_bytes = (n_bytes_max - n_bytes) / (TOKEN_BYTES + has_logits * HASH_BYTES);
+    size_t by_nodes = (CANON_NODES_MAX - n_nodes) / (TOKEN_NODES + has_logits);
     return by_bytes < by_nodes ? by_bytes : by_nodes;
 }
 
@@ -167,15 +172,15 @@ static enum err read_hash(const struct canon_node *n, const char *of, struct mer
                : err_set(note, ERR_FORMAT, "bundle: \"%s\" must be of 64 hex digits each", of);
 }
 
-static enum err read_pages(const struct canon_doc *doc, const struct canon_node *in,
-                           const char *of, const struct merkle_hash **out, size_t *n_pages,
-                           struct err_note *note)
+static enum err read_hashes(const struct canon_doc *doc, const struct canon_node *in,
+                            const char *of, const struct merkle_hash **out, size_t *n_hashes,
+                            struct err_note *note)
 {
-    struct merkle_hash *pages;
-    enum err rc = items_make(in, sizeof *pages, &pages, note);
-    *out = pages;
+    struct merkle_hash *hashes;
+    enum err rc = items_make(in, sizeof *hashes, &hashes, note);
+    *out = hashes;
     for (const struct canon_node *n = canon_first(in); n && !rc; n = canon_next(doc, in, n))
-        rc = read_hash(n, of, &pages[(*n_pages)++], note);
+        rc = read_hash(n, of, &hashes[(*n_hashes)++], note);
     return rc;
 }
 
@@ -228,10 +233,12 @@ static enum err read_part(const struct canon_doc *doc, const struct canon_node *
         return ERR_OK;
     case BUNDLE_LOG:
         return read_log(doc, n, b, note);
+    case BUNDLE_LOGITS:
+        return read_hashes(doc, n, "logits", &b->logits, &b->n_logits, note);
     case BUNDLE_OUTPUT_IDS:
         return read_ids(doc, n, &b->output_ids, &b->n_output_ids, note);
     case BUNDLE_PAGES:
-        return read_pages(doc, n, "pages", &b->pages, &b->n_pages, note);
+        return read_hashes(doc, n, "pages", &b->pages, &b->n_pages, note);
     case BUNDLE_POSITIONS:
         return read_positions(doc, n, b, note);
     case BUNDLE_PROMPT:
@@ -240,7 +247,7 @@ static enum err read_part(const struct canon_doc *doc, const struct canon_node *
     case BUNDLE_PROMPT_IDS:
         return read_ids(doc, n, &b->prompt_ids, &b->n_prompt_ids, note);
     case BUNDLE_PROMPT_PAGES:
-        return read_pages(doc, n, "prompt_pages", &b->prompt_pages, &b->n_prompt_pages, note);
+        return read_hashes(doc, n, "prompt_pages", &b->prompt_pages, &b->n_prompt_pages, note);
     case BUNDLE_REQUEST:
         b->request = n->text;
         return ERR_OK;
@@ -278,5 +285,6 @@ void bundle_release(struct bundle *b)
     mem_free((void *)b->positions);
     mem_free((void *)b->pages);
     mem_free((void *)b->prompt_pages);
+    mem_free((void *)b->logits);
     *b = (struct bundle){0};
 }

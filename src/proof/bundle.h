@@ -12,6 +12,7 @@
 #define BUNDLE_PART_LIST(X)                                                                        \
     X(CERTIFICATE, "certificate", CANON_OBJECT, "the certificate")                                 \
     X(LOG, "log", CANON_OBJECT, "its place in the log")                                            \
+    X(LOGITS, "logits", CANON_ARRAY, "the hashes of all logits")                                   \
     X(OUTPUT_IDS, "output_ids", CANON_ARRAY, "the answer's tokens")                                \
     X(PAGES, "pages", CANON_ARRAY, "the hashes of the pages")                                      \
     X(POSITIONS, "positions", CANON_ARRAY, "the records of the answer's positions")                \
@@ -46,6 +47,8 @@ struct bundle {
     size_t n_pages;
     const struct merkle_hash *prompt_pages; /* [n_prompt_pages] the same of the prompt's */
     size_t n_prompt_pages;
+    const struct merkle_hash *logits; /* [n_logits] the hash of all logits of each position */
+    size_t n_logits;
     struct salt salt;
 };
 
@@ -55,8 +58,10 @@ void bundle_write(const struct bundle *b, struct buf *out);
 
 /* bundle_answer_max - the most tokens of an answer whose bundle has at most n_bytes_max bytes, and
  * no more values than can be read; beside them it has request and prompt, which take n_text_bytes
- * (canon_text_bytes of each), and n_prompt_ids. So that none is made whose receipt cannot be. */
-size_t bundle_answer_max(size_t n_text_bytes, size_t n_prompt_ids, size_t n_bytes_max);
+ * (canon_text_bytes of each), and n_prompt_ids; has_logits: with the hashes of all logits. So that
+ * none is made whose receipt cannot be. */
+size_t bundle_answer_max(size_t n_text_bytes, size_t n_prompt_ids, bool has_logits,
+                         size_t n_bytes_max);
 
 /* bundle_read - from the object of a document, which must outlive what was read: a file of its own,
  * or a member of another. ERR_FORMAT: a part that is malformed or unknown; out is empty then. */

@@ -68,15 +68,15 @@ struct merkle_hash commitment_of_ids(const struct salt *of, enum salt_label labe
     return out;
 }
 
-struct merkle_hash commitment_of_pages(const struct salt *of, const struct merkle_hash *pages,
-                                       size_t n_pages)
+struct merkle_hash commitment_of_hashes(const struct salt *of, enum salt_label label,
+                                        const struct merkle_hash *hashes, size_t n_hashes)
 {
     struct merkle tree = {0};
-    for (size_t i = 0; i < n_pages; i++) {
+    for (size_t i = 0; i < n_hashes; i++) {
         uint8_t bytes[SALT_BYTES + SHA256_BYTES];
-        struct salt salt = salt_derive(of, SALT_PROMPT_PAGE, i);
+        struct salt salt = salt_derive(of, label, i);
         memcpy(bytes, salt.bytes, SALT_BYTES);
-        memcpy(bytes + SALT_BYTES, pages[i].bytes, SHA256_BYTES);
+        memcpy(bytes + SALT_BYTES, hashes[i].bytes, SHA256_BYTES);
         struct merkle_hash leaf = merkle_leaf(bytes, sizeof bytes);
         merkle_add(&tree, &leaf);
     }

@@ -23,6 +23,7 @@ struct salt {
     X(POSITION, "position")     /* of the answer, by index from 0 */                               \
     X(PAGE, "page")             /* of keys and values: the page's own hash, by index */            \
     X(PROMPT_PAGE, "prompt_page") /* of the pages that the prompt fills, by index */               \
+    X(LOGITS, "logits")         /* of the answer's positions: all of them, hashed, by index */     \
     X(VECTOR, "vector")         /* of a text, by index */
 enum salt_label {
 #define SALT_ENUM(name, text) SALT_##name,
@@ -41,9 +42,10 @@ struct merkle_hash commitment_of(const struct salt *of, enum salt_label label, u
 struct merkle_hash commitment_of_ids(const struct salt *of, enum salt_label label,
                                      const uint32_t *ids, size_t n_ids);
 
-/* commitment_of_pages - the root of the tree of the prompt's pages, by their hashes. */
-struct merkle_hash commitment_of_pages(const struct salt *of, const struct merkle_hash *pages,
-                                       size_t n_pages);
+/* commitment_of_hashes - the root of a tree with a leaf for each hash: of the prompt's pages
+ * (SALT_PROMPT_PAGE), of all logits of each position (SALT_LOGITS). */
+struct merkle_hash commitment_of_hashes(const struct salt *of, enum salt_label label,
+                                        const struct merkle_hash *hashes, size_t n_hashes);
 
 /* What an answer's position was sampled from. */
 struct position_record {

@@ -13,6 +13,7 @@ void maker_init(struct maker *m)
     salt_make(&m->salt);
     buf_init(&m->ids, SIZE_MAX / 2);
     buf_init(&m->records, SIZE_MAX / 2);
+    buf_init(&m->logits, SIZE_MAX / 2);
     buf_init(&m->pages, SIZE_MAX / 2);
     buf_init(&m->prompt_pages, SIZE_MAX / 2);
     buf_init(&m->commitments, SIZE_MAX / 2);
@@ -22,6 +23,7 @@ void maker_release(struct maker *m)
 {
     buf_release(&m->ids);
     buf_release(&m->records);
+    buf_release(&m->logits);
     buf_release(&m->pages);
     buf_release(&m->prompt_pages);
     buf_release(&m->commitments);
@@ -46,6 +48,8 @@ static void take_token(struct maker *m, const struct iso_event *event)
     struct position_record p = maker_record(event);
     buf_add(&m->ids, &p.id, sizeof p.id);
     buf_add(&m->records, &p, sizeof p);
+    if (event->digest)
+        buf_add(&m->logits, event->digest, SHA256_BYTES);
 }
 
 /* Those that are read by now: step by step, so that hashing keeps nobody waiting at the prompt's
@@ -86,6 +90,7 @@ void maker_cut(struct maker *m, uint32_t n_tokens)
     uint64_t n_pages = n_read / ISO_PAGE_POSITIONS - m->border / ISO_PAGE_POSITIONS;
     shorten(&m->ids, n_tokens * sizeof(uint32_t));
     shorten(&m->records, n_tokens * sizeof(struct position_record));
+    shorten(&m->logits, n_tokens * SHA256_BYTES);
     shorten(&m->pages, n_pages * SHA256_BYTES);
 }
 
@@ -100,6 +105,8 @@ static void commit_answer(struct maker *m, const struct bundle *b, struct receip
     r->n_output = b->n_output_ids;
     r->output_ids =
         commitment_of_ids(&m->salt, SALT_OUTPUT_IDS, b->output_ids, b->n_output_ids);
+    r->has_logits = b->has[BUNDLE_LOGITS];
+    r->logits = commitment_of_hashes(&m->salt, SALT_LOGITS, b->logits, b->n_logits);
     buf_clear(&m->commitments);
     for (size_t i = 0; i < b->n_pages; i++) {
         struct merkle_hash page =
@@ -121,7 +128,10 @@ enum err maker_fill(struct maker *m, struct bundle *b, struct receipt *r, struct
     b->n_pages = m->pages.n_bytes / sizeof b->pages[0];
     b->prompt_pages = (const struct merkle_hash *)(const void *)m->prompt_pages.bytes;
     b->n_prompt_pages = m->prompt_pages.n_bytes / sizeof b->prompt_pages[0];
+    b->logits = (const struct merkle_hash *)(const void *)m->logits.bytes;
+    b->n_logits = m->logits.n_bytes / sizeof b->logits[0];
     b->salt = m->salt;
+    b->has[BUNDLE_LOGITS] = b->n_logits > 0;
     b->has[BUNDLE_OUTPUT_IDS] = b->has[BUNDLE_POSITIONS] = true;
     b->has[BUNDLE_PAGES] = b->has[BUNDLE_SALT] = true;
     b->has[BUNDLE_PROMPT_PAGES] = r->has_prompt_pages =
@@ -131,9 +141,10 @@ enum err maker_fill(struct maker *m, struct bundle *b, struct receipt *r, struct
     r->prompt_ids =
         commitment_of_ids(&m->salt, SALT_PROMPT_IDS, b->prompt_ids, b->n_prompt_ids);
     r->n_prompt = b->n_prompt_ids;
-    r->prompt_pages = commitment_of_pages(&m->salt, b->prompt_pages, b->n_prompt_pages);
+    r->prompt_pages = commitment_of_hashes(&m->salt, SALT_PROMPT_PAGE, b->prompt_pages,
+                                           b->n_prompt_pages);
     commit_answer(m, b, r);
-    if (m->ids.failed || m->records.failed || m->pages.failed ||
+    if (m->ids.failed || m->records.failed || m->logits.failed || m->pages.failed ||
         m->prompt_pages.failed || m->commitments.failed)
         return err_set(note, ERR_MEMORY, "out of memory for a receipt");
     return ERR_OK;

@@ -3,7 +3,7 @@
  * One maker for one answer, from its beginning to its end. It sees what was chosen from what, makes
  * the salt, and commits; where the answer came from (model, request, prompt, parameters) and what
  * it took (times, load, price) is the caller's to know. The request that makes the events wants
- * records and pages (isobit.h). */
+ * records and pages, and digests where the receipt is to commit to all logits (isobit.h). */
 #ifndef PROOF_MAKER_H
 #define PROOF_MAKER_H
 
@@ -17,6 +17,7 @@ struct maker {
     uint64_t border;    /* tokens before the answer; 0: they were not all read */
     struct buf ids;     /* uint32_t each */
     struct buf records; /* struct position_record each */
+    struct buf logits;  /* struct merkle_hash each, where the request wants digests */
     struct buf pages;   /* struct merkle_hash each: page hashes */
     struct buf prompt_pages; /* the same of those that the prompt fills */
     struct buf commitments; /* struct merkle_hash each: of the pages, once maker_fill was called */

@@ -77,6 +77,8 @@ static void write_output(struct canon_writer *w, const struct receipt *r)
     receipt_write_object(w, "output");
     receipt_write_int(w, "count", r->n_output);
     receipt_write_hash(w, "ids", &r->output_ids);
+    if (r->has_logits)
+        receipt_write_hash(w, "logits", &r->logits);
     canon_key(w, "pages");
     canon_array(w);
     for (size_t i = 0; i < r->n_pages; i++)
@@ -166,16 +168,20 @@ static enum err read_output(const struct canon_doc *doc, const struct canon_node
 {
     static const struct canon_field fields[] = {{"count", CANON_INT, false},
                                                 {"ids", CANON_TEXT, false},
+                                                {"logits", CANON_TEXT, true},
                                                 {"pages", CANON_ARRAY, false},
                                                 {"root", CANON_TEXT, false}};
     const struct canon_node *found[COUNT_OF(fields)];
     enum err rc = canon_fields(doc, in, fields, COUNT_OF(fields), found, "receipt: output", note);
     rc = rc ? rc : receipt_read_hash(found[1], &r->output_ids, note);
-    rc = rc ? rc : receipt_read_hash(found[3], &r->root, note);
+    if (!rc && found[2])
+        rc = receipt_read_hash(found[2], &r->logits, note);
+    rc = rc ? rc : receipt_read_hash(found[4], &r->root, note);
     if (rc)
         return rc;
+    r->has_logits = found[2] != NULL;
     r->n_output = found[0]->number;
-    return read_pages(doc, found[2], r, note);
+    return read_pages(doc, found[3], r, note);
 }
 
 static enum err read_prompt(const struct canon_doc *doc, const struct canon_node *in,

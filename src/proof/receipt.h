@@ -25,6 +25,8 @@ struct receipt {
     bool has_prompt_pages;           /* receipts were made without */
     struct merkle_hash prompt_pages; /* root of the tree of the prompt's pages */
     struct merkle_hash root;         /* of the tree of n_output positions */
+    bool has_logits;                 /* the node was told to commit to all of them */
+    struct merkle_hash logits;       /* root of the tree of the hashes of n_output rows */
     const struct merkle_hash *pages; /* [n_pages], of those that the answer filled */
     size_t n_pages;
     struct str finish_reason;

@@ -25,7 +25,9 @@ static enum err allocate(struct replay *p, uint32_t n_prompt, struct err_note *n
     p->pages = mem_array(p->n_pages_max, sizeof p->pages[0]);
     p->prompt_pages = mem_array(n_prompt / ISO_PAGE_POSITIONS + 1, sizeof p->pages[0]);
     p->expected = mem_array(n, sizeof p->expected[0]);
-    return p->ids && p->records && p->pages && p->prompt_pages && p->expected
+    p->logits = p->request.want_digests ? mem_array(n, sizeof p->logits[0]) : NULL;
+    bool all = p->ids && p->records && p->pages && p->prompt_pages && p->expected;
+    return all && (p->logits || !p->request.want_digests)
                ? ERR_OK
                : err_set(note, ERR_MEMORY, "no memory for an answer of %zu tokens", n);
 }
@@ -61,6 +63,8 @@ static void take_token(struct replay *p, const struct iso_event *e)
 {
     struct position_record *to = &p->records[p->n_records];
     *to = maker_record(e);
+    if (p->logits)
+        memcpy(p->logits[p->n_records].bytes, e->digest, ISO_DIGEST_BYTES);
     p->ids[p->n_records++] = to->id;
     bool differs =
         p->n_records <= p->request.n_expected && p->expected[p->n_records - 1] != e->token;
@@ -110,12 +114,19 @@ bool replay_take(struct replay *p, const struct iso_event *e)
 
 struct verify_replay replay_found(const struct replay *p)
 {
-    return (struct verify_replay){p->ids,     p->records,      p->n_records,     p->pages,
-                                  p->n_pages, p->prompt_pages, p->n_prompt_pages};
+    return (struct verify_replay){.ids = p->ids,
+                                  .records = p->records,
+                                  .n_records = p->n_records,
+                                  .logits = p->logits,
+                                  .pages = p->pages,
+                                  .n_pages = p->n_pages,
+                                  .prompt_pages = p->prompt_pages,
+                                  .n_prompt_pages = p->n_prompt_pages};
 }
 
 void replay_release(struct replay *p)
 {
+    mem_free(p->logits);
     mem_free(p->prompt_pages);
     mem_free(p->ids);
     mem_free(p->records);

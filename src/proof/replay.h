@@ -20,6 +20,7 @@ struct replay {
     uint32_t *ids;                   /* [n_records <= n_output] as chosen now */
     struct position_record *records; /* [n_records] */
     size_t n_records;
+    struct merkle_hash *logits; /* [n_records] of all of each row; NULL: no digests are wanted */
     struct merkle_hash *prompt_pages; /* [n_prompt_pages] of those that the prompt fills */
     size_t n_prompt_pages;
     struct merkle_hash *pages; /* [n_pages] */
@@ -30,7 +31,8 @@ struct replay {
     struct err_note note;
 };
 
-/* replay_init - of: the request as it was, prompt included; its texts and arrays outlive the
+/* replay_init - of: the request as it was, prompt included; its digests, where they are wanted, are
+ * those of all logits. Its texts and arrays outlive the
  * replay. ids [n_output]: the answer; NULL: not known, it is written token by token. ERR_FORMAT: an
  * id that is no token; ERR_LIMIT: more tokens than the engine's context has. */
 enum err replay_init(struct replay *p, const struct iso_request *of, const uint32_t *ids,

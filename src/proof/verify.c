@@ -203,6 +203,37 @@ static void check_revocations(const struct verify_case *c, const struct certific
     }
 }
 
+/* Whether a head of the receipt's key was made before the receipt stood in its log. */
+static bool lacks(const struct log_head *seen, const struct log_place *place)
+{
+    const struct log_head *head = place->head;
+    return sign_key_equal(&seen->key, &head->key) &&
+           (seen->epoch < head->epoch ||
+            (seen->epoch == head->epoch && seen->count <= place->index));
+}
+
+/* A receipt's own times prove nothing; a head that lacks it, from after the certificate's end,
+ * does. */
+static void check_expiry(const struct verify_case *c, const struct certificate *certificate,
+                         const struct verify_trust *trust, struct verify_report *r)
+{
+    struct log_head head;
+    struct log_place place;
+    char expected[VERIFY_TEXT], found[VERIFY_TEXT];
+    bool has_place = place_of(c, &head, &place);
+    for (size_t i = 0; i < trust->n_heads && has_place; i++) {
+        const struct log_head *seen = &trust->heads[i];
+        if (!lacks(seen, &place) || seen->time_s < certificate->not_after_s)
+            continue;
+        snprintf(expected, sizeof expected, "before %" PRIu64, certificate->not_after_s);
+        snprintf(found, sizeof found, "after %" PRIu64, seen->time_s);
+        verify_differ(r, "certificate", expected, found,
+                      "the receipt was logged when it was no longer in force: a head was seen that "
+                      "lacks it");
+        return;
+    }
+}
+
 static void check_certificate(const struct verify_case *c, const struct certificate *certificate,
                               const struct verify_trust *trust, struct verify_report *r)
 {
@@ -223,6 +254,7 @@ static void check_certificate(const struct verify_case *c, const struct certific
     }
     verify_say(r, "certificate", VERIFY_RECOMPUTED, "number %" PRIu64 ", in force at that time",
                certificate->serial);
+    check_expiry(c, certificate, trust, r);
     check_revocations(c, certificate, trust, r);
 }
 
@@ -269,10 +301,7 @@ static void check_witness(const struct verify_case *c, const struct log_place *p
     const char *why = log_contradiction(head, seen);
     if (why)
         verify_differ(r, "log", "one log", why, "the log was forked");
-    bool is_before =
-        sign_key_equal(&seen->key, &head->key) &&
-        (seen->epoch < head->epoch || (seen->epoch == head->epoch && seen->count <= place->index));
-    if (is_before && seen->time_s > ended_s + LOGGED_WITHIN_S) {
+    if (lacks(seen, place) && seen->time_s > ended_s + LOGGED_WITHIN_S) {
         snprintf(found, sizeof found, "%" PRIu64, ended_s);
         verify_differ(r, "time", "a later end", found,
                       "a head of time %" PRIu64
@@ -291,7 +320,12 @@ void verify_log(const struct verify_case *c, const struct verify_trust *trust,
     struct log_head head;
     struct log_place place;
     if (!b->has[BUNDLE_LOG]) {
-        verify_say(r, "log", VERIFY_ASSERTED, "no place in a log is shown");
+        bool is_seen = false;
+        for (size_t i = 0; i < trust->n_heads; i++)
+            is_seen |= sign_key_equal(&trust->heads[i].key, &c->signed_text.key);
+        verify_say(r, "log", is_seen ? VERIFY_MISSING : VERIFY_ASSERTED,
+                   is_seen ? "heads of its key were seen, but no place in that log is shown"
+                           : "no place in a log is shown");
         return;
     }
     if (log_head_read(b->log.head, &head, &note)) {

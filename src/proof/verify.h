@@ -115,6 +115,7 @@ struct verify_replay {
     size_t n_pages;
     const struct merkle_hash *prompt_pages; /* [n_prompt_pages] */
     size_t n_prompt_pages;
+    const struct merkle_hash *logits; /* [n_records] of all of each row; NULL: not computed */
 };
 /* verify_replayed - tokens, records, pages; false: the first that differs is told, and nothing
  * after it. Records may end after the first token that is not the answer's. */

@@ -130,8 +130,25 @@ static void check_prompt_pages(const struct verify_case *c, const struct merkle_
         verify_differ(r, "prompt.pages", expected, found, "the number of pages");
         return;
     }
-    struct merkle_hash root = commitment_of_pages(&c->bundle->salt, pages, n_pages);
+    struct merkle_hash root =
+        commitment_of_hashes(&c->bundle->salt, SALT_PROMPT_PAGE, pages, n_pages);
     verify_hash(r, "prompt.pages", &root, &c->receipt.prompt_pages, status, text);
+}
+
+/* The root over the hashes of all logits, where the receipt has one; NULL: there are none. */
+static void check_logits(const struct verify_case *c, const struct merkle_hash *hashes,
+                         size_t n_hashes, enum verify_status status, const char *text,
+                         struct verify_report *r)
+{
+    if (!c->receipt.has_logits)
+        return;
+    if (!hashes) {
+        verify_say(r, "output.logits", VERIFY_MISSING, "all logits were not hashed");
+        return;
+    }
+    struct merkle_hash root =
+        commitment_of_hashes(&c->bundle->salt, SALT_LOGITS, hashes, n_hashes);
+    verify_hash(r, "output.logits", &root, &c->receipt.logits, status, text);
 }
 
 void verify_parts(const struct verify_case *c, struct str request, struct verify_report *r)
@@ -156,6 +173,8 @@ void verify_parts(const struct verify_case *c, struct str request, struct verify
     check_positions(c, r);
     if (b->has[BUNDLE_PAGES])
         check_pages(c, b->pages, b->n_pages, VERIFY_ASSERTED, "the hashes in the bundle", r);
+    if (b->has[BUNDLE_LOGITS])
+        check_logits(c, b->logits, b->n_logits, VERIFY_ASSERTED, "of the hashes in the bundle", r);
     if (b->has[BUNDLE_PROMPT_PAGES])
         check_prompt_pages(c, b->prompt_pages, b->n_prompt_pages, VERIFY_ASSERTED,
                            "of the hashes in the bundle", r);
@@ -218,12 +237,20 @@ static bool check_records(const struct verify_case *c, const struct verify_repla
                           struct verify_report *r)
 {
     const struct bundle *b = c->bundle;
-    char expected[24], found[24];
+    char expected[SHA256_HEX], found[SHA256_HEX];
     for (size_t i = 0; i < p->n_records; i++) {
         if (b->has[BUNDLE_OUTPUT_IDS] && i < b->n_output_ids && b->output_ids[i] != p->ids[i]) {
             snprintf(expected, sizeof expected, "%" PRIu32, p->ids[i]);
             snprintf(found, sizeof found, "%" PRIu32, b->output_ids[i]);
             verify_differ(r, "output.ids", expected, found, "token %zu of %" PRIu64, i,
+                          c->receipt.n_output);
+            return false;
+        }
+        if (b->has[BUNDLE_LOGITS] && p->logits && i < b->n_logits &&
+            !merkle_equal(&p->logits[i], &b->logits[i])) {
+            hex_of(p->logits[i].bytes, SHA256_BYTES, expected);
+            hex_of(b->logits[i].bytes, SHA256_BYTES, found);
+            verify_differ(r, "output.logits", expected, found, "position %zu of %" PRIu64, i,
                           c->receipt.n_output);
             return false;
         }
@@ -252,6 +279,7 @@ bool verify_replayed(const struct verify_case *c, const struct verify_replay *p,
     check_pages(c, p->pages, p->n_pages, VERIFY_RECOMPUTED, "every page of keys and values", r);
     check_prompt_pages(c, p->prompt_pages, p->n_prompt_pages, VERIFY_RECOMPUTED,
                        "every page that the prompt fills", r);
+    check_logits(c, p->logits, p->n_records, VERIFY_RECOMPUTED, "all logits of every position", r);
     return true;
 }
 

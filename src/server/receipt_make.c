@@ -31,7 +31,7 @@ bool receipt_begin(struct worker *w, struct receipt_ask *ask, enum receipts_mode
                         "name that hash; try again");
     }
     ask->n_request_bytes = canon_text_bytes(request);
-    if (bundle_answer_max(ask->n_request_bytes, 0, CANON_BYTES_MAX) == 0)
+    if (bundle_answer_max(ask->n_request_bytes, 0, false, CANON_BYTES_MAX) == 0)
         return api_fail(e, 400, "receipt",
                         "receipt: the request is larger than the %d MiB that its bundle may have",
                         CANON_BYTES_MAX >> 20);
@@ -60,7 +60,8 @@ static bool has_room(const struct choice *k, struct api_error *e)
     n = n < k->answer.request.n_answer_max ? n : k->answer.request.n_answer_max;
     size_t n_text_bytes = c->receipt.n_request_bytes +
                           canon_text_bytes((struct str){prompt->bytes, prompt->n_bytes});
-    size_t n_max = bundle_answer_max(n_text_bytes, n_prompt, CANON_BYTES_MAX);
+    size_t n_max = bundle_answer_max(n_text_bytes, n_prompt, c->worker->options.receipt_logits,
+                                     CANON_BYTES_MAX);
     return !c->receipt.request || n <= n_max ||
            api_fail(e, 400, "max_tokens",
                     "an answer of up to %u tokens is too long for a receipt, whose bundle has at "
@@ -78,6 +79,7 @@ bool receipt_watch(struct choice *k, struct api_error *e)
     k->answer.maker = &k->maker;
     k->answer.request.want_records = true;
     k->answer.request.want_pages = true;
+    k->answer.request.want_digests = k->call->worker->options.receipt_logits;
     return true;
 }
 

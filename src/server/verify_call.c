@@ -233,6 +233,7 @@ static bool start(struct verification *v, struct api_error *e)
     v->made.tokens = (const int32_t *)b->prompt_ids;
     v->made.n_tokens = (uint32_t)b->n_prompt_ids;
     v->made.sampling.seed = v->about.receipt.seed;
+    v->made.want_digests = v->about.receipt.has_logits;
     v->made.constraint = v->asked ? v->asked->answer.request.constraint : NULL;
     enum err rc = replay_init(&v->replay, &v->made, b->output_ids, b->n_output_ids, w->info, &note);
     if (rc)

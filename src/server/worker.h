@@ -16,6 +16,7 @@ struct worker_options {
     uint32_t n_ctx, n_sessions, n_running, n_queue, n_kv_pages, n_chunk; /* 0: defaults */
     bool poc; /* proof of compute: nonces run in the gaps */
     bool receipts; /* name the weights' hash: it is known before requests come */
+    bool receipt_logits; /* receipts commit to all logits */
     void (*say)(const char *text); /* a line for whoever runs the server */
     int fd; /* a socket to the front */
 };

@@ -6,7 +6,7 @@ usage: dispute_forge.py FROM TO CHANGE...
   cut=N     the answer ends after N tokens       seed=N    another seed
   request=FILE  it answered another request
   hide=PART the bundle lacks it                  loose=K   page K of the bundle alone
-  prompt=K  the hash of the prompt's page K
+  prompt=K  the hash of the prompt's page K      all=K     the hash of all logits of record K
 Bytes as docs/formats/receipt.md has them; Ed25519 as RFC 8032 writes it.
 """
 import hashlib
@@ -81,6 +81,8 @@ def change(body, bundle, name, value):
         bundle["pages"][k] = flipped(bundle["pages"][k], 5)
     elif name == "prompt":
         bundle["prompt_pages"][k] = flipped(bundle["prompt_pages"][k], 5)
+    elif name == "all":
+        bundle["logits"][k] = flipped(bundle["logits"][k], 5)
     elif name == "logit":
         records[k] = flipped(records[k], 4 + 8 + 4 + 4)
     elif name == "sum":
@@ -89,7 +91,7 @@ def change(body, bundle, name, value):
         bundle["output_ids"][k] ^= 1
         records[k] = flipped(records[k], 0)
     elif name == "cut":
-        del records[k:], bundle["output_ids"][k:]
+        del records[k:], bundle["output_ids"][k:], bundle.get("logits", [])[k:]
         base = len(bundle["prompt_ids"])
         del bundle["pages"][max(0, (base + k - 1) // 64 - base // 64):]
     elif name == "seed":
@@ -115,8 +117,15 @@ def commit(body, bundle):
     output["count"] = len(ids)
     output["ids"] = salted("output_ids", 0, struct.pack(f"<{len(ids)}I", *ids)).hex()
     output["pages"] = [salted("page", i, bytes.fromhex(p)).hex() for i, p in enumerate(bundle["pages"])]
-    body["prompt"]["pages"] = tree([salted("prompt_page", i, bytes.fromhex(p), b"\0")
-                                    for i, p in enumerate(bundle["prompt_pages"])]).hex()
+    prompt, prompt_ids = body["prompt"], bundle["prompt_ids"]
+    prompt["count"] = len(prompt_ids)
+    prompt["ids"] = salted("prompt_ids", 0, struct.pack(f"<{len(prompt_ids)}I", *prompt_ids)).hex()
+    prompt["text"] = salted("prompt", 0, bundle["prompt"].encode()).hex()
+    prompt["pages"] = tree([salted("prompt_page", i, bytes.fromhex(p), b"\0")
+                            for i, p in enumerate(bundle["prompt_pages"])]).hex()
+    if "logits" in bundle:
+        output["logits"] = tree([salted("logits", i, bytes.fromhex(h), b"\0")
+                                 for i, h in enumerate(bundle["logits"])]).hex()
     output["root"] = tree([salted("position", i, bytes.fromhex(r), b"\0")
                            for i, r in enumerate(bundle["positions"])]).hex()
 

@@ -77,6 +77,11 @@ def check(path):
     assert len(bundle["prompt_pages"]) == prompt["count"] // 64
     assert prompt["pages"] == tree([sha(b"\0" + derive("prompt_page", i) + bytes.fromhex(page))
                                     for i, page in enumerate(bundle["prompt_pages"])]).hex()
+    assert ("logits" in output) == ("logits" in bundle)
+    if "logits" in output:
+        assert len(bundle["logits"]) == n
+        assert output["logits"] == tree([sha(b"\0" + derive("logits", i) + bytes.fromhex(row))
+                                         for i, row in enumerate(bundle["logits"])]).hex()
     certificate = bundle["certificate"]
     assert certificate["body"]["key"] == receipt["key"]
     assert body["load"]["memory_bytes"] > 0 and body["load"]["utilisation_permille"] <= 1000

@@ -79,6 +79,10 @@ def leads_to(leaf, index, count, proof):
     return leaf
 
 
+def derive(salt, label, index=0):
+    return hmac.new(salt, b"isobit/salt/1/" + label.encode() + b"\0" + index.to_bytes(8, "little") + b"\1", "sha256").digest()
+
+
 def assert_receipt(given, body=None, key=None):
     """What GET says of a receipt: it is in the log, and of this request. Returns receipt and bundle."""
     both, _ = good("/v1/receipts/" + given, key=key)
@@ -89,6 +93,10 @@ def assert_receipt(given, body=None, key=None):
     assert receipt["key"] == head["key"] == bundle["certificate"]["body"]["key"]
     assert receipt["body"]["output"]["count"] == len(bundle["output_ids"]) == len(bundle["positions"])
     assert receipt["body"]["prompt"]["count"] == len(bundle["prompt_ids"])
+    if "logits" in bundle:
+        salt = bytes.fromhex(bundle["salt"])
+        leaves = [sha(b"\0" + derive(salt, "logits", i) + bytes.fromhex(h)) for i, h in enumerate(bundle["logits"])]
+        assert root(leaves).hex() == receipt["body"]["output"]["logits"]
     if body is not None:
         assert bundle["request"] == body, (bundle["request"], body)
     found, _ = good("/v1/receipts/log/inclusion?name=" + name.hex())
@@ -247,8 +255,7 @@ def vectors():
     assert receipt["body"]["model"]["template"] == 64 * "0"
     assert receipt["body"]["vectors"]["count"] == 3 and receipt["body"]["interface"] == "/v1/embeddings"
     salt = bytes.fromhex(bundle["salt"])
-    derived = hmac.new(salt, b"isobit/salt/1/request\0" + bytes(8) + b"\1", "sha256").digest()
-    assert sha(derived + body.encode()).hex() == receipt["body"]["request"]
+    assert sha(derive(salt, "request") + body.encode()).hex() == receipt["body"]["request"]
     plain, headers = good("/v1/embeddings", {"input": ["One", "Two", [5, 6]]})
     assert "x-receipt-id" not in headers and plain["data"] == answer["data"]
     short, headers = good("/v1/embeddings", {"input": "One", "dimensions": 4, "receipt": True})
@@ -351,7 +358,7 @@ def verify():
                           (dict(HELLO, model="talker"), "/v1/messages", 0)):
         verdict, first, fields = ask(body, path, i)
         assert verdict == "Valid", (body, first, [l for l in fields.values() if l["status"] == "missing"])
-        for field in ("output.ids", "output.root", "parameters", "prompt.text", "model.weights", "finish_reason"):
+        for field in ("output.ids", "output.root", "output.logits", "prompt.pages", "parameters", "prompt.text", "model.weights", "finish_reason"):
             assert fields[field]["status"] == "recomputed", fields[field]
     # Nothing passes that was not measured.
     unknown = ask(HELLO, keys=[])

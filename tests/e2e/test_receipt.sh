@@ -39,6 +39,17 @@ check "$tmp/s" finish_reason=stop "parameters.stop_texts=[\"$word\"]"
 expect 0 run -p "Hello there" -n 20 -s 7 --raw --receipt "$tmp/w"
 check "$tmp/w" "prompt=Hello there" model.template="$(printf '0%.0s' {1..64})"
 
+# All logits: the hash of each row, as isobit logits has them.
+expect 0 run -p "Hello there" -n 20 -s 7 --receipt "$tmp/all" --receipt-logits
+check "$tmp/all" output.count=20
+grep -q '"logits":"' "$tmp/all" || fail "no logits"
+expect 0 "$isobit" verify "$tmp/all" -m $m -p "Hello there"
+says out "output.logits    recomputed" Valid
+python3 tests/e2e/dispute_forge.py "$tmp/all" "$tmp/all_lie" all=7 hide=certificate || fail "dispute_forge.py"
+expect 1 "$isobit" verify "$tmp/all_lie" -m $m -p "Hello there"
+says out "first difference: output.logits: position 7 of 20"
+refuses 2 run -p Hello --receipt-logits -- "goes with --receipt"
+
 # A form, biases, breakers.
 expect 0 run -p "Hello" -s 3 --choice yes,no --receipt "$tmp/c"
 check "$tmp/c" parameters.constraint.kind=choice finish_reason=stop \

@@ -16,7 +16,7 @@ start
 client off
 stop_server
 
-start --receipts ask
+start --receipts ask --receipt-logits
 client ready
 grep -q "receipts: for those who ask, signed under certificate 1 until" "$tmp/log" || fail "nothing is said"
 client whole

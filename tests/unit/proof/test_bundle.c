@@ -57,6 +57,7 @@ static void malformed_parts_are_refused(void **state)
         const char *text, *note;
     } cases[] = {
         {"{\"output_ids\":[1,4294967296]}", "\"output_ids\"[1] is no token"},
+        {"{\"logits\":[1]}", "\"logits\" must be"},
         {"{\"prompt_pages\":[\"00\"]}", "\"prompt_pages\" must be"},
         {"{\"prompt_ids\":[\"1\"]}", "\"prompt_ids\"[0] is no token"},
         {"{\"pages\":[\"00\"]}", "\"pages\" must be of 64 hex digits each"},
@@ -104,12 +105,12 @@ static void an_answer_is_bounded_before_it_is_made(void **state)
     static char text[TEXT];
     static uint32_t ids[TOKENS_MAX];
     static struct position_record records[TOKENS_MAX];
-    static struct merkle_hash pages[TOKENS_MAX / 64 + 1];
+    static struct merkle_hash pages[TOKENS_MAX / 64 + 1], logits[TOKENS_MAX];
     for (size_t i = 0; i < TEXT; i++)
         text[i] = (char)(i % 0x60); /* every escape */
     const struct str all = {text, TEXT};
     size_t n_text_bytes = 2 * canon_text_bytes(all);
-    size_t n = bundle_answer_max(n_text_bytes, PROMPT_IDS, LIMIT);
+    size_t n = bundle_answer_max(n_text_bytes, PROMPT_IDS, true, LIMIT);
     assert_true(n > 300 && n < TOKENS_MAX);
     for (size_t i = 0; i < TOKENS_MAX; i++) {
         ids[i] = UINT32_MAX;
@@ -126,11 +127,15 @@ static void an_answer_is_bounded_before_it_is_made(void **state)
                            .positions = records,
                            .n_positions = n_tokens,
                            .pages = pages,
-                           .n_pages = n_tokens / 64 + 1};
+                           .n_pages = n_tokens / 64 + 1,
+                           .logits = logits,
+                           .n_logits = n_tokens,
+                           .prompt_pages = pages,
+                           .n_prompt_pages = PROMPT_IDS / 64};
         struct canon_doc doc;
         struct err_note note;
         struct buf out;
-        for (int part = BUNDLE_OUTPUT_IDS; part < BUNDLE_N_PARTS; part++)
+        for (int part = BUNDLE_LOGITS; part < BUNDLE_N_PARTS; part++)
             b.has[part] = true;
         buf_init(&out, LIMIT);
         bundle_write(&b, &out);
@@ -148,10 +153,10 @@ static void an_answer_is_bounded_before_it_is_made(void **state)
     canon_text(&w, all);
     assert_int_equal(out.n_bytes, canon_text_bytes(all));
     buf_release(&out);
-    assert_int_equal(bundle_answer_max(LIMIT, 0, LIMIT), 0);
-    assert_int_equal(bundle_answer_max(LIMIT + 1, 0, LIMIT), 0);
-    assert_int_equal(bundle_answer_max(0, SIZE_MAX / 2, LIMIT), 0);
-    assert_true(bundle_answer_max(0, CANON_NODES_MAX - 1000, SIZE_MAX) < 1000);
+    assert_int_equal(bundle_answer_max(LIMIT, 0, false, LIMIT), 0);
+    assert_int_equal(bundle_answer_max(LIMIT + 1, 0, false, LIMIT), 0);
+    assert_int_equal(bundle_answer_max(0, SIZE_MAX / 2, false, LIMIT), 0);
+    assert_true(bundle_answer_max(0, CANON_NODES_MAX - 1000, false, SIZE_MAX) < 1000);
 }
 
 int main(void)

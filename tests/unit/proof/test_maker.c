@@ -112,6 +112,7 @@ static void the_body_commits_to_the_bundle(void **state)
     struct receipt r;
     const struct iso_event *events;
     struct iso_request request = request_of(1);
+    request.want_digests = true;
     maker_init(&m);
     assert_ok(engine_open(NULL, &(struct iso_engine_options){0}, &e, NULL));
     iso_session_open(e, &s, NULL);
@@ -130,6 +131,9 @@ static void the_body_commits_to_the_bundle(void **state)
     for (uint32_t i = 0; i < ANSWER; i++) {
         float logits[FAKE_VOCAB];
         fake_oracle_logits(tokens, PROMPT + i, logits);
+        struct merkle_hash all;
+        sha256_of(logits, sizeof logits, all.bytes);
+        assert_true(merkle_equal(&all, &b.logits[i]));
         assert_int_equal(b.positions[i].id, tokens[PROMPT + i]);
         assert_true(b.positions[i].sum > 0);
         for (int k = 0; k < COMMITMENT_BEST_MAX; k++)
@@ -140,12 +144,14 @@ static void the_body_commits_to_the_bundle(void **state)
     }
     struct merkle_hash root = merkle_root(&tree);
     assert_true(merkle_equal(&root, &r.root));
+    root = commitment_of_hashes(&b.salt, SALT_LOGITS, b.logits, ANSWER);
+    assert_true(r.has_logits && merkle_equal(&root, &r.logits));
     assert_int_equal(b.n_prompt_pages, 1); /* positions 0 to 63 */
     assert_true(r.has_prompt_pages);
     struct merkle_hash page;
     assert_true(iso_session_page_hash(s, 0, page.bytes));
     assert_true(merkle_equal(&page, &b.prompt_pages[0]));
-    root = commitment_of_pages(&b.salt, b.prompt_pages, 1);
+    root = commitment_of_hashes(&b.salt, SALT_PROMPT_PAGE, b.prompt_pages, 1);
     assert_true(merkle_equal(&root, &r.prompt_pages));
     assert_int_equal(b.n_pages, 1); /* positions 64 to 127; of 149 that were read */
     assert_int_equal(r.n_pages, 1);

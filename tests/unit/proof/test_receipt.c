@@ -51,7 +51,7 @@ static void salts_are_derived(void **state)
     (void)state;
     static const char *const names[] = {"request",    "prompt",   "prompt_ids",
                                         "output_ids", "position", "page",
-                                        "prompt_page", "vector"};
+                                        "prompt_page", "logits",     "vector"};
     static const uint64_t indices[] = {0, 1, (1ull << 40) + 3};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         for (size_t k = i == 0; k < COUNT_OF(indices); k++) {
@@ -100,7 +100,10 @@ static struct receipt sample(struct merkle_hash *page)
     static const uint32_t prompt_ids[] = {1, 72, 105}, output_ids[] = {7, 70000};
     static const uint8_t zeros[32];
     struct merkle_hash prompt_pages[2] = {{{0}}};
+    struct merkle_hash logits[2];
     memset(prompt_pages[1].bytes, 1, sizeof prompt_pages[1].bytes);
+    memset(logits[0].bytes, 7, sizeof logits[0].bytes);
+    memset(logits[1].bytes, 8, sizeof logits[1].bytes);
     struct merkle tree = {0};
     for (uint64_t i = 0; i < 2; i++) {
         struct merkle_hash leaf = commitment_position(&salt, i, &records[i]);
@@ -122,7 +125,9 @@ static struct receipt sample(struct merkle_hash *page)
         .output_ids = commitment_of_ids(&salt, SALT_OUTPUT_IDS, output_ids, 2),
         .n_prompt = 3,
         .has_prompt_pages = true,
-        .prompt_pages = commitment_of_pages(&salt, prompt_pages, 2),
+        .prompt_pages = commitment_of_hashes(&salt, SALT_PROMPT_PAGE, prompt_pages, 2),
+        .has_logits = true,
+        .logits = commitment_of_hashes(&salt, SALT_LOGITS, logits, 2),
         .n_output = 2,
         .root = merkle_root(&tree),
         .pages = page,
@@ -148,6 +153,7 @@ static void commitments_have_these_bytes(void **state)
     assert_vector("position 1", commitment_position(&salt, 1, &records[1]).bytes);
     assert_vector("root", r.root.bytes);
     assert_vector("prompt_pages", r.prompt_pages.bytes);
+    assert_vector("logits", r.logits.bytes);
 }
 
 static void a_body_has_these_bytes(void **state)
@@ -220,6 +226,7 @@ static void malformed_bodies_are_refused(void **state)
         {"\"pages\":[\"", "\"pages\":[1,\"", "64 hex digits each"},
         {"\"root\":\"", "\"root\":\"0", "\"root\" must be"},
         {"\"pages\":\"", "\"pages\":\"0", "\"pages\" must be"},
+        {"\"logits\":\"", "\"logits\":\"0", "\"logits\" must be"},
         {"\"count\":2", "\"count\":\"2\"", "whole number"},
         {"\"request\":", "\"reply\":1,\"request\":", "does not know"},
         {"\"adapters\":[]", "\"adapters\":[\"00\"]", "has not"},

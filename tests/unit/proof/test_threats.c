@@ -24,7 +24,7 @@ struct made {
     struct bundle bundle;
     uint32_t prompt[PROMPT + 8], output[ANSWER + 8];
     struct position_record positions[ANSWER + 8];
-    struct merkle_hash pages[PAGES], salted[PAGES], prompt_pages[PAGES];
+    struct merkle_hash pages[PAGES], salted[PAGES], prompt_pages[PAGES], logits[ANSWER + 8];
     struct buf certificate, head;
     struct sign_pair identity, key;
     struct log_head log;
@@ -50,6 +50,7 @@ static struct iso_request request_of(const int32_t *prompt)
     r.tokens = prompt;
     r.n_tokens = PROMPT;
     r.n_answer_max = ANSWER;
+    r.want_digests = true;
     r.sampling.temperature = 1.5f;
     r.sampling.seed = 5;
     r.sampling.repeat_penalty = 1.2f;
@@ -81,7 +82,10 @@ static void commit(struct made *m)
     r->pages = m->salted;
     r->n_pages = b->n_pages;
     r->has_prompt_pages = true;
-    r->prompt_pages = commitment_of_pages(salt, b->prompt_pages, b->n_prompt_pages);
+    r->prompt_pages =
+        commitment_of_hashes(salt, SALT_PROMPT_PAGE, b->prompt_pages, b->n_prompt_pages);
+    r->has_logits = true;
+    r->logits = commitment_of_hashes(salt, SALT_LOGITS, b->logits, b->n_logits);
 }
 
 static void take(struct made *m, const struct replay *p)
@@ -93,6 +97,8 @@ static void take(struct made *m, const struct replay *p)
     m->bundle.n_pages = p->n_pages;
     memcpy(m->prompt_pages, p->prompt_pages, p->n_prompt_pages * sizeof m->prompt_pages[0]);
     m->bundle.n_prompt_pages = p->n_prompt_pages;
+    memcpy(m->logits, p->logits, p->n_records * sizeof m->logits[0]);
+    m->bundle.n_logits = p->n_records;
     m->receipt.finish_reason = str_from(iso_finish_text(p->finish));
 }
 
@@ -149,6 +155,7 @@ static void make(struct made *m, struct iso_engine *e, const struct iso_request 
     b->positions = m->positions;
     b->pages = m->pages;
     b->prompt_pages = m->prompt_pages;
+    b->logits = m->logits;
     salt_make(&b->salt);
     m->receipt.model.weights = named("weights");
     m->receipt.model.metadata = named("metadata");
@@ -339,6 +346,7 @@ static void an_honest_receipt_is_valid(void **state)
     assert_int_equal(line_of(&s->t.report, "output.root")->status, VERIFY_RECOMPUTED);
     assert_int_equal(line_of(&s->t.report, "output.pages")->status, VERIFY_RECOMPUTED);
     assert_int_equal(line_of(&s->t.report, "prompt.pages")->status, VERIFY_RECOMPUTED);
+    assert_int_equal(line_of(&s->t.report, "output.logits")->status, VERIFY_RECOMPUTED);
     assert_int_equal(line_of(&s->t.report, "request")->status, VERIFY_CHECKED);
     assert_int_equal(line_of(&s->t.report, "device")->status, VERIFY_ASSERTED);
     assert_int_equal(s->m.bundle.n_pages, 1);
@@ -373,6 +381,19 @@ static void altered_text_is_caught(void **state)
     s->m.bundle.n_prompt_pages = 0; /* and hidden */
     s->m.bundle.has[BUNDLE_PROMPT_PAGES] = false;
     assert_caught(&s->t, &s->m, "prompt.pages");
+    s->m.bundle.n_prompt_pages = 1;
+    s->m.bundle.has[BUNDLE_PROMPT_PAGES] = true;
+    s->m.prompt_pages[0].bytes[5] ^= 1;
+    s->m.logits[30].bytes[5] ^= 1; /* of a logit that is none of the largest */
+    commit(&s->m);
+    assert_caught(&s->t, &s->m, "output.logits");
+    s->m.bundle.has[BUNDLE_LOGITS] = false;
+    assert_caught(&s->t, &s->m, "output.logits");
+    s->m.logits[30].bytes[5] ^= 1;
+    commit(&s->m);
+    assert_valid(&s->t, &s->m); /* what is not shown is computed all the same */
+    s->t.request.want_digests = false;
+    assert_not_measured(&s->t, &s->m, "output.logits");
     unmake(&s->m);
 }
 
@@ -380,7 +401,7 @@ static void an_end_too_early_or_too_late_is_caught(void **state)
 {
     (void)state;
     struct scene *s = scene();
-    s->m.bundle.n_output_ids = s->m.bundle.n_positions = ANSWER - 5;
+    s->m.bundle.n_output_ids = s->m.bundle.n_positions = s->m.bundle.n_logits = ANSWER - 5;
     commit(&s->m);
     assert_caught(&s->t, &s->m, "finish_reason");
     s->m.receipt.finish_reason = STR("stop");
@@ -663,12 +684,12 @@ static void a_back_dated_receipt_is_caught(void **state)
 {
     (void)state;
     struct scene *s = scene();
-    /* Four receipts, and none of this, an hour after it is said to have ended. */
+    /* Four receipts, and none of this, a quarter of an hour after it is said to have ended. */
     struct log_head seen = {.key = s->m.key.key,
                             .epoch = 1,
                             .count = 4,
                             .root = named("a root"),
-                            .time_s = NOW_S + 3600};
+                            .time_s = NOW_S + 900};
     s->t.trust.heads = &seen;
     s->t.trust.n_heads = 1;
     assert_caught(&s->t, &s->m, "time");
@@ -677,6 +698,33 @@ static void a_back_dated_receipt_is_caught(void **state)
     s->t.trust.n_heads = 0;
     s->m.receipt.ended_ms = (NOW_S + 500) * UINT64_C(1000); /* after it was logged */
     assert_caught(&s->t, &s->m, "time");
+    unmake(&s->m);
+}
+
+/* A key that is over signs receipts of yesterday: what was seen of its log tells. */
+static void an_expired_key_is_caught(void **state)
+{
+    (void)state;
+    struct scene *s = scene();
+    certify(&s->m, NOW_S - 1000, NOW_S + 10);
+    assert_valid(&s->t, &s->m);
+    struct log_head seen = {.key = s->m.key.key,
+                            .epoch = 1,
+                            .count = 4,
+                            .root = named("a root"),
+                            .time_s = NOW_S + 10};
+    s->t.trust.heads = &seen;
+    s->t.trust.n_heads = 1;
+    assert_caught(&s->t, &s->m, "certificate");
+    seen.time_s = NOW_S + 9; /* in force, and it may have been logged since */
+    assert_valid(&s->t, &s->m);
+    seen.count = 5; /* it is in it, so it was made before that */
+    seen.time_s = NOW_S + 500;
+    assert_valid(&s->t, &s->m);
+    s->m.bundle.has[BUNDLE_LOG] = false; /* who hides the log is not believed */
+    assert_not_measured(&s->t, &s->m, "log");
+    seen.key = s->m.identity.key; /* another's log says nothing */
+    assert_valid(&s->t, &s->m);
     unmake(&s->m);
 }
 
@@ -845,6 +893,7 @@ int main(void)
         cmocka_unit_test(forged_signatures_are_caught),
         cmocka_unit_test(revoked_keys_count_by_what_was_seen),
         cmocka_unit_test(a_back_dated_receipt_is_caught),
+        cmocka_unit_test(an_expired_key_is_caught),
         cmocka_unit_test(a_forked_log_is_caught),
         cmocka_unit_test(tricks_with_trees_are_caught),
         cmocka_unit_test(a_receipt_confirms_no_guess),
