@@ -47,12 +47,11 @@ struct launch quantize_launch(const float *x, size_t stride, const struct acts *
                                    .n_rows = to->n_rows,
                                    .n_cols = to->n_cols,
                                    .is_aligned = (uintptr_t)x % 16 == 0 && stride % 4 == 0};
-    return (struct launch){
-        .kernel = names[to->kind],
-        .grid = {is_plain ? to->n_rows : parts(to->n_rows, PANEL_ROWS) * PANEL_ROWS, 1, 1},
-        .block = 32 * (n_warps < 32 ? n_warps : 32),
-        .args = args,
-        .n_args_bytes = sizeof *args};
+    return (struct launch){.kernel = names[to->kind],
+                           .grid = {is_plain ? to->n_rows : acts_rows(to->n_rows), 1, 1},
+                           .block = 32 * (n_warps < 32 ? n_warps : 32),
+                           .args = args,
+                           .n_args_bytes = sizeof *args};
 }
 
 /* The 16 integers that codes stand for, and what scales are multiplied by. */

@@ -90,7 +90,7 @@ struct panel_planes {
     uint32_t n_bytes; /* of a panel, a multiple of 128 */
 };
 
-/* Activations: rows in panels of 8, absent ones zero.
+/* Activations: rows in panels of 8, absent ones (acts_rows) zero.
  * Q256, per panel and block of 256: q [8 groups][8 rows][32], sums of 16 columns shifted and cut in
  * two signed bytes: low [8][16], high [8][16], shifts [8] words of 4 bits per group, d [8].
  * Q32, per panel and group: q [8 rows][32], sum [8], d [8],
@@ -106,6 +106,13 @@ enum {
     ACTS32_D = 288,
     ACTS32_BYTES = 320,
 };
+/* How many rows activations are filled up to with zeros: what one tile of their kernel takes. */
+DEVICE_FN uint32_t acts_rows(uint32_t n_rows)
+{
+    uint32_t step = n_rows <= 4 ? 8 : n_rows <= 16 ? 16 : n_rows <= 64 ? 32 : 64;
+    return (n_rows + step - 1) / step * step;
+}
+
 /* Of a panel of 8 rows, whole blocks: absent groups of a short last block are zero, so that kernels
  * may multiply with them. */
 DEVICE_FN uint64_t acts_panel_bytes(bool by_256, uint32_t n_groups)

@@ -5,13 +5,13 @@
  * in the first cache, 4 KiB per group of 32 columns and 64 mma, 19 bytes a clock and SM from the
  * second. K is walked in order, so that one sum per result is under way; the tree of segments keeps
  * up to three more: two in shared memory, each thread its own, and that of the first four
- * segments in y itself. Two blocks of 128 registers a thread fill an SM; for K types, which hold
- * integer sums beside the floats, one of up to 211: 8 warps, each with 8 mma that do not wait for
- * one another.
+ * segments in y itself.
+ * One block of up to 220 registers a thread fills an SM: 8 warps, each with 8 mma that do not wait
+ * for one another.
  * Predictions: tile.h. */
 #include "device/cuda/kernels/tile.h"
 
-enum { BIG_THREADS = 256, BIG_ROWS = 128, BIG_COLS = 64, BIG_GROUPS = 2, BIG_RESULTS = 32 };
+enum { BIG_THREADS = 256, BIG_ROWS = 128, BIG_COLS = 64, BIG_GROUPS = 1, BIG_RESULTS = 32 };
 
 /* Where result k of tile (m, j) goes: false where there is none. */
 DEVICE_FN bool big_out(const struct product_args *a, uint32_t row, uint32_t t, int m, int j, int k,
@@ -62,19 +62,19 @@ DEVICE_FN void matmul_big(int format, const struct product_args *a)
     uint32_t row = blockIdx.y * BIG_ROWS + warp % 4 * 32, t = blockIdx.x * BIG_COLS + warp / 4 * 32;
     uint32_t n_blocks = (a->n_groups + BLOCK_GROUPS - 1) / BLOCK_GROUPS;
     struct tile_place p = tile_at(format, a, 2, row, t);
-    if (row >= a->n_out || p.n_live == 0) /* whole warps; nothing below needs the others */
+    if (row >= a->n_out) /* whole warps; nothing below needs the others */
         return;
     NO_UNROLL
     for (uint32_t s = 0; s < SEGMENTS; s++) {
         struct tile_sums sum = {{{{0}}}};
-        tile_blocks(format, 2, BIG_GROUPS, a, &p, segment_at(n_blocks, s),
+        tile_blocks(format, 2, TILE_N, BIG_GROUPS, a, &p, segment_at(n_blocks, s),
                     segment_at(n_blocks, s + 1), &sum);
         big_join(a, row, t, s, &sum, kept);
     }
 }
 
-#define BIG(type, bits, head, tail, group, ...)                                                    \
-    KERNEL_BOUNDS(matmul_big_##type, struct product_args, BIG_THREADS, group ? 1 : 2)              \
+#define BIG(type, ...)                                                                             \
+    KERNEL_BOUNDS(matmul_big_##type, struct product_args, BIG_THREADS, 1)                          \
     {                                                                                              \
         matmul_big(FORMAT_##type, &a);                                                             \
     }

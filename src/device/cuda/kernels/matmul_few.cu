@@ -6,15 +6,14 @@
  * one 128-byte line of weights; activations come through the first cache, one address per 8 lanes.
  *
  * Arithmetic of it for Q4_K and one row, per lane and block of 256: 9 loads of 16 bytes (8 of
- * codes, head), 18 of activations, 96 operations to open 32 words, 64 dp4a, 24 for sub-scales and
- * shifts, 8 dp4a and 4 byte_perm for minima, about 30 for scales and addresses: 225 instructions
- * for 256 weights, 0.88 per weight and lane. An SM issues 128 lanes per clock, so 145 weights;
- * at 4.3 TB/s an H200's SM gets 33 weights a clock (4.5 bits, 1.75 GHz). Instructions take 0.23 of
- * the time that memory does (integer lanes alone, half as many: 0.4). In flight: the next step is
- * loaded before this one is used: 128 bytes of codes per lane and step, 4 KiB per warp, and both
- * steps at the start. 4096 rows are 1,024 warps, 8 per SM: 32 to 64 KiB, where 26 KiB are needed
- * (4.3 TB/s x 0.8 us / 132). Short matrices are bound by their start: 9.4 MB take 2.2 us at full
- * speed, the first load 0.8 us. */
+ * codes, head) and 20 of activations, 96 operations to open 32 words, 72 dp4a, 24 for sub-scales
+ * and shifts; 309 instructions in all by disassembly. An SM issues 128 lanes per clock: 106
+ * weights; at 4.3 TB/s an H200's SM gets 33 weights a clock (4.5 bits, 1.75 GHz). So instructions
+ * take 0.31 of the time that memory does, and rows of weights 0.8 of its bandwidth once enough are
+ * under way. In flight: the next step is loaded before this one is used: 128 bytes of codes per
+ * lane and step, 4 KiB per warp, and both steps at the start. 4096 rows are 1,024 warps, 8 per SM:
+ * 32 to 64 KiB, where 26 KiB are needed (4.3 TB/s x 0.8 us / 132). Short matrices are bound by
+ * their start: 9.4 MB take 2.2 us at full speed, the first load 0.8 us. */
 #include "device/cuda/kernels/codes.h"
 
 enum { FEW_THREADS = SEGMENTS * PANEL_ROWS, FEW_ROWS_MAX = 4 };

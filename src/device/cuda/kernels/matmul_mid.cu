@@ -4,19 +4,22 @@
  * A block has 32 rows of weights (16 of small matrices: half the warps) and 32 of activations; its
  * 16 warps are 8 segments by 2 halves of the rows, so that each adds its own blocks in order and
  * all of K is under way at once. 4096 rows are 128 blocks, one per SM of an H200. Weights in
- * flight: a step of 8 groups (4 where a code has more planes than one) ahead of the one in use, 2
- * KiB per warp, 32 KiB per SM. Activations are read by each block once, from the second cache: T
- * (1.16 K) bytes x N / 32; at T = 32 twice as many bytes as the weights of Q4_K, which the cache
- * delivers at about the memory's pace. */
+ * flight: a step of 8 groups (4 above 16 rows; fewer where a code has more planes than one) ahead
+ * of the one in use, 2 KiB per warp, 32 KiB per SM. Activations are read by each block once, from
+ * the second cache: T (1.16 K) bytes x N / 32; at T = 32 twice as many bytes as the weights of
+ * Q4_K, which the cache delivers at about the memory's pace. */
 #include "device/cuda/kernels/tile.h"
 
 enum { MID_THREADS = 512, MID_COLS = 32, MID_STRIDE = 36 /* no bank conflicts */ };
 
-DEVICE_FN int mid_groups(int format)
+/* Of a step: as many words as registers are left for. */
+DEVICE_FN int mid_groups(int format, int n_n)
 {
-    return format == FORMAT_Q6_K                                    ? 2
-           : format_of(format).bits == 4 && format != FORMAT_IQ4_XS ? 8
-                                                                    : 4;
+    const bool one_plane = format_of(format).bits == 4 && format != FORMAT_IQ4_XS;
+    return (one_plane               ? 8
+            : format == FORMAT_Q6_K ? 2
+                                    : 4) /
+           (n_n == TILE_N && format != FORMAT_Q6_K ? 2 : 1);
 }
 
 DEVICE_FN void matmul_mid(int format, const struct product_args *a)
@@ -28,8 +31,11 @@ DEVICE_FN void matmul_mid(int format, const struct product_args *a)
     uint32_t n_blocks = (a->n_groups + BLOCK_GROUPS - 1) / BLOCK_GROUPS;
     struct tile_place p = tile_at(format, a, 1, row + half, t);
     struct tile_sums sum = {{{{0}}}};
-    tile_blocks(format, 1, mid_groups(format), a, &p, segment_at(n_blocks, segment),
-                segment_at(n_blocks, segment + 1), &sum);
+    uint32_t block0 = segment_at(n_blocks, segment), block1 = segment_at(n_blocks, segment + 1);
+    if (a->n_rows <= 16)
+        tile_blocks(format, 1, 2, mid_groups(format, 2), a, &p, block0, block1, &sum);
+    else
+        tile_blocks(format, 1, TILE_N, mid_groups(format, TILE_N), a, &p, block0, block1, &sum);
     UNROLL
     for (uint32_t j = 0; j < TILE_N; j++)
         UNROLL

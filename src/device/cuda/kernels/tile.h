@@ -1,5 +1,5 @@
-/* tile.h - one warp's tile of a product on the int8 tensor cores: 16 or 32 rows of weights, up to
- * 32 rows of activations, a range of blocks of K.
+/* tile.h - one warp's tile of a product on the int8 tensor cores: 16 or 32 rows of weights, 8, 16
+ * or 32 rows of activations, a range of blocks of K. Rows that do not exist are zero (acts_rows).
  *
  * mma.m16n8k32 multiplies 16 rows of weights (two panels) by 8 rows of activations (one panel) over
  * one group of 32 columns; both lie in memory as its fragments, so that each register is one
@@ -8,11 +8,12 @@
  * int32; floats come in once per block. 16 columns share a sub-scale in Q6_K (two mma.k16);
  * in Q2_K and Q3_K code times sub-scale fits a byte and is folded in before.
  *
- * Per mma (4,096 products): 4 shifts on the integer lanes, 4 multiply-adds on the others, the mma,
- * and per 2 (big) or 1 (mid) tiles of weights a load of 8 bytes: 9 to 10 issue slots, 8 clocks of
- * either pipe. 13.7 clocks a quarter of an SM are 0.70 of the bf16 peak that H200s measure (790
- * TFLOP/s); so 0.9 at best, 0.6 to 0.7 expected. Types of 32: 4 conversions, 8 multiplications and
- * 4 additions: 17 slots, 0.56 at best. */
+ * Per mma (4,096 products) at best: 4 shifts on the integer lanes, 4 multiply-adds on the others,
+ * the mma, and per 2 (big) or 1 (mid) tiles of weights a load of 8 bytes: 9 to 10 issue slots. 13.7
+ * of them per quarter of an SM are 0.70 of the bf16 peak that H200s measure (790 TFLOP/s). Types of
+ * 32: 4 conversions, 8 multiplications and 4 additions: 17 slots. What the compiler makes of it,
+ * and what follows: bench/gpu-log.md.
+ */
 #ifndef DEVICE_CUDA_KERNELS_TILE_H
 #define DEVICE_CUDA_KERNELS_TILE_H
 
@@ -25,7 +26,7 @@ struct tile_place {
     const uint8_t *panel[2 * TILE_M_MAX];
     const uint8_t *acts; /* of the tile's first panel of activations */
     uint64_t acts_stride;
-    uint32_t lane, n_live; /* panels of activations that exist */
+    uint32_t lane;
 };
 
 struct tile_words {
@@ -48,8 +49,6 @@ DEVICE_FN struct tile_place tile_at(int format, const struct product_args *a, in
     p.lane = threadIdx.x % 32;
     p.acts_stride = acts_panel_bytes(format_of(format).group_len != 0, a->n_groups);
     p.acts = a->acts + t / PANEL_ROWS * p.acts_stride;
-    uint32_t n_panels = (a->n_rows + PANEL_ROWS - 1) / PANEL_ROWS, first = t / PANEL_ROWS;
-    p.n_live = first >= n_panels ? 0 : n_panels - first < TILE_N ? n_panels - first : TILE_N;
     return p;
 }
 
@@ -67,7 +66,8 @@ DEVICE_FN void tile_load(int format, int n_m, int n, const struct product_args *
         const uint8_t *panel = p->panel[m], *at = panel + (uint64_t)group * unit + p->lane * 4;
         const uint8_t *nibbles = at + a->planes.nibbles;
         const uint8_t *bytes = at + (uint64_t)group * unit + a->planes.bytes;
-        const uint8_t *twos = panel + a->planes.twos + (uint64_t)(group / 2) * unit + row * 16;
+        const uint8_t *twos = panel + a->planes.twos + (uint64_t)(group / 2) * unit + row * 16 +
+                              (n < 2 ? group % 2 * 8 : 0);
         const uint8_t *ones = panel + a->planes.ones + (uint64_t)(group / 4) * unit + row * 16 +
                               (n < 4 ? group % 4 * 4 : 0);
         UNROLL
@@ -129,16 +129,14 @@ DEVICE_FN void tile_weights(int format, const struct product_args *a, const stru
 }
 
 /* K types: group g of a block into the integer sums. */
-DEVICE_FN void tile_group_k(int format, int n_m, const struct tile_place *p, const uint8_t *acts,
-                            int g, uint32_t weights[TILE_M_MAX][4],
+DEVICE_FN void tile_group_k(int format, int n_m, int n_n, const struct tile_place *p,
+                            const uint8_t *acts, int g, uint32_t weights[TILE_M_MAX][4],
                             const uint32_t sc[2 * TILE_M_MAX][4],
                             uint32_t i1[TILE_M_MAX][TILE_N][4])
 {
     const bool folded = format == FORMAT_Q2_K || format == FORMAT_Q3_K;
     UNROLL
-    for (uint32_t j = 0; j < TILE_N; j++) {
-        if (j >= p->n_live)
-            continue;
+    for (uint32_t j = 0; j < (uint32_t)n_n; j++) {
         const uint8_t *panel = acts + j * p->acts_stride;
         uint2 q = load8(panel + g * 256 + p->lane * 8);
         uint2 shifts = load8(panel + ACTS_SHIFTS + p->lane % 4 * 8);
@@ -170,7 +168,7 @@ DEVICE_FN void tile_group_k(int format, int n_m, const struct tile_place *p, con
 }
 
 /* K types: the end of a block: sums of activations, then one term per result. */
-DEVICE_FN void tile_finish_k(int format, int n_m, const struct product_args *a,
+DEVICE_FN void tile_finish_k(int format, int n_m, int n_n, const struct product_args *a,
                              const struct tile_place *p, const uint8_t *acts, uint32_t block,
                              uint32_t i1[TILE_M_MAX][TILE_N][4], struct tile_sums *sum)
 {
@@ -193,9 +191,7 @@ DEVICE_FN void tile_finish_k(int format, int n_m, const struct product_args *a,
                 factors[h] = sum_factors(format, head, p->lane % 4);
         }
         UNROLL
-        for (uint32_t j = 0; j < TILE_N; j++) {
-            if (j >= p->n_live)
-                continue;
+        for (uint32_t j = 0; j < (uint32_t)n_n; j++) {
             const uint8_t *panel = acts + j * p->acts_stride;
             int low[4] = {0, 0, 0, 0}, high[4] = {0, 0, 0, 0};
             if (sums) {
@@ -218,7 +214,7 @@ DEVICE_FN void tile_finish_k(int format, int n_m, const struct product_args *a,
 }
 
 /* Types with a scale per 32 or 64: one group, a term per result. */
-DEVICE_FN void tile_group_32(int format, int n_m, const struct product_args *a,
+DEVICE_FN void tile_group_32(int format, int n_m, int n_n, const struct product_args *a,
                              const struct tile_place *p, uint32_t group,
                              uint32_t weights[TILE_M_MAX][4], struct tile_sums *sum)
 {
@@ -232,9 +228,7 @@ DEVICE_FN void tile_group_32(int format, int n_m, const struct product_args *a,
             load4(tile_head(format, a, p, m, group / BLOCK_GROUPS) + 4 * scale_word(format, g)), g,
             a->unit, &d[m], &dmin[m]);
     UNROLL
-    for (uint32_t j = 0; j < TILE_N; j++) {
-        if (j >= p->n_live)
-            continue;
+    for (uint32_t j = 0; j < (uint32_t)n_n; j++) {
         const uint8_t *panel = p->acts + j * p->acts_stride + (uint64_t)group * ACTS32_BYTES;
         uint2 q = load8(panel + p->lane * 8), dx = load8(panel + ACTS32_D + p->lane % 4 * 8);
         uint2 total = {0, 0};
@@ -256,7 +250,7 @@ DEVICE_FN void tile_group_32(int format, int n_m, const struct product_args *a,
 }
 
 /* One step of n groups from `group` on, whose words are loaded. */
-DEVICE_FN void tile_step(int format, int n_m, int n, const struct product_args *a,
+DEVICE_FN void tile_step(int format, int n_m, int n_n, int n, const struct product_args *a,
                          const struct tile_place *p, uint32_t group, const struct tile_words *s,
                          uint32_t sc[2 * TILE_M_MAX][4], uint32_t i1[TILE_M_MAX][TILE_N][4],
                          struct tile_sums *sum)
@@ -277,17 +271,17 @@ DEVICE_FN void tile_step(int format, int n_m, int n, const struct product_args *
         for (int m = 0; m < n_m; m++)
             tile_weights(format, a, s, m, i, p->lane % 4, sc, first + i, weights[m]);
         if (f.group_len)
-            tile_group_k(format, n_m, p, acts, first + i, weights, sc, i1);
+            tile_group_k(format, n_m, n_n, p, acts, first + i, weights, sc, i1);
         else
-            tile_group_32(format, n_m, a, p, group + (uint32_t)i, weights, sum);
+            tile_group_32(format, n_m, n_n, a, p, group + (uint32_t)i, weights, sum);
     }
     if (f.group_len && first + n == BLOCK_GROUPS)
-        tile_finish_k(format, n_m, a, p, acts, block, i1, sum);
+        tile_finish_k(format, n_m, n_n, a, p, acts, block, i1, sum);
 }
 
 /* Blocks [block0, block1) into sum, n groups at a time: the next are loaded before these are used.
  */
-DEVICE_FN void tile_blocks(int format, int n_m, int n, const struct product_args *a,
+DEVICE_FN void tile_blocks(int format, int n_m, int n_n, int n, const struct product_args *a,
                            const struct tile_place *p, uint32_t block0, uint32_t block1,
                            struct tile_sums *sum)
 {
@@ -302,7 +296,7 @@ DEVICE_FN void tile_blocks(int format, int n_m, int n, const struct product_args
     NO_UNROLL
     for (; group < end; group += (uint32_t)n) {
         tile_load(format, n_m, n, a, p, group + (uint32_t)n, end, &next);
-        tile_step(format, n_m, n, a, p, group, &now, sc, i1, sum);
+        tile_step(format, n_m, n_n, n, a, p, group, &now, sc, i1, sum);
         now = next;
     }
 }
