@@ -400,6 +400,7 @@ static enum err resolve_again(struct run_again *a, const struct parameters *told
                        told->request.sampling.choice);
     a->request = p.request;
     a->text = (struct str){r->text, r->n_bytes};
+    a->system = r->system;
     a->prompt = (struct str){r->rendered.bytes ? r->rendered.bytes : "", r->rendered.n_bytes};
     a->tokens = &r->tokens;
     a->seed_given = r->seed_given;

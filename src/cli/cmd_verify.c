@@ -124,7 +124,10 @@ static enum err parse(struct verify *v, int argc, char **argv, struct args *args
                  "what came with the receipt (default: RECEIPT.bundle)"),
         OPT_TEXT(0, "request", "FILE", &v->words.request, "the request's body, as it was sent"),
         OPT_TEXT('p', "prompt", "TEXT", &v->words.prompt,
-                 "or the prompt alone, of an answer of isobit run"),
+                 "or the prompt alone, of an answer of isobit run; its other\n"
+                 "options are then those of the bundle"),
+        OPT_TEXT(0, "system", "TEXT", &v->words.system,
+                 "with -p: the system prompt, if there was one"),
         OPT_TEXT(0, "response", "FILE", &v->words.response,
                  "the answer's text, as it came, without reasoning and\n"
                  "calls of tools"),
@@ -167,6 +170,8 @@ static enum err parse(struct verify *v, int argc, char **argv, struct args *args
     enum err rc = args_parse(&command, argc, argv, args, note);
     if (!rc && v->words.prompt && v->words.request)
         rc = err_set(note, ERR_USAGE, "of --prompt and --request, only one can hold");
+    if (!rc && v->words.system && !v->words.prompt)
+        rc = err_set(note, ERR_USAGE, "--system goes with --prompt");
     if (!rc && args->help)
         args_help(&command, stdout);
     return rc;

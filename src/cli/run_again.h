@@ -11,6 +11,7 @@ struct run_again {
     struct iso_request request; /* its constraint too */
     struct buf parameters;      /* canonical, as a receipt has them */
     struct str text, prompt;    /* as given; rendered */
+    const char *system;         /* NULL: none */
     const struct token_list *tokens;
     bool seed_given;
 };

@@ -150,6 +150,7 @@ enum err verify_inputs_read(struct verify_inputs *in, const char *path,
 {
     *in = (struct verify_inputs){0};
     in->prompt = o->prompt;
+    in->system = o->system;
     in->has_weights = o->expect_weights != NULL;
     if (o->expect_weights && !hex_read(o->expect_weights, in->weights.bytes, SHA256_BYTES))
         return err_set(note, ERR_USAGE,

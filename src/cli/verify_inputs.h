@@ -7,7 +7,7 @@
 #include "proof/verify.h"
 
 struct verify_words {
-    const char *bundle, *request, *prompt, *response, *expect_weights, *node;
+    const char *bundle, *request, *prompt, *system, *response, *expect_weights, *node;
     struct arg_texts keys, revoked, heads;
 };
 
@@ -15,7 +15,8 @@ enum { VERIFY_KEYS_MAX = 2 * ARG_TEXTS_MAX };
 struct verify_inputs {
     char *receipt, *bundle_text, *request, *response; /* NULL: none */
     size_t n_receipt, n_request, n_response;
-    const char *prompt; /* what the requester asked, where the request itself is not known */
+    /* What the requester asked, where the request itself is not known. */
+    const char *prompt, *system;
     struct canon_doc bundle_doc;
     struct bundle bundle;
     bool has_weights;

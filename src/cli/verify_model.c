@@ -145,6 +145,8 @@ static enum err check_http(struct compute *k, struct str request, struct err_not
     const struct read_again_options o = {k->loaded.table.path, k->o->template, k->o->tool_format,
                                          iso_engine_info(k->loaded.engine)};
     struct err_note why = {""};
+    if (k->in->prompt)
+        verify_say(k->r, "request", VERIFY_MISSING, VERIFY_WHOLE_REQUEST);
     if (!bundle.has[BUNDLE_PROMPT] || !bundle.has[BUNDLE_PROMPT_IDS]) {
         verify_say(k->r, "prompt.text", VERIFY_MISSING, "the bundle does not show it");
         return ERR_OK;
@@ -178,6 +180,23 @@ static enum err check_http(struct compute *k, struct str request, struct err_not
     return ERR_OK;
 }
 
+/* Of a request of isobit run its prompt, and its system prompt, which stands before it. */
+static void check_words(struct compute *k)
+{
+    const char *system = k->again.system, *asked = k->in->system;
+    if (!str_is(k->again.text, k->in->prompt))
+        verify_differ(k->r, "request", k->in->prompt, k->again.text.ptr, "another prompt");
+    else if (asked && (!system || strcmp(system, asked) != 0))
+        verify_differ(k->r, "request", asked, system ? system : "none", "another system prompt");
+    else if (system && !asked)
+        verify_say(k->r, "request", VERIFY_MISSING,
+                   "its prompt; whether this system prompt was asked for, --system says: %s",
+                   system);
+    else
+        verify_say(k->r, "request", VERIFY_CHECKED, "its prompt%s; its options are the bundle's",
+                   system ? ", its system prompt" : "");
+}
+
 /* What the request means: the requester's own, or the bundle's, which is then not compared. */
 static enum err check_request(struct compute *k, struct err_note *note)
 {
@@ -200,10 +219,8 @@ static enum err check_request(struct compute *k, struct err_note *note)
     }
     verify_parameters(c, (struct str){k->again.parameters.bytes, k->again.parameters.n_bytes},
                       k->r);
-    if (k->in->prompt && str_is(k->again.text, k->in->prompt))
-        verify_say(k->r, "request", VERIFY_CHECKED, "its prompt; its options are the bundle's");
-    else if (k->in->prompt)
-        verify_differ(k->r, "request", k->in->prompt, k->again.text.ptr, "another prompt");
+    if (k->in->prompt)
+        check_words(k);
     verify_seed(c, k->again.seed_given ? &k->again.request.sampling.seed : NULL, k->r);
     verify_prompt(c, k->again.prompt, k->again.tokens->ids, k->again.tokens->n_ids, k->r);
     return ERR_OK;

@@ -8,6 +8,9 @@
 #include "proof/replay.h"
 #include "proof/verify_vectors.h"
 
+/* Of answers that isobit run did not make. */
+#define VERIFY_WHOLE_REQUEST "a prompt is not the whole request: --request FILE, as it was sent"
+
 struct verify_compute {
     struct model_options model;
     const char *template;    /* another than the model's own; NULL: that */

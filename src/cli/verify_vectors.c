@@ -193,6 +193,8 @@ static bool read_texts(struct vectors *k, const struct receipt_vectors *told, en
     struct err_note why = {""};
     if (!request.ptr && b->has[BUNDLE_REQUEST])
         request = b->request;
+    if (k->in->prompt)
+        verify_say(k->r, "request", VERIFY_MISSING, VERIFY_WHOLE_REQUEST);
     if (!request.ptr || !b->has[BUNDLE_SALT]) {
         verify_say(k->r, "vectors", VERIFY_MISSING, "salt and request are needed to compute them");
         return false;

@@ -40,7 +40,13 @@ checks 0 plain --response "$tmp/plain.text"
 says out "output.root      recomputed" "request          checked against" "seed             checked against" \
     "prompt.text      recomputed" "parameters       recomputed" "finish_reason    recomputed" Valid
 if grep -qE "missing|differs" "$tmp/out"; then fail "Valid, and yet something is missing"; fi
-expect 0 "$isobit" verify "$tmp/plain" -m $m -p "$prompt"
+expect 0 "$isobit" verify "$tmp/plain" -m $m -p "$prompt" --system "Be brief."
+says out "its prompt, its system prompt; its options are the bundle's"
+expect 3 "$isobit" verify "$tmp/plain" -m $m -p "$prompt"
+says out "request          missing" "--system says: Be brief."
+expect 1 "$isobit" verify "$tmp/plain" -m $m -p "$prompt" --system "Be long."
+says out "first difference: request: another system prompt"
+refuses 2 "$isobit" verify "$tmp/plain" -m $m --system "Be brief." -- "--system goes with --prompt"
 made stages --seed 8 --temp 1.3 -n 150 --ignore-eos --mirostat 2 --repeat-penalty 1.2 --dry-multiplier 0.7 --logit-bias 300=2
 checks 0 stages
 says out "every page of keys and values"
@@ -73,7 +79,7 @@ made unseeded --temp 0.5 -n 5
 checks 3 unseeded
 says out "the node chose"
 cp "$tmp/plain" "$tmp/bare"
-expect 3 "$isobit" verify "$tmp/bare" -m $m -p "$prompt"
+expect 3 "$isobit" verify "$tmp/bare" -m $m -p "$prompt" --system "Be brief."
 says out "without it the receipt's hashes tell nothing"
 
 # ---- receipts of the server ----------------------------------------------------------------------
@@ -170,6 +176,8 @@ says out "request          missing" "joined to what was said before" NotMeasured
 kind 0 responses-after responses-joined
 kind 1 responses-after responses
 says out "first difference: request"
+expect 3 "$isobit" verify "$kinds/chat" -m $talker -p Hello
+says out "request          missing" "a prompt is not the whole request"
 
 # ---- receipts of isobit embed --------------------------------------------------------------------
 bert=tests/golden/encoder/bert.gguf
