@@ -9,12 +9,14 @@
 #include "base/mem.h"
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/number_list.h"
 #include "cli/say.h"
 #include "cli/verify_model.h"
 
 struct verify {
     struct verify_words words;
     struct verify_compute compute;
+    const char *show; /* positions, or NULL */
     bool json, quiet;
     struct verify_inputs in;
     struct verify_report report;
@@ -78,6 +80,48 @@ static struct str request_of(struct verify *v, bool *joined)
     }
 #endif
     return request;
+}
+
+static enum err show_case(const struct verify *v, const struct verify_case *c,
+                          struct err_note *note)
+{
+    const struct bundle *b = &v->in.bundle;
+    struct number_list list;
+    struct bundle shown;
+    struct buf out;
+    if (!b->has[BUNDLE_SALT] || !b->has[BUNDLE_POSITIONS] || c->receipt.n_output == 0)
+        return err_set(note, ERR_NOT_FOUND, "--show: the bundle has no salt, or no positions");
+    uint32_t last = (uint32_t)c->receipt.n_output - 1;
+    enum err rc = number_list_parse("show", v->show, 0, last, &list, note);
+    rc = rc ? rc : bundle_show(b, list.items, list.n_items, &shown, note);
+    if (rc)
+        return rc;
+    buf_init(&out, CANON_BYTES_MAX);
+    bundle_write(&shown, &out);
+    CHECK(!out.failed);
+    fwrite(out.bytes, 1, out.n_bytes, stdout);
+    buf_release(&out);
+    bundle_release(&shown);
+    return ERR_OK;
+}
+
+/* Instead of a report: a bundle of some positions alone, once all are what the receipt says. */
+static enum err show(struct verify *v, struct err_note *note)
+{
+    struct verify_report *r = &v->report;
+    struct verify_case c;
+    struct str text = {v->in.receipt, v->in.n_receipt};
+    if (!verify_open(&c, text, &v->in.bundle, r))
+        return err_set(note, ERR_FORMAT, "--show: it is no receipt of an answer");
+    verify_parts(&c, (struct str){NULL, 0}, r);
+    enum err rc = ERR_OK;
+    if (r->first)
+        rc = err_set(note, ERR_FORMAT, "--show: the bundle is not the receipt's: %s",
+                     r->first->field);
+    else
+        rc = show_case(v, &c, note);
+    verify_close(&c);
+    return rc;
 }
 
 static enum err judge(struct verify *v, struct err_note *note)
@@ -151,6 +195,9 @@ static enum err parse(struct verify *v, int argc, char **argv, struct args *args
         DEVICE_OPTIONS(v->compute.model),
         OPT_HEADING("Output"),
         OPT_FLAG(0, "json", &v->json, "one JSON object"),
+        OPT_TEXT(0, "show", "N,...", &v->show,
+                 "instead: a bundle of these positions of the answer alone,\n"
+                 "which prove themselves and tell nothing of the others"),
         OPT_FLAG('q', "quiet", &v->quiet, "say nothing but errors"),
     };
     const struct arg_command command = {
@@ -188,12 +235,19 @@ int cmd_verify(int argc, char **argv)
     say_quiet(v.quiet);
     if (!rc)
         rc = verify_inputs_read(&v.in, args.positional[0], &v.words, &note);
-    rc = rc ? rc : judge(&v, &note);
-    if (!rc && v.json)
+    if (!rc && v.show)
+        rc = show(&v, &note);
+    else if (!rc)
+        rc = judge(&v, &note);
+    if (!rc && v.show)
+        say("position%s of the answer, without the salt", strpbrk(v.show, ",-") ? "s" : "");
+    else if (!rc && v.json)
         print_json(&v.report);
     else if (!rc)
         print_text(&v.report);
     verify_inputs_release(&v.in);
+    if (!rc && v.show)
+        return EXIT_OK;
     if (!rc)
         return (int)verify_verdict(&v.report);
     /* A verdict needs a measurement: what stood in its way is no mismatch. */

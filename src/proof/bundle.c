@@ -54,6 +54,26 @@ static void write_positions(struct canon_writer *w, const struct bundle *b)
     canon_end(w);
 }
 
+static void write_shown(struct canon_writer *w, const struct bundle *b)
+{
+    uint8_t bytes[POSITION_BYTES_MAX];
+    canon_array(w);
+    for (size_t i = 0; i < b->n_shown; i++) {
+        const struct bundle_shown *s = &b->shown[i];
+        canon_object(w);
+        canon_key(w, "index");
+        canon_int(w, s->index);
+        canon_key(w, "position");
+        canon_hex(w, bytes, position_write(&s->record, bytes));
+        canon_key(w, "proof");
+        write_hashes(w, s->proof.hashes, s->proof.n_hashes);
+        canon_key(w, "salt");
+        canon_hex(w, s->salt.bytes, SALT_BYTES);
+        canon_end(w);
+    }
+    canon_end(w);
+}
+
 static void write_part(struct canon_writer *w, const struct bundle *b, enum bundle_part part)
 {
     switch (part) {
@@ -89,6 +109,9 @@ static void write_part(struct canon_writer *w, const struct bundle *b, enum bund
         break;
     case BUNDLE_SALT:
         canon_hex(w, b->salt.bytes, SALT_BYTES);
+        break;
+    case BUNDLE_SHOWN:
+        write_shown(w, b);
         break;
     case BUNDLE_N_PARTS:
         break;
@@ -184,24 +207,40 @@ static enum err read_hashes(const struct canon_doc *doc, const struct canon_node
     return rc;
 }
 
+static bool read_record(const struct canon_node *n, struct position_record *out)
+{
+    uint8_t bytes[POSITION_BYTES_MAX];
+    size_t n_bytes = n->type == CANON_TEXT ? n->text.len / 2 : 0;
+    return n_bytes <= sizeof bytes && canon_bytes(n, bytes, n_bytes) &&
+           position_read(bytes, n_bytes, out);
+}
+
 static enum err read_positions(const struct canon_doc *doc, const struct canon_node *in,
                                struct bundle *b, struct err_note *note)
 {
     struct position_record *positions;
-    uint8_t bytes[POSITION_BYTES_MAX];
     enum err rc = items_make(in, sizeof *positions, &positions, note);
     b->positions = positions;
     if (rc)
         return rc;
     for (const struct canon_node *n = canon_first(in); n; n = canon_next(doc, in, n)) {
-        size_t n_bytes = n->type == CANON_TEXT ? n->text.len / 2 : 0;
-        if (n_bytes > sizeof bytes || !canon_bytes(n, bytes, n_bytes) ||
-            !position_read(bytes, n_bytes, &positions[b->n_positions]))
+        if (!read_record(n, &positions[b->n_positions]))
             return err_set(note, ERR_FORMAT, "bundle: \"positions\"[%zu] is no position's record",
                            b->n_positions);
         b->n_positions++;
     }
     return ERR_OK;
+}
+
+static enum err read_proof(const struct canon_doc *doc, const struct canon_node *in,
+                           struct merkle_proof *proof, struct err_note *note)
+{
+    enum err rc = ERR_OK;
+    if (in->n_items > COUNT_OF(proof->hashes))
+        return err_set(note, ERR_FORMAT, "bundle: a proof of %u hashes", in->n_items);
+    for (const struct canon_node *n = canon_first(in); n && !rc; n = canon_next(doc, in, n))
+        rc = read_hash(n, "proof", &proof->hashes[proof->n_hashes++], note);
+    return rc;
 }
 
 static enum err read_log(const struct canon_doc *doc, const struct canon_node *in,
@@ -213,14 +252,34 @@ static enum err read_log(const struct canon_doc *doc, const struct canon_node *i
     enum err rc = canon_fields(doc, in, parts, COUNT_OF(parts), found, "bundle: log", note);
     if (rc)
         return rc;
-    struct merkle_proof *proof = &b->log.proof;
     b->log.head = found[0]->raw;
     b->log.index = found[1]->number;
-    if (found[2]->n_items > COUNT_OF(proof->hashes))
-        return err_set(note, ERR_FORMAT, "bundle: a proof of %u hashes", found[2]->n_items);
-    for (const struct canon_node *n = canon_first(found[2]); n && !rc;
-         n = canon_next(doc, found[2], n))
-        rc = read_hash(n, "proof", &proof->hashes[proof->n_hashes++], note);
+    return read_proof(doc, found[2], &b->log.proof, note);
+}
+
+static enum err read_shown(const struct canon_doc *doc, const struct canon_node *in,
+                           struct bundle *b, struct err_note *note)
+{
+    static const struct canon_field parts[] = {{"index", CANON_INT, false},
+                                               {"position", CANON_TEXT, false},
+                                               {"proof", CANON_ARRAY, false},
+                                               {"salt", CANON_TEXT, false}};
+    const struct canon_node *found[COUNT_OF(parts)];
+    struct bundle_shown *shown;
+    enum err rc = items_make(in, sizeof *shown, &shown, note);
+    b->shown = shown;
+    for (const struct canon_node *n = canon_first(in); n && !rc; n = canon_next(doc, in, n)) {
+        struct bundle_shown *s = &shown[b->n_shown++];
+        rc = canon_fields(doc, n, parts, COUNT_OF(parts), found, "bundle: shown", note);
+        if (rc)
+            break;
+        s->index = found[0]->number;
+        if (!read_record(found[1], &s->record) ||
+            !canon_bytes(found[3], s->salt.bytes, SALT_BYTES))
+            return err_set(note, ERR_FORMAT, "bundle: \"shown\"[%zu] is no position's record",
+                           b->n_shown - 1);
+        rc = read_proof(doc, found[2], &s->proof, note);
+    }
     return rc;
 }
 
@@ -255,6 +314,8 @@ static enum err read_part(const struct canon_doc *doc, const struct canon_node *
         return canon_bytes(n, b->salt.bytes, SALT_BYTES)
                    ? ERR_OK
                    : err_set(note, ERR_FORMAT, "bundle: \"salt\" must be 64 hex digits");
+    case BUNDLE_SHOWN:
+        return read_shown(doc, n, b, note);
     case BUNDLE_N_PARTS:
         break;
     }
@@ -286,5 +347,37 @@ void bundle_release(struct bundle *b)
     mem_free((void *)b->pages);
     mem_free((void *)b->prompt_pages);
     mem_free((void *)b->logits);
+    mem_free((void *)b->shown);
     *b = (struct bundle){0};
+}
+
+/* ---- a part of one ------------------------------------------------------------------------ */
+
+enum err bundle_show(const struct bundle *b, const uint32_t *indices, size_t n_indices,
+                     struct bundle *out, struct err_note *note)
+{
+    struct merkle_hash *leaves = mem_array(b->n_positions + 1, sizeof leaves[0]);
+    struct bundle_shown *shown = mem_array(n_indices + 1, sizeof shown[0]);
+    *out = (struct bundle){.certificate = b->certificate, .log = b->log, .shown = shown};
+    if (!leaves || !shown) {
+        mem_free(leaves);
+        bundle_release(out);
+        return err_set(note, ERR_MEMORY, "no memory for %zu positions", b->n_positions);
+    }
+    CHECK(b->has[BUNDLE_SALT] && b->has[BUNDLE_POSITIONS]);
+    out->has[BUNDLE_CERTIFICATE] = b->has[BUNDLE_CERTIFICATE];
+    out->has[BUNDLE_LOG] = b->has[BUNDLE_LOG];
+    out->has[BUNDLE_SHOWN] = true;
+    for (size_t i = 0; i < b->n_positions; i++)
+        leaves[i] = commitment_position(&b->salt, i, &b->positions[i]);
+    for (size_t i = 0; i < n_indices; i++) {
+        struct bundle_shown *s = &shown[out->n_shown++];
+        CHECK(indices[i] < b->n_positions);
+        s->index = indices[i];
+        s->record = b->positions[indices[i]];
+        s->salt = salt_derive(&b->salt, SALT_POSITION, indices[i]);
+        merkle_prove_leaf(leaves, b->n_positions, indices[i], &s->proof);
+    }
+    mem_free(leaves);
+    return ERR_OK;
 }

@@ -20,12 +20,22 @@
     X(PROMPT_IDS, "prompt_ids", CANON_ARRAY, "the prompt's tokens")                                \
     X(PROMPT_PAGES, "prompt_pages", CANON_ARRAY, "the hashes of the prompt's pages")               \
     X(REQUEST, "request", CANON_TEXT, "the request as received")                                   \
-    X(SALT, "salt", CANON_TEXT, "the salt")
+    X(SALT, "salt", CANON_TEXT, "the salt")                                                        \
+    X(SHOWN, "shown", CANON_ARRAY, "positions shown alone")
 enum bundle_part {
 #define BUNDLE_ENUM(name, key, type, what) BUNDLE_##name,
     BUNDLE_PART_LIST(BUNDLE_ENUM)
 #undef BUNDLE_ENUM
         BUNDLE_N_PARTS
+};
+
+/* A position of the answer shown alone: its own salt, from which no other follows, and the way from
+ * its leaf to the receipt's root. */
+struct bundle_shown {
+    uint64_t index;
+    struct position_record record;
+    struct merkle_proof proof;
+    struct salt salt;
 };
 
 /* A part means something where has[part] is set. All is the caller's when written; what was read
@@ -50,6 +60,8 @@ struct bundle {
     const struct merkle_hash *logits; /* [n_logits] the hash of all logits of each position */
     size_t n_logits;
     struct salt salt;
+    const struct bundle_shown *shown; /* [n_shown] */
+    size_t n_shown;
 };
 
 /* bundle_write - the object, added to out; failed where a text is no UTF-8 or too long for it. A
@@ -68,6 +80,12 @@ size_t bundle_answer_max(size_t n_text_bytes, size_t n_prompt_ids, bool has_logi
 enum err bundle_read(const struct canon_doc *doc, const struct canon_node *object,
                      struct bundle *out, struct err_note *note);
 void bundle_release(struct bundle *b); /* of what was read */
+
+/* bundle_show - of a bundle with salt and positions, one that shows these positions alone, with the
+ * certificate and the place in the log where it has them; texts are borrowed. ERR_MEMORY. Cost: a
+ * hash for each position of the answer, twice for each that is shown. */
+enum err bundle_show(const struct bundle *b, const uint32_t *indices, size_t n_indices,
+                     struct bundle *out, struct err_note *note);
 
 const char *bundle_part_text(enum bundle_part part);
 

@@ -130,13 +130,18 @@ bool position_equal(const struct position_record *a, const struct position_recor
     return n == position_write(b, y) && memcmp(x, y, n) == 0;
 }
 
+struct merkle_hash position_leaf(const struct salt *salt, const struct position_record *record)
+{
+    uint8_t bytes[SALT_BYTES + POSITION_BYTES_MAX];
+    memcpy(bytes, salt->bytes, SALT_BYTES);
+    return merkle_leaf(bytes, SALT_BYTES + position_write(record, bytes + SALT_BYTES));
+}
+
 struct merkle_hash commitment_position(const struct salt *of, uint64_t index,
                                        const struct position_record *record)
 {
-    uint8_t bytes[SALT_BYTES + POSITION_BYTES_MAX];
     struct salt salt = salt_derive(of, SALT_POSITION, index);
-    memcpy(bytes, salt.bytes, SALT_BYTES);
-    return merkle_leaf(bytes, SALT_BYTES + position_write(record, bytes + SALT_BYTES));
+    return position_leaf(&salt, record);
 }
 
 struct merkle_hash commitment_vector(const struct salt *of, uint64_t index,

@@ -61,7 +61,9 @@ enum { POSITION_BYTES_MAX = 4 + 8 + 4 + COMMITMENT_BEST_MAX * 8 };
 size_t position_write(const struct position_record *record, uint8_t out[POSITION_BYTES_MAX]);
 bool position_read(const uint8_t *bytes, size_t n_bytes, struct position_record *out);
 bool position_equal(const struct position_record *a, const struct position_record *b);
-/* commitment_position - the leaf of the answer's tree. */
+/* position_leaf - the leaf of the answer's tree, by the position's own salt. */
+struct merkle_hash position_leaf(const struct salt *salt, const struct position_record *record);
+/* commitment_position - the same by the receipt's. */
 struct merkle_hash commitment_position(const struct salt *of, uint64_t index,
                                        const struct position_record *record);
 

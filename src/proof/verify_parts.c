@@ -151,6 +151,27 @@ static void check_logits(const struct verify_case *c, const struct merkle_hash *
     verify_hash(r, "output.logits", &root, &c->receipt.logits, status, text);
 }
 
+/* Positions that are shown alone need no salt but their own. */
+static void check_shown(const struct verify_case *c, struct verify_report *r)
+{
+    const struct bundle *b = c->bundle;
+    char found[VERIFY_TEXT];
+    for (size_t i = 0; i < b->n_shown; i++) {
+        const struct bundle_shown *s = &b->shown[i];
+        struct merkle_hash leaf = position_leaf(&s->salt, &s->record);
+        if (!merkle_check_leaf(&leaf, s->index, c->receipt.n_output, &s->proof, &c->receipt.root)) {
+            snprintf(found, sizeof found, "position %" PRIu64 ", token %" PRIu32, s->index,
+                     s->record.id);
+            verify_differ(r, "output.shown", "a position under the receipt's root", found,
+                          "it is not under it");
+        }
+    }
+    if (b->n_shown > 0)
+        verify_say(r, "output.shown", VERIFY_ASSERTED,
+                   "%zu under the receipt's root; the first: position %" PRIu64 ", token %" PRIu32,
+                   b->n_shown, b->shown[0].index, b->shown[0].record.id);
+}
+
 void verify_parts(const struct verify_case *c, struct str request, struct verify_report *r)
 {
     const struct bundle *b = c->bundle;
@@ -161,6 +182,7 @@ void verify_parts(const struct verify_case *c, struct str request, struct verify
         verify_say(r, "seed", VERIFY_ASSERTED, "%" PRIu64 " by the requester", c->receipt.seed);
     verify_say(r, "parameters", VERIFY_MISSING, "not compared with a request");
     verify_request(c, request, r);
+    check_shown(c, r);
     if (!b->has[BUNDLE_SALT])
         return;
     if (b->has[BUNDLE_PROMPT]) {

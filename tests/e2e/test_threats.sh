@@ -38,3 +38,21 @@ judged 1 late --key "$identity" --head "$tmp/late.late"
 says out "first difference: certificate" "logged when it was no longer in force"
 judged 3 late --key "$identity" --head "$tmp/late.late" --bundle "$tmp/late.hidden"
 says out "no place in that log is shown" NotMeasured
+
+# Some positions shown without the salt, and with it nothing of the rest.
+expect 0 "$isobit" verify "$tmp/honest" --show 0,3-4 -q
+cp "$tmp/out" "$tmp/few"
+python3 - "$tmp/few" "$tmp/honest.bundle" <<'END' || fail "what is shown"
+import json, sys
+few, whole = (json.load(open(p)) for p in sys.argv[1:])
+assert sorted(few) == ["certificate", "shown"] and [s["index"] for s in few["shown"]] == [0, 3, 4]
+assert whole["salt"] not in open(sys.argv[1]).read() and few["shown"][1]["position"] == whole["positions"][3]
+few["shown"][1]["index"] = 5
+open(sys.argv[1] + ".moved", "w").write(json.dumps(few, sort_keys=True, separators=(",", ":")))
+END
+expect 3 "$isobit" verify "$tmp/honest" --bundle "$tmp/few"
+says out "3 under the receipt's root; the first: position 0" "certificate      recomputed" NotMeasured
+expect 1 "$isobit" verify "$tmp/honest" --bundle "$tmp/few.moved"
+says out "first difference: output.shown"
+refuses 2 "$isobit" verify "$tmp/honest" --show 4000 -- "--show"
+refuses 3 "$isobit" verify "$tmp/honest" --bundle "$tmp/few" --show 0 -- "no salt"

@@ -57,6 +57,9 @@ static void malformed_parts_are_refused(void **state)
         const char *text, *note;
     } cases[] = {
         {"{\"output_ids\":[1,4294967296]}", "\"output_ids\"[1] is no token"},
+        {"{\"shown\":[{\"index\":0,\"position\":\"00\",\"proof\":[],\"salt\":\"00\"}]}",
+         "\"shown\"[0] is no position"},
+        {"{\"shown\":[{\"index\":0}]}", "lacks \"position\""},
         {"{\"logits\":[1]}", "\"logits\" must be"},
         {"{\"prompt_pages\":[\"00\"]}", "\"prompt_pages\" must be"},
         {"{\"prompt_ids\":[\"1\"]}", "\"prompt_ids\"[0] is no token"},

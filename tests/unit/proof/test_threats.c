@@ -701,6 +701,39 @@ static void a_back_dated_receipt_is_caught(void **state)
     unmake(&s->m);
 }
 
+/* A few positions prove themselves, and nothing passes as one; no salt but theirs is told. */
+static void positions_are_shown_alone(void **state)
+{
+    (void)state;
+    struct scene *s = scene();
+    static const uint32_t indices[] = {0, 17, ANSWER - 1};
+    struct bundle whole = s->m.bundle, few;
+    assert_ok(bundle_show(&whole, indices, 3, &few, NULL));
+    for (int i = 0; i < BUNDLE_N_PARTS; i++)
+        assert_true(few.has[i] ==
+                    (i == BUNDLE_SHOWN || i == BUNDLE_CERTIFICATE || i == BUNDLE_LOG));
+    for (int i = 0; i < 3; i++)
+        assert_memory_not_equal(few.shown[i].salt.bytes, whole.salt.bytes, SALT_BYTES);
+    s->m.bundle = few;
+    s->t.engine = NULL;
+    assert_not_measured(&s->t, &s->m, "salt");
+    assert_int_equal(line_of(&s->t.report, "output.shown")->status, VERIFY_ASSERTED);
+    assert_non_null(strstr(line_of(&s->t.report, "output.shown")->text, "3 under"));
+    struct bundle_shown *one = (struct bundle_shown *)&few.shown[1], honest_one = *one;
+    for (int kind = 0; kind < 5; kind++) {
+        *one = honest_one;
+        one->index += kind == 0;
+        one->record.id ^= kind == 1;
+        one->record.best[9].logit_bits ^= kind == 2;
+        one->salt.bytes[3] ^= kind == 3;
+        one->proof.n_hashes -= kind == 4;
+        assert_caught(&s->t, &s->m, "output.shown");
+    }
+    s->m.bundle = whole;
+    bundle_release(&few);
+    unmake(&s->m);
+}
+
 /* A key that is over signs receipts of yesterday: what was seen of its log tells. */
 static void an_expired_key_is_caught(void **state)
 {
@@ -893,6 +926,7 @@ int main(void)
         cmocka_unit_test(forged_signatures_are_caught),
         cmocka_unit_test(revoked_keys_count_by_what_was_seen),
         cmocka_unit_test(a_back_dated_receipt_is_caught),
+        cmocka_unit_test(positions_are_shown_alone),
         cmocka_unit_test(an_expired_key_is_caught),
         cmocka_unit_test(a_forked_log_is_caught),
         cmocka_unit_test(tricks_with_trees_are_caught),
