@@ -41,14 +41,8 @@ enum err device_open(const struct device_choice *c, struct device **d, struct er
     enum err rc = device_name_check(gpu, note);
     if (rc)
         return rc;
-    if (is_cuda(gpu, &ordinal)) {
-        rc = cuda_device_open(ordinal, c->n_bytes_gpu, d, note);
-        if (!rc && !(*d)->ops->attention) {
-            (*d)->ops->close(*d);
-            rc = err_set(note, ERR_UNSUPPORTED, "this version has no operations for GPUs yet");
-        }
-        return rc;
-    }
+    if (is_cuda(gpu, &ordinal))
+        return cuda_device_open(ordinal, c->n_bytes_gpu, d, note);
     if (note)
         note->text[0] = 0;
     return cpu_device_open(c->n_threads, c->isa, d, note);

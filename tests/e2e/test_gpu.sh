@@ -38,3 +38,22 @@ export MINERVA_GPU_DEVICE=0 MINERVA_MAX_GPU_MEMORY=16GB
 expect 0 bare "$isobit" serve --print-config
 grep -qE '^gpu +0 +environment MINERVA_GPU_DEVICE$' "$tmp/out" || fail "MINERVA_GPU_DEVICE is not --gpu"
 grep -qE '^gpu-memory +16GB +environment MINERVA_MAX_GPU_MEMORY$' "$tmp/out" || fail "no --gpu-memory"
+
+# The same logits as the CPU's: every family, each of them in passes of another size.
+unset MINERVA_GPU_DEVICE MINERVA_MAX_GPU_MEMORY
+chunk=1
+for model in llama qwen2 qwen3 phi3 gemma2 gemma3 mixtral qwen3moe gpt-oss; do
+    file="tests/golden/model/$model.gguf"
+    expect 0 bare "$isobit" logits -m "$file" --tokens "1 2 3 4 5 6 7 8 9" --chunk 9 --gpu cpu
+    tail -1 "$tmp/out" >"$tmp/cpu"
+    expect 0 card "$isobit" logits -m "$file" --tokens "1 2 3 4 5 6 7 8 9" --chunk $chunk --gpu cuda
+    says err "exact-1 on cuda"
+    tail -1 "$tmp/out" | cmp -s - "$tmp/cpu" || fail "$model: other logits on the card"
+    chunk=$((chunk % 4 + 1))
+done
+# A card that is lost in mid-answer: the CPU goes on, with the same text.
+expect 0 bare "$isobit" run --raw -p "What is" -n 6 --temp 0 --gpu cpu
+cp "$tmp/out" "$tmp/text"
+expect 0 env STANDIN_FAIL=cuLaunchKernel:150:719 LD_LIBRARY_PATH="$standin" "$isobit" run --raw -p "What is" -n 6 --temp 0 --gpu cuda
+says err "is lost (GPU 0 (emulated, no GPU): cuLaunchKernel of " "the CPU goes on, with the same tokens"
+cmp -s "$tmp/out" "$tmp/text" || fail "another text once the card was lost"

@@ -189,6 +189,9 @@ static const struct device_ops cuda_ops = {
     .add = cuda_add,
     .reflect = cuda_reflect,
     .logits = cuda_logits,
+    .kv_write = cuda_kv_write,
+    .attention = cuda_attention,
+    .kv_digest = cuda_kv_digest,
 };
 
 /* A card that this program's kernels cannot run on is known by its number, before the driver says

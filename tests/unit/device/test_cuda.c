@@ -1,8 +1,9 @@
 /* test_cuda.c - the CUDA device over the stand-in for its driver: memory, copies, rows, recorded
- * passes, and every call failing in turn. What kernels compute is tested elsewhere. */
+ * passes, the conformance vectors, and every call failing in turn. */
 #include <dlfcn.h>
 
 #include "base/mem.h"
+#include "device/conformance.h"
 #include "device/cuda/cuda.h"
 #include "device/cuda/cuda_int.h"
 #include "lib/test.h"
@@ -229,6 +230,22 @@ static void test_passes(void **state)
     p.d->ops->close(p.d);
 }
 
+/* What the kernels compute, through all of the device. */
+static void test_conformance(void **state)
+{
+    static struct conformance results[CONFORMANCE_MAX];
+    uint8_t overall[SHA256_BYTES];
+    struct device *d = open_card();
+    size_t n = conformance_run(d, results, overall);
+    (void)state;
+    assert_ok(d->ops->status(d, NULL));
+    assert_int_not_equal(n, 0);
+    for (size_t i = 0; i < n; i++)
+        if (!conformance_ok(&results[i]))
+            fail_msg("%s differs", results[i].name);
+    d->ops->close(d);
+}
+
 /* A device's life in short. Returns the first error that was noticed. */
 static enum err live(struct err_note *note)
 {
@@ -293,9 +310,10 @@ static void test_every_call_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copies),   cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_old_card), cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_passes),   cmocka_unit_test(test_every_call_fails),
+        cmocka_unit_test(test_copies),           cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_old_card),         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_passes),           cmocka_unit_test(test_conformance),
+        cmocka_unit_test(test_every_call_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
