@@ -1,6 +1,8 @@
 /* measure.c - sessions set up, steps timed, roofs around them. */
 #include "bench/measure.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -49,6 +51,9 @@ static enum err no_memory(struct err_note *note)
 static enum err open_roof(struct bench *b, struct err_note *note)
 {
     struct iso_engine_info info = iso_engine_info(b->engine);
+    if (strcmp(info.device, "cpu") != 0)
+        return err_set(note, ERR_UNSUPPORTED,
+                       "bench finds the limits of a CPU alone; of a GPU tools/gpu_check.sh does");
     size_t n = 0, n_all = 0;
     for (size_t i = 0; i < b->n_products; i++)
         n_all += b->products[i].n_alike;
