@@ -92,7 +92,7 @@ int cmd_poc_serve(int argc, char **argv)
                  "~/.local/share/isobit)"),
         OPT_HEADING("Compute"),
         OPT_U32(0, "groups", "N", &s.node.n_groups, 1, 256,
-                "the cores form so many groups, each with a model of\nits own (default: 1)"),
+                "the cores form so many groups, each with nonces of\nits own (default: 1)"),
         OPT_U32(0, "group-memory", "MIB", &s.group_mib, 1, UINT32_MAX,
                 "groups of 1, 2, 4 or 8 cores, as soon as their share of\nthe free memory is as "
                 "much"),
