@@ -27,8 +27,7 @@ void maker_init(struct maker *m); /* with a fresh salt */
 void maker_release(struct maker *m);
 
 /* maker_take - an event of the answer; those that say nothing about it are ignored. Between steps:
- * it allocates. Cost: a copy; while the prompt is read, the hashes of its pages, about a thousandth
- * of what reading them takes. */
+ * it allocates. Cost: a copy; while the prompt is read, the hashes of its pages. */
 void maker_take(struct maker *m, const struct iso_event *event);
 /* maker_record - what a TOKEN event with a record says. */
 struct position_record maker_record(const struct iso_event *event);
