@@ -176,8 +176,8 @@ void layout_pack(enum dtype t, uint32_t n_rows, uint32_t n_cols, const void *row
 
 size_t layout_acts_bytes(enum act_kind kind, uint32_t n_rows, uint32_t n_cols)
 {
-    size_t n_panels = acts_rows(n_rows) / PANEL_ROWS;
+    size_t n_tiles = units(acts_rows(n_rows), ACTS_ROWS);
     if (kind == ACT_F32)
         return (size_t)n_rows * n_cols * sizeof(float);
-    return n_panels * acts_panel_bytes(kind == ACT_Q256, n_cols / 32);
+    return n_tiles * acts_tile_bytes(kind == ACT_Q256, n_cols / 32);
 }

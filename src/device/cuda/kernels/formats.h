@@ -90,22 +90,25 @@ struct panel_planes {
     uint32_t n_bytes; /* of a panel, a multiple of 128 */
 };
 
-/* Activations: rows in panels of 8, absent ones (acts_rows) zero.
- * Q256, per panel and block of 256: q [8 groups][8 rows][32], sums of 16 columns shifted and cut in
- * two signed bytes: low [8][16], high [8][16], shifts [8] words of 4 bits per group, d [8].
- * Q32, per panel and group: q [8 rows][32], sum [8], d [8],
- * up to whole blocks of 8 groups.
- * The words of 32 columns of q stand in the order 0 4 1 5 2 6 3 7. */
+/* Activations: rows in tiles of 32, absent ones (acts_rows) zero; what a lane loads of the four
+ * panels of 8 lies at constant distances. Q256, per tile and block of 256: q [8 groups][32
+ * rows][32], sums of 16 columns shifted and cut in two signed bytes: low [32][16], high [32][16],
+ * shifts [32] words of 4 bits per group, d [32]. Q32, per tile and group: q [32 rows][32], sum
+ * [32], d [32], up to whole blocks of 8 groups. The words of 32 columns of q stand in the order 0 4
+ * 1 5 2 6 3 7. */
 enum {
-    ACTS_LOW = 2048,
-    ACTS_HIGH = 2176,
-    ACTS_SHIFTS = 2304,
-    ACTS_D = 2336,
-    ACTS_BLOCK_BYTES = 2368,
-    ACTS32_SUM = 256,
-    ACTS32_D = 288,
-    ACTS32_BYTES = 320,
+    ACTS_ROWS = 32,
+    ACTS_GROUP = 32 * ACTS_ROWS, /* bytes of q */
+    ACTS_LOW = BLOCK_GROUPS * ACTS_GROUP,
+    ACTS_HIGH = ACTS_LOW + 16 * ACTS_ROWS,
+    ACTS_SHIFTS = ACTS_HIGH + 16 * ACTS_ROWS,
+    ACTS_D = ACTS_SHIFTS + 4 * ACTS_ROWS,
+    ACTS_BLOCK_BYTES = ACTS_D + 4 * ACTS_ROWS,
+    ACTS32_SUM = ACTS_GROUP,
+    ACTS32_D = ACTS32_SUM + 4 * ACTS_ROWS,
+    ACTS32_BYTES = ACTS32_D + 4 * ACTS_ROWS,
 };
+
 /* How many rows activations are filled up to with zeros: what one tile of their kernel takes. */
 DEVICE_FN uint32_t acts_rows(uint32_t n_rows)
 {
@@ -113,9 +116,9 @@ DEVICE_FN uint32_t acts_rows(uint32_t n_rows)
     return (n_rows + step - 1) / step * step;
 }
 
-/* Of a panel of 8 rows, whole blocks: absent groups of a short last block are zero, so that kernels
+/* Of a tile, whole blocks: absent groups of a short last block are zero, so that kernels
  * may multiply with them. */
-DEVICE_FN uint64_t acts_panel_bytes(bool by_256, uint32_t n_groups)
+DEVICE_FN uint64_t acts_tile_bytes(bool by_256, uint32_t n_groups)
 {
     uint64_t n_blocks = (n_groups + BLOCK_GROUPS - 1) / BLOCK_GROUPS;
     return n_blocks * (by_256 ? ACTS_BLOCK_BYTES : BLOCK_GROUPS * ACTS32_BYTES);

@@ -149,7 +149,7 @@ DEVICE_FN void few_step_k(int format, int n_max, const struct product_args *a,
     const int n = few_groups(format);
     const uint8_t *acts = a->acts + (uint64_t)(group / BLOCK_GROUPS) * ACTS_BLOCK_BYTES;
     const uint32_t first_group = n == BLOCK_GROUPS ? 0 : group % BLOCK_GROUPS;
-    const uint8_t *q = acts + first_group * 256;
+    const uint8_t *q = acts + first_group * ACTS_GROUP;
     uint32_t sc[4];
     sub_scales(format, s->head[0], sc);
     UNROLL
@@ -161,7 +161,7 @@ DEVICE_FN void few_step_k(int format, int n_max, const struct product_args *a,
         for (int t = 0; t < n_max; t++)
             if (n_max == 1 || (uint32_t)t < a->n_rows) {
                 int first, second;
-                few_dot(low, high, q + i * 256 + t * 32, 0, &first, &second);
+                few_dot(low, high, q + i * ACTS_GROUP + t * 32, 0, &first, &second);
                 uint32_t part =
                     f.group_len == 16
                         ? (uint32_t)(first * byte_of(sc, 2 * at) + second * byte_of(sc, 2 * at + 1))

@@ -2,7 +2,7 @@
  *
  * A block of threads has one row: all of it is looked at first, since one bad value empties it;
  * then a warp quantises 256 columns at a time, 8 neighbours per lane, 4 lanes per group of 32. Rows
- * that only fill up a panel of 8 are written as zeros. Up to 1,024 threads, so that a row of 8,192
+ * that only fill up a tile are written as zeros. Up to 1,024 threads, so that a row of 8,192
  * is one step: it is read twice, the second time from the first cache. */
 #include "device/cuda/kernels/args_matmul.h"
 #include "numeric/func.h"
@@ -71,7 +71,7 @@ DEVICE_FN uint32_t word_place(uint32_t l)
     return l < 2 ? 16 * l : 16 * (l - 2) + 4;
 }
 
-DEVICE_FN void quantize_256_warp(const float v[8], uint8_t *panel, uint32_t row)
+DEVICE_FN void quantize_256_warp(const float v[8], uint8_t *tile, uint32_t row)
 {
     uint32_t lane = threadIdx.x % 32, g = lane / 4;
     float part = largest8(v);
@@ -91,26 +91,26 @@ DEVICE_FN void quantize_256_warp(const float v[8], uint8_t *panel, uint32_t row)
         q0 = quantize4(v, inverse, num_pow2(-shift), &sum);
         q1 = quantize4(v + 4, inverse, num_pow2(-shift), &sum);
     }
-    uint8_t *q = panel + g * 256 + row * 32 + word_place(lane % 4);
+    uint8_t *q = tile + g * ACTS_GROUP + row * 32 + word_place(lane % 4);
     *(uint32_t *)q = q0;
     *(uint32_t *)(q + 8) = q1;
     int sum16 = (int)((uint32_t)(sum + __shfl_xor_sync(~0u, sum, 1)) << shift);
     if (lane % 2 == 0) {
         int low = (int8_t)sum16;
-        panel[ACTS_LOW + row * 16 + lane / 2] = (uint8_t)low;
-        panel[ACTS_HIGH + row * 16 + lane / 2] = (uint8_t)((sum16 - low) / 256);
+        tile[ACTS_LOW + row * 16 + lane / 2] = (uint8_t)low;
+        tile[ACTS_HIGH + row * 16 + lane / 2] = (uint8_t)((sum16 - low) / 256);
     }
     uint32_t shifts = (uint32_t)shift << 4 * g;
     UNROLL
     for (int i = 4; i < 32; i *= 2)
         shifts |= __shfl_xor_sync(~0u, shifts, i);
     if (lane == 0) {
-        *(uint32_t *)(panel + ACTS_SHIFTS + row * 4) = shifts;
-        *(float *)(panel + ACTS_D + row * 4) = tiny ? 0 : a * 0x1.020408p-10f; /* 1/1016 */
+        *(uint32_t *)(tile + ACTS_SHIFTS + row * 4) = shifts;
+        *(float *)(tile + ACTS_D + row * 4) = tiny ? 0 : a * 0x1.020408p-10f; /* 1/1016 */
     }
 }
 
-DEVICE_FN void quantize_32_warp(const float v[8], uint8_t *panel, uint32_t row)
+DEVICE_FN void quantize_32_warp(const float v[8], uint8_t *tile, uint32_t row)
 {
     uint32_t lane = threadIdx.x % 32;
     float a = largest8(v);
@@ -126,7 +126,7 @@ DEVICE_FN void quantize_32_warp(const float v[8], uint8_t *panel, uint32_t row)
     }
     sum += __shfl_xor_sync(~0u, sum, 1);
     sum += __shfl_xor_sync(~0u, sum, 2);
-    uint8_t *group = panel + lane / 4 * ACTS32_BYTES;
+    uint8_t *group = tile + lane / 4 * ACTS32_BYTES;
     uint8_t *q = group + row * 32 + word_place(lane % 4);
     *(uint32_t *)q = q0;
     *(uint32_t *)(q + 8) = q1;
@@ -140,17 +140,17 @@ DEVICE_FN void quantize_row(const struct quantize_args *a, bool by_256)
 {
     uint32_t t = blockIdx.x, n_blocks = (a->n_cols + 255) / 256, lane = threadIdx.x % 32;
     bool good = row_is_good(a, t);
-    uint64_t panel_bytes = acts_panel_bytes(by_256, a->n_cols / 32), step = panel_bytes / n_blocks;
+    uint64_t tile_bytes = acts_tile_bytes(by_256, a->n_cols / 32), step = tile_bytes / n_blocks;
     for (uint32_t b = threadIdx.x / 32; b < n_blocks; b += blockDim.x / 32) {
         uint32_t column = b * 256 + lane * 8;
         float v[8] = {0, 0, 0, 0, 0, 0, 0, 0};
         if (good && column < a->n_cols)
             load_row8(a, a->x + t * a->stride + column, v);
-        uint8_t *panel = a->acts + t / PANEL_ROWS * panel_bytes + b * step;
+        uint8_t *tile = a->acts + t / ACTS_ROWS * tile_bytes + b * step;
         if (by_256)
-            quantize_256_warp(v, panel, t % PANEL_ROWS);
+            quantize_256_warp(v, tile, t % ACTS_ROWS);
         else
-            quantize_32_warp(v, panel, t % PANEL_ROWS);
+            quantize_32_warp(v, tile, t % ACTS_ROWS);
     }
 }
 

@@ -24,8 +24,7 @@ enum { TILE_N = 4, TILE_M_MAX = 2, TILE_STEP_MAX = 8 };
 /* Where a lane's part of a tile lies. Rows beyond the matrix are those of its last panel again. */
 struct tile_place {
     const uint8_t *panel[2 * TILE_M_MAX];
-    const uint8_t *acts; /* of the tile's first panel of activations */
-    uint64_t acts_stride;
+    const uint8_t *acts; /* of the tile of activations */
     uint32_t lane;
 };
 
@@ -47,8 +46,8 @@ DEVICE_FN struct tile_place tile_at(int format, const struct product_args *a, in
         p.panel[i] = a->w + (uint64_t)(panel < last ? panel : last) * a->planes.n_bytes;
     }
     p.lane = threadIdx.x % 32;
-    p.acts_stride = acts_panel_bytes(format_of(format).group_len != 0, a->n_groups);
-    p.acts = a->acts + t / PANEL_ROWS * p.acts_stride;
+    p.acts =
+        a->acts + t / ACTS_ROWS * acts_tile_bytes(format_of(format).group_len != 0, a->n_groups);
     return p;
 }
 
@@ -137,9 +136,8 @@ DEVICE_FN void tile_group_k(int format, int n_m, int n_n, const struct tile_plac
     const bool folded = format == FORMAT_Q2_K || format == FORMAT_Q3_K;
     UNROLL
     for (uint32_t j = 0; j < (uint32_t)n_n; j++) {
-        const uint8_t *panel = acts + j * p->acts_stride;
-        uint2 q = load8(panel + g * 256 + p->lane * 8);
-        uint2 shifts = load8(panel + ACTS_SHIFTS + p->lane % 4 * 8);
+        uint2 q = load8(acts + g * ACTS_GROUP + p->lane * 8 + j * 256);
+        uint2 shifts = load8(acts + ACTS_SHIFTS + p->lane % 4 * 8 + j * 32);
         uint32_t b[2] = {q.x, q.y};
         uint32_t shift[2] = {shifts.x >> 4 * g & 15, shifts.y >> 4 * g & 15};
         UNROLL
@@ -192,13 +190,12 @@ DEVICE_FN void tile_finish_k(int format, int n_m, int n_n, const struct product_
         }
         UNROLL
         for (uint32_t j = 0; j < (uint32_t)n_n; j++) {
-            const uint8_t *panel = acts + j * p->acts_stride;
             int low[4] = {0, 0, 0, 0}, high[4] = {0, 0, 0, 0};
             if (sums) {
-                mma_s8_m16n8k16(low, factors, load4(panel + ACTS_LOW + p->lane * 4));
-                mma_s8_m16n8k16(high, factors, load4(panel + ACTS_HIGH + p->lane * 4));
+                mma_s8_m16n8k16(low, factors, load4(acts + ACTS_LOW + p->lane * 4 + j * 128));
+                mma_s8_m16n8k16(high, factors, load4(acts + ACTS_HIGH + p->lane * 4 + j * 128));
             }
-            uint2 dx = load8(panel + ACTS_D + p->lane % 4 * 8);
+            uint2 dx = load8(acts + ACTS_D + p->lane % 4 * 8 + j * 32);
             UNROLL
             for (int k = 0; k < 4; k++) {
                 int i2 = low[k] + high[k] * 256;
@@ -220,6 +217,7 @@ DEVICE_FN void tile_group_32(int format, int n_m, int n_n, const struct product_
 {
     struct format f = format_of(format);
     const int g = (int)(group % BLOCK_GROUPS);
+    const uint8_t *acts = p->acts + (uint64_t)group * ACTS32_BYTES;
     float d[2 * TILE_M_MAX], dmin[2 * TILE_M_MAX];
     UNROLL
     for (int m = 0; m < 2 * n_m; m++)
@@ -229,11 +227,11 @@ DEVICE_FN void tile_group_32(int format, int n_m, int n_n, const struct product_
             a->unit, &d[m], &dmin[m]);
     UNROLL
     for (uint32_t j = 0; j < (uint32_t)n_n; j++) {
-        const uint8_t *panel = p->acts + j * p->acts_stride + (uint64_t)group * ACTS32_BYTES;
-        uint2 q = load8(panel + p->lane * 8), dx = load8(panel + ACTS32_D + p->lane % 4 * 8);
+        uint2 q = load8(acts + p->lane * 8 + j * 256);
+        uint2 dx = load8(acts + ACTS32_D + p->lane % 4 * 8 + j * 32);
         uint2 total = {0, 0};
         if (f.bias || f.minima)
-            total = load8(panel + ACTS32_SUM + p->lane % 4 * 8);
+            total = load8(acts + ACTS32_SUM + p->lane % 4 * 8 + j * 32);
         uint32_t b[2] = {q.x, q.y};
         int start[2] = {-f.bias * (int)total.x, -f.bias * (int)total.y};
         UNROLL
