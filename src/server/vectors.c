@@ -86,6 +86,21 @@ static void finish(struct vectors *v, struct vector_job *job)
     pthread_mutex_unlock(&v->lock);
 }
 
+/* Those that nobody wants any more, or that would be too late: before a pass, as none of their
+ * texts may be in it. */
+static void drop(struct vectors *v, struct job_list *list, uint64_t now_ns)
+{
+    struct job_list rest = {0};
+    for (struct vector_job *job; (job = take_first(list));) {
+        job->is_late = job->until_ns && now_ns > job->until_ns;
+        if (atomic_load(&job->leave) || job->is_late)
+            finish(v, job);
+        else
+            append(&rest, job);
+    }
+    *list = rest;
+}
+
 /* A text of each job in turn as long as they fit. A job whose texts are all taken leaves the line:
  * the pass is its last. Returns the number of texts. */
 static size_t fill(struct vectors *v, struct job_list *live, uint64_t *n_rows)
@@ -95,11 +110,6 @@ static size_t fill(struct vectors *v, struct job_list *live, uint64_t *n_rows)
     uint64_t now_ns = clock_ns();
     *n_rows = 0;
     for (struct vector_job *job; (job = take_first(live));) {
-        job->is_late = job->until_ns && now_ns > job->until_ns;
-        if (atomic_load(&job->leave) || job->is_late) {
-            finish(v, job);
-            continue;
-        }
         const struct iso_text *text = &job->texts[job->n_taken];
         if (n > 0 && *n_rows + text->n_tokens > v->info.n_rows) {
             append(&line, job); /* first in the next pass */
@@ -126,6 +136,8 @@ static size_t fill(struct vectors *v, struct job_list *live, uint64_t *n_rows)
 static void run_pass(struct vectors *v)
 {
     uint64_t n_rows, begin_ns = clock_ns();
+    drop(v, &v->live, begin_ns);
+    drop(v, &v->gaps, begin_ns);
     size_t n = fill(v, v->live.first ? &v->live : &v->gaps, &n_rows), d = v->info.n_dims;
     struct iso_note note = {""};
     if (n == 0)
