@@ -87,7 +87,7 @@ static void settle_from_pages(const struct bundle *b, bool page_agreed, struct d
     d->is_page =
         page_agreed && (d->record == DISPUTE_NONE || row_of(b, d->record) >= start);
     d->n_end = d->is_page ? start + ISO_PAGE_POSITIONS : row_of(b, d->record) + 1;
-    d->first_page = pages_to(d->n_end - 1);
+    d->first_page = d->n_end ? pages_to(d->n_end - 1) : 0; /* 0: a prompt of nothing */
 }
 
 bool dispute_find(const struct verify_case *a, const struct verify_case *b, struct dispute *d)

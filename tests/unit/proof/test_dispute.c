@@ -130,6 +130,21 @@ static void pages_that_are_not_shown_are_equal(void **state)
     assert_int_equal(dispute_token(&a.bundle, 100), 1000);
 }
 
+/* What no engine answers may be claimed all the same. */
+static void a_prompt_of_nothing_has_no_state(void **state)
+{
+    (void)state;
+    struct side a, b;
+    struct dispute d;
+    make(&a, 20);
+    make(&b, 20);
+    a.bundle.n_prompt_ids = b.bundle.n_prompt_ids = 0;
+    a.bundle.n_pages = b.bundle.n_pages = 0;
+    b.positions[0].sum++;
+    assert_true(dispute_find(&a.c, &b.c, &d));
+    assert_true(d.record == 0 && d.first_page == 0 && d.n_end == 0 && !d.is_page);
+}
+
 static void faults_are_the_first(void **state)
 {
     (void)state;
@@ -165,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_differences_are_found),
         cmocka_unit_test(pages_that_are_not_shown_are_equal),
+        cmocka_unit_test(a_prompt_of_nothing_has_no_state),
         cmocka_unit_test(faults_are_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
