@@ -97,7 +97,8 @@ static int roof(const char *name, double scale)
     struct device *d = open_device(name);
     struct err_note note = {""};
     struct cuda_roof r;
-    must(cuda_roof_find(d, (size_t)(scale * 0x1p30), (uint32_t)(1 + scale * 20000), &r, &note),
+    must(cuda_roof_find(d, (size_t)(scale * 0x1p30) + (1 << 20), (uint32_t)(1 + scale * 20000), &r,
+                        &note),
          &note);
     printf("{\"read_bytes\": %.4g, \"int8_ops\": %.4g, \"bf16_ops\": %.4g}\n", r.read_bytes,
            r.int8_ops, r.bf16_ops);
@@ -113,6 +114,7 @@ static void open_engine(struct run *r, const char *path, uint32_t n_ctx, uint32_
                                          .n_chunk = CHUNK,
                                          .n_sessions = r->n_batch,
                                          .n_logits = n_logits,
+                                         .stretch = 1e6f, /* all prompts, then all answers */
                                          .no_speculation = true};
     must(gguf_open(path, &r->table, &note), &note);
     must(engine_open(&r->table, &o, &r->engine, &note), &note);
@@ -176,9 +178,10 @@ static void print(struct run *r, const struct bench_test *t, const char *model, 
     const struct model *m = engine_model(r->engine);
     size_t n = model_products(m, products, PRODUCTS_MAX);
     struct bench_cost cost = bench_cost(m, products, n, t, CHUNK);
-    double read = cost.n_bytes / strtod(limits[0], NULL),
-           compute = (cost.int8_ops + cost.f32_ops) / strtod(limits[2], NULL),
-           int8 = cost.int8_ops / strtod(limits[1], NULL), least = read > compute ? read : compute;
+    double read = cost.n_bytes / strtod(limits[0], NULL), bf16 = strtod(limits[2], NULL),
+           int8 = cost.int8_ops / strtod(limits[1], NULL),
+           compute = bf16 > 0 ? (cost.int8_ops + cost.f32_ops) / bf16 : int8, /* before 8.0: none */
+        least = read > compute ? read : compute;
     const char *device = iso_engine_info(r->engine).device;
     printf("{\"model\": \"%s\", \"device\": \"%s\", \"test\": \"%s\", \"batch\": %u, \"depth\": "
            "%u, \"tokens\": %u, \"seconds\": %.6g, \"tokens_per_second\": %.5g, "

@@ -139,8 +139,9 @@ scale=1 shapes="llama-3.1-8b llama-2-7b" kinds="Q4_K Q8_0 NF4" batches="1 16 64"
 $emulated && scale=0.0001 shapes=tiny kinds=Q4_K batches="1 3" depth=20 length=40 steps=3
 roof=$(bench "$device" roof $scale)
 say "the card: $roof"
-limits=$(echo "$roof" | sed 's/[^0-9.e+:]*: */ /g; s/[},]//g')
-: >"$work/results" left=''
+limits=$(echo "$roof" | sed 's/.*"read_bytes": \([^,]*\), "int8_ops": \([^,]*\), "bf16_ops": \([^}]*\)}.*/\1 \2 \3/')
+: >"$work/results"
+left=
 for shape in $shapes; do
     for kind in $kinds; do
         late && { left="$left $shape/$kind"; continue; }
