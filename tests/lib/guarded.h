@@ -1,24 +1,26 @@
-/* guarded.h - a device with memory of its own, for tests without one: the CPU, whose memory nobody
- * can touch except its operations, so that any access by the host is a crash.
+/* guarded.h - a device with memory of its own, for tests without one: the CPU, behind addresses that
+ * nobody can read or write, so that any access by the host is a crash.
  *
- * Every operation checks that what it is given lies where device.h says: on the device or on the
- * host; that rows were named before; and that two passes of one key are the same operations with
- * the same arguments. guarded_fail(n): the device is lost at its n-th operation from now on; then
- * nothing is done any more, and what is got is NaN. */
+ * Every operation turns the addresses into those of the memory behind them, and so checks that what
+ * it is given lies where device.h says: on the device or on the host; that rows were named before;
+ * and that two passes of one key are the same operations with the same arguments. guarded_fail(n):
+ * the device is lost at its n-th operation from now on; then nothing is done any more, and what is
+ * got is NaN. */
 #ifndef LIB_GUARDED_H
 #define LIB_GUARDED_H
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 
 #include "base/mem.h"
 #include "device/device.h"
 #include "lib/test.h"
 
-enum { GUARDED_REGIONS = 64, GUARDED_PASSES = 256 };
+enum { GUARDED_REGIONS = 64, GUARDED_PASSES = 256, GUARDED_ROWS = 8192, GUARDED_PAGES = 1 << 17 };
 
 struct guarded_region {
-    uint8_t *at;
+    uint8_t *at;   /* what the host sees: not to be touched */
+    uint8_t *real; /* the memory */
     size_t n_bytes;
 };
 struct guarded_pass {
@@ -30,11 +32,13 @@ struct guarded {
     struct device *cpu;
     struct guarded_region regions[GUARDED_REGIONS];
     size_t n_regions, n_bytes, n_bytes_max; /* taken; what may be */
-    pthread_mutex_t lock;
-    uint32_t n_inside; /* operations under way */
-    uint64_t n_calls, fail_at;
-    bool is_lost, in_pass;
-    const struct kv_row *rows;
+    atomic_uint_fast64_t n_calls;
+    uint64_t fail_at;
+    atomic_bool is_lost;
+    bool in_pass;
+    const struct kv_row *rows; /* as they were named, */
+    struct kv_row *real_rows;  /* and with pages of real addresses */
+    void **pages;
     uint32_t n_rows;
     struct guarded_pass passes[GUARDED_PASSES], pass;
     uint32_t n_passes, n_repeated;
@@ -45,42 +49,31 @@ static inline struct guarded *guarded_of(struct device *d)
     return (struct guarded *)d;
 }
 
-static void guarded_protect(struct guarded *g, int protection)
+/* False: the device is lost. */
+static bool guarded_works(struct guarded *g)
 {
-    for (size_t i = 0; i < g->n_regions; i++)
-        CHECK(mprotect(g->regions[i].at, g->regions[i].n_bytes, protection) == 0);
+    if (atomic_fetch_add(&g->n_calls, 1) + 1 == g->fail_at)
+        g->is_lost = true;
+    return !g->is_lost;
 }
 
-/* Memory is open inside an operation. False: the device is lost, and it is not. */
-static bool guarded_enter(struct guarded *g)
-{
-    CHECK(pthread_mutex_lock(&g->lock) == 0);
-    g->n_calls++;
-    g->is_lost |= g->n_calls == g->fail_at;
-    bool lost = g->is_lost;
-    if (!lost && g->n_inside++ == 0)
-        guarded_protect(g, PROT_READ | PROT_WRITE);
-    CHECK(pthread_mutex_unlock(&g->lock) == 0);
-    return !lost;
-}
-static void guarded_leave(struct guarded *g)
-{
-    CHECK(pthread_mutex_lock(&g->lock) == 0);
-    if (--g->n_inside == 0)
-        guarded_protect(g, PROT_NONE);
-    CHECK(pthread_mutex_unlock(&g->lock) == 0);
-}
-
-static bool guarded_has(const struct guarded *g, const void *p)
+/* Where an address of the device really is; NULL: it is none. */
+static void *guarded_real(const struct guarded *g, const void *p)
 {
     for (size_t i = 0; i < g->n_regions; i++)
         if ((const uint8_t *)p >= g->regions[i].at &&
             (const uint8_t *)p < g->regions[i].at + g->regions[i].n_bytes)
-            return true;
-    return false;
+            return g->regions[i].real + ((const uint8_t *)p - g->regions[i].at);
+    return NULL;
 }
-#define ON_DEVICE(p) CHECK(guarded_has(g, p))
-#define ON_HOST(p)   CHECK(!guarded_has(g, p))
+static void *guarded_inside(const struct guarded *g, const void *p)
+{
+    void *real = guarded_real(g, p);
+    CHECK(real);
+    return real;
+}
+#define REAL(p)    guarded_inside(g, p)
+#define ON_HOST(p) CHECK(!guarded_real(g, p))
 
 /* What an operation was given, as numbers, joins the pass under way. */
 static void guarded_told(struct guarded *g, const uint64_t *x, size_t n)
@@ -97,10 +90,8 @@ static void guarded_told(struct guarded *g, const uint64_t *x, size_t n)
 /* The operation itself, on the CPU. */
 #define DO(call)                                                                                   \
     do {                                                                                           \
-        if (guarded_enter(g)) {                                                                    \
+        if (guarded_works(g))                                                                      \
             g->cpu->ops->call;                                                                     \
-            guarded_leave(g);                                                                      \
-        }                                                                                          \
     } while (0)
 
 static void guarded_close(struct device *d)
@@ -108,7 +99,8 @@ static void guarded_close(struct device *d)
     struct guarded *g = guarded_of(d);
     CHECK(g->n_regions == 0); /* all was given back */
     g->cpu->ops->close(g->cpu);
-    pthread_mutex_destroy(&g->lock);
+    mem_free(g->real_rows);
+    mem_free(g->pages);
     mem_free(g);
 }
 
@@ -131,11 +123,13 @@ static enum err guarded_mem_take(struct device *d, size_t n_bytes, const char *w
     if (n_bytes > g->n_bytes_max - g->n_bytes)
         return err_set(note, ERR_MEMORY, "out of device memory for %s: %zu bytes, %zu are left",
                        what, n_bytes, g->n_bytes_max - g->n_bytes);
-    *p = mem_pages(n_bytes);
-    if (!*p)
+    struct guarded_region r = {NULL, mem_pages(n_bytes), n_bytes};
+    if (!r.real)
         return err_set(note, ERR_MEMORY, "out of memory for %s", what);
-    CHECK(mprotect(*p, n_bytes, PROT_NONE) == 0);
-    g->regions[g->n_regions++] = (struct guarded_region){*p, n_bytes};
+    r.at = mmap(NULL, n_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(r.at != MAP_FAILED);
+    g->regions[g->n_regions++] = r;
+    *p = r.at;
     g->n_bytes += n_bytes;
     return ERR_OK;
 }
@@ -147,9 +141,10 @@ static void guarded_mem_give(struct device *d, void *p, size_t n_bytes)
     while (i < g->n_regions && g->regions[i].at != p)
         i++;
     CHECK(i < g->n_regions && g->regions[i].n_bytes == n_bytes);
+    mem_pages_free(g->regions[i].real, n_bytes);
+    CHECK(munmap(p, n_bytes) == 0);
     g->regions[i] = g->regions[--g->n_regions];
     g->n_bytes -= n_bytes;
-    mem_pages_free(p, n_bytes);
 }
 
 static size_t guarded_mem_left(struct device *d, size_t *n_bytes)
@@ -162,19 +157,17 @@ static size_t guarded_mem_left(struct device *d, size_t *n_bytes)
 static void guarded_put(struct device *d, void *to, const void *from, size_t n_bytes)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(to);
     ON_HOST(from);
     CHECK(!g->in_pass);
-    DO(put(g->cpu, to, from, n_bytes));
+    DO(put(g->cpu, REAL(to), from, n_bytes));
 }
 
 static void guarded_get(struct device *d, void *to, const void *from, size_t n_bytes)
 {
     struct guarded *g = guarded_of(d);
     ON_HOST(to);
-    ON_DEVICE(from);
     CHECK(!g->in_pass);
-    DO(get(g->cpu, to, from, n_bytes));
+    DO(get(g->cpu, to, REAL(from), n_bytes));
     if (g->is_lost)
         memset(to, 0xff, n_bytes);
 }
@@ -182,32 +175,43 @@ static void guarded_get(struct device *d, void *to, const void *from, size_t n_b
 static void guarded_move(struct device *d, void *to, const void *from, size_t n_bytes)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(to);
-    ON_DEVICE(from);
     TOLD(P(to), P(from), n_bytes);
-    DO(move(g->cpu, to, from, n_bytes));
+    DO(move(g->cpu, REAL(to), REAL(from), n_bytes));
 }
 
 static void guarded_zero(struct device *d, void *to, size_t n_bytes)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(to);
     TOLD(P(to), n_bytes);
-    DO(zero(g->cpu, to, n_bytes));
+    DO(zero(g->cpu, REAL(to), n_bytes));
 }
 
 static void guarded_rows(struct device *d, const struct kv_row *rows, uint32_t n)
 {
     struct guarded *g = guarded_of(d);
+    uint32_t at = 0, n_pages = 0;
     ON_HOST(rows);
-    CHECK(!g->in_pass);
+    CHECK(!g->in_pass && n <= GUARDED_ROWS);
     g->rows = rows;
     g->n_rows = n;
+    for (uint32_t t = 0; t < n; t++) {
+        if (t == 0 || rows[t].pages != rows[t - 1].pages) {
+            at += n_pages;
+            n_pages = 0;
+        }
+        for (; n_pages <= rows[t].position / KV_PAGE; n_pages++) {
+            CHECK(at + n_pages < GUARDED_PAGES);
+            g->pages[at + n_pages] = REAL(rows[t].pages[n_pages]);
+        }
+        g->real_rows[t] = (struct kv_row){g->pages + at, rows[t].position};
+    }
 }
 
-static void guarded_check_rows(const struct guarded *g, const struct kv_row *rows, uint32_t n)
+static const struct kv_row *guarded_real_rows(const struct guarded *g, const struct kv_row *rows,
+                                              uint32_t n)
 {
     CHECK(rows >= g->rows && rows + n <= g->rows + g->n_rows);
+    return g->real_rows + (rows - g->rows);
 }
 
 static bool guarded_pass_begin(struct device *d, uint64_t key)
@@ -268,28 +272,31 @@ static size_t guarded_acts_bytes(struct device *d, enum act_kind kind, uint32_t 
     return cpu->ops->acts_bytes(cpu, kind, n_rows, n_cols);
 }
 
+/* Activations whose data is really there. */
+static struct acts guarded_acts(const struct guarded *g, const struct acts *a)
+{
+    return (struct acts){a->kind, a->n_rows, a->n_cols, REAL(a->data)};
+}
+
 static void guarded_quantize(struct device *d, const float *x, size_t stride, struct acts *a,
                              uint8_t *bad)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(x);
-    ON_DEVICE(a->data);
-    ON_DEVICE(bad);
+    struct acts real = guarded_acts(g, a);
     TOLD(P(x), stride, P(a->data), a->n_rows, a->n_cols, a->kind, P(bad));
-    DO(quantize(g->cpu, x, stride, a, bad));
+    DO(quantize(g->cpu, REAL(x), stride, &real, REAL(bad)));
 }
 
 static void guarded_matmul(struct device *d, const struct matrix *w, const struct acts *a,
                            const float *bias, float *y, size_t stride)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(w->data);
-    ON_DEVICE(a->data);
-    ON_DEVICE(bias ? bias : y);
-    ON_DEVICE(y);
+    struct matrix real_w = *w;
+    struct acts real_a = guarded_acts(g, a);
+    real_w.data = REAL(w->data);
     CHECK(!w->is_raw);
     TOLD(P(w->data), P(a->data), a->n_rows, P(bias), P(y), stride);
-    DO(matmul(g->cpu, w, a, bias, y, stride));
+    DO(matmul(g->cpu, &real_w, &real_a, bias ? REAL(bias) : NULL, REAL(y), stride));
 }
 
 static void guarded_embed(struct device *d, enum dtype t, const void *rows, uint32_t n_cols,
@@ -297,22 +304,16 @@ static void guarded_embed(struct device *d, enum dtype t, const void *rows, uint
                           size_t stride)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(rows);
-    ON_DEVICE(token);
-    ON_DEVICE(y);
     TOLD(t, P(rows), P(token), n_tokens, P(y), stride);
-    DO(embed(g->cpu, t, rows, n_cols, token, n_tokens, scale, y, stride));
+    DO(embed(g->cpu, t, REAL(rows), n_cols, REAL(token), n_tokens, scale, REAL(y), stride));
 }
 
 static void guarded_rmsnorm(struct device *d, const float *x, size_t stride_x, const float *w,
                             float eps, uint32_t n_rows, uint32_t n, float *y, size_t stride_y)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(x);
-    ON_DEVICE(w);
-    ON_DEVICE(y);
     TOLD(P(x), stride_x, P(w), n_rows, n, P(y), stride_y);
-    DO(rmsnorm(g->cpu, x, stride_x, w, eps, n_rows, n, y, stride_y));
+    DO(rmsnorm(g->cpu, REAL(x), stride_x, REAL(w), eps, n_rows, n, REAL(y), stride_y));
 }
 
 static void guarded_layernorm(struct device *d, const float *x, size_t stride_x, const float *w,
@@ -320,75 +321,67 @@ static void guarded_layernorm(struct device *d, const float *x, size_t stride_x,
                               size_t stride_y)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(x);
-    ON_DEVICE(w);
-    ON_DEVICE(b ? b : w);
-    ON_DEVICE(y);
-    DO(layernorm(g->cpu, x, stride_x, w, b, eps, n_rows, n, y, stride_y));
+    DO(layernorm(g->cpu, REAL(x), stride_x, REAL(w), b ? REAL(b) : NULL, eps, n_rows, n, REAL(y),
+                 stride_y));
 }
 
 static void guarded_rope(struct device *d, const struct rope_args *a)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(a->x);
-    ON_DEVICE(a->cos);
-    ON_DEVICE(a->sin);
+    struct rope_args real = *a;
+    real.x = REAL(a->x);
+    real.cos = REAL(a->cos);
+    real.sin = REAL(a->sin);
     TOLD(P(a->x), a->stride, a->n_rows, a->n_heads, P(a->cos), P(a->sin));
-    DO(rope(g->cpu, a));
+    DO(rope(g->cpu, &real));
 }
 
 static void guarded_kv_write(struct device *d, const struct kv_write_args *a)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(a->k);
-    ON_DEVICE(a->v);
-    ON_DEVICE(a->bad);
-    guarded_check_rows(g, a->rows, a->n_rows);
-    for (uint32_t t = 0; t < a->n_rows; t++)
-        ON_DEVICE(a->rows[t].pages[a->rows[t].position / KV_PAGE]);
+    struct kv_write_args real = *a;
+    real.k = REAL(a->k);
+    real.v = REAL(a->v);
+    real.bad = REAL(a->bad);
+    real.rows = guarded_real_rows(g, a->rows, a->n_rows);
     TOLD(P(a->k), P(a->v), a->stride_k, P(a->rows), a->n_rows, a->layer_offset, P(a->bad));
-    DO(kv_write(g->cpu, a));
+    DO(kv_write(g->cpu, &real));
 }
 
 static void guarded_attention(struct device *d, const struct attention_args *a)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(a->q);
-    ON_DEVICE(a->out);
-    ON_DEVICE(a->bad);
-    ON_DEVICE(a->sinks ? a->sinks : a->q);
-    guarded_check_rows(g, a->rows, a->n_rows);
+    struct attention_args real = *a;
+    real.q = REAL(a->q);
+    real.out = REAL(a->out);
+    real.bad = REAL(a->bad);
+    real.sinks = a->sinks ? REAL(a->sinks) : NULL;
+    real.rows = guarded_real_rows(g, a->rows, a->n_rows);
     TOLD(P(a->q), P(a->out), P(a->rows), a->n_rows, a->layer_offset, a->window, P(a->bad));
-    DO(attention(g->cpu, a));
+    DO(attention(g->cpu, &real));
 }
 
 static void guarded_kv_digest(struct device *d, const void *page, struct kv_shape s,
                               uint32_t n_layers, uint8_t (*digests)[SHA256_BYTES])
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(page);
-    ON_DEVICE(digests);
-    DO(kv_digest(g->cpu, page, s, n_layers, digests));
+    DO(kv_digest(g->cpu, REAL(page), s, n_layers, REAL(digests)));
 }
 
 static void guarded_keep_rows(struct device *d, float *x, size_t stride, uint32_t n,
                               const uint32_t *from, uint32_t n_kept)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(x);
     ON_HOST(from);
     CHECK(!g->in_pass);
-    DO(keep_rows(g->cpu, x, stride, n, from, n_kept));
+    DO(keep_rows(g->cpu, REAL(x), stride, n, from, n_kept));
 }
 
 static void guarded_gather(struct device *d, const float *x, size_t stride_x, const uint32_t *from,
                            uint32_t n_rows, uint32_t n, float *y, size_t stride_y)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(x);
-    ON_DEVICE(from);
-    ON_DEVICE(y);
-    DO(gather(g->cpu, x, stride_x, from, n_rows, n, y, stride_y));
+    DO(gather(g->cpu, REAL(x), stride_x, REAL(from), n_rows, n, REAL(y), stride_y));
 }
 
 static void guarded_scatter(struct device *d, float *x, size_t stride_x, const uint32_t *to,
@@ -396,22 +389,15 @@ static void guarded_scatter(struct device *d, float *x, size_t stride_x, const u
                             uint32_t n)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(x);
-    ON_DEVICE(to);
-    ON_DEVICE(y);
-    ON_DEVICE(scale);
-    DO(scatter(g->cpu, x, stride_x, to, y, stride_y, scale, n_rows, n));
+    DO(scatter(g->cpu, REAL(x), stride_x, REAL(to), REAL(y), stride_y, REAL(scale), n_rows, n));
 }
 
 static void guarded_note_bad(struct device *d, uint8_t *first, const uint32_t *origin,
                              const uint8_t *bad, uint32_t n, uint8_t mark)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(first);
-    ON_DEVICE(origin);
-    ON_DEVICE(bad);
     TOLD(P(first), P(origin), P(bad), n, mark);
-    DO(note_bad(g->cpu, first, origin, bad, n, mark));
+    DO(note_bad(g->cpu, REAL(first), REAL(origin), REAL(bad), n, mark));
 }
 
 static void guarded_glu(struct device *d, enum act_fn fn, const float *gate, size_t stride_gate,
@@ -419,48 +405,40 @@ static void guarded_glu(struct device *d, enum act_fn fn, const float *gate, siz
                         size_t stride_y)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(gate);
-    ON_DEVICE(up);
-    ON_DEVICE(y);
     TOLD(fn, P(gate), stride_gate, P(up), n_rows, n, P(y));
-    DO(glu(g->cpu, fn, gate, stride_gate, up, stride_up, n_rows, n, y, stride_y));
+    DO(glu(g->cpu, fn, REAL(gate), stride_gate, REAL(up), stride_up, n_rows, n, REAL(y), stride_y));
 }
 
 static void guarded_add(struct device *d, float *x, size_t stride_x, const float *y,
                         size_t stride_y, uint32_t n_rows, uint32_t n, float scale)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(x);
-    ON_DEVICE(y);
     TOLD(P(x), P(y), n_rows, n);
-    DO(add(g->cpu, x, stride_x, y, stride_y, n_rows, n, scale));
+    DO(add(g->cpu, REAL(x), stride_x, REAL(y), stride_y, n_rows, n, scale));
 }
 
 static void guarded_reflect(struct device *d, float *x, size_t stride, const float *const *mirrors,
                             size_t at, uint32_t n_rows, uint32_t n)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(x);
-    ON_DEVICE(mirrors);
-    if (!guarded_enter(g))
-        return;
-    for (uint32_t t = 0; t < n_rows; t++)
-        ON_DEVICE(mirrors[t] ? mirrors[t] + at : x);
-    g->cpu->ops->reflect(g->cpu, x, stride, mirrors, at, n_rows, n);
-    guarded_leave(g);
+    const float *const *from = REAL(mirrors), *real[64];
+    for (uint32_t t0 = 0; t0 < n_rows; t0 += COUNT_OF(real)) {
+        uint32_t n_now = n_rows - t0 < COUNT_OF(real) ? n_rows - t0 : (uint32_t)COUNT_OF(real);
+        for (uint32_t i = 0; !g->is_lost && i < n_now; i++)
+            real[i] = from[t0 + i] ? REAL(from[t0 + i]) : NULL;
+        DO(reflect(g->cpu, (float *)REAL(x) + t0 * stride, stride, real, at, n_now, n));
+    }
 }
 
 static void guarded_logits(struct device *d, float *x, size_t stride, uint32_t n_rows, uint32_t n,
                            float cap, uint8_t *bad)
 {
     struct guarded *g = guarded_of(d);
-    ON_DEVICE(x);
-    ON_DEVICE(bad);
     TOLD(P(x), stride, n_rows, n, P(bad));
-    DO(logits(g->cpu, x, stride, n_rows, n, cap, bad));
+    DO(logits(g->cpu, REAL(x), stride, n_rows, n, cap, REAL(bad)));
 }
 
-#undef ON_DEVICE
+#undef REAL
 #undef ON_HOST
 #undef TOLD
 #undef P
@@ -511,7 +489,9 @@ static inline struct device *guarded_open(int n_threads, const char *isa)
     assert_non_null(g);
     g->base.ops = &guarded_ops;
     g->n_bytes_max = (size_t)1 << 40;
-    assert_int_equal(pthread_mutex_init(&g->lock, NULL), 0);
+    g->real_rows = mem_array(GUARDED_ROWS, sizeof *g->real_rows);
+    g->pages = mem_array(GUARDED_PAGES, sizeof *g->pages);
+    assert_true(g->real_rows && g->pages);
     assert_ok(cpu_device_open(n_threads, isa, &g->cpu, NULL));
     return &g->base;
 }

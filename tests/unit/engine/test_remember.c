@@ -2,7 +2,7 @@
  * architectures (sliding windows, experts, LongRoPE) whose pages come from the tree, from a copy,
  * after eviction, from the disk, and from a damaged disk. Logits and keys and values are compared
  * with those of an engine that remembers nothing; so are the hashes of pages, on every instruction
- * set of this machine. */
+ * set of this machine, and all of it on a device whose memory the host cannot touch. */
 #include "lib/test.h"
 
 #include <dirent.h>
@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "engine/engine_int.h"
 #include "format/gguf.h"
+#include "lib/guarded.h"
 
 /* The answer fills the third page. */
 enum { CTX = 256, PROMPT = 170, ANSWER = 23, PAGE = 2 };
@@ -21,6 +22,7 @@ static const char *const models[] = {"llama",   "gemma2",    "gemma3",   "gpt-os
                                      "mixtral", "qwen3moe", "phi3-long", "mistral"};
 
 static struct table table;
+static bool on_guarded; /* the engines that are opened from now on */
 static char folder[64];
 
 /* What a request leaves: digests of the logits each token was chosen from, the session's pages. */
@@ -41,7 +43,8 @@ static struct iso_engine *open_engine(struct iso_engine_options o)
     o.n_threads = 1;
     o.n_ctx = CTX;
     o.no_speculation = true; /* rows are counted */
-    if (engine_open(&table, &o, &e, &note))
+    if (on_guarded ? engine_open_on(&table, &o, guarded_open(2, "auto"), &e, &note)
+                   : engine_open(&table, &o, &e, &note))
         fail_msg("%s", note.text);
     return e;
 }
@@ -50,15 +53,18 @@ static void export_pages(const struct iso_session *s, struct story *story)
 {
     const struct model_info *m = model_info(s->engine->model);
     struct kv_shape shape = {m->n_kv_heads, m->head_size};
+    struct device *d = s->engine->device;
+    uint8_t *bytes = mem_alloc(m->kv_page_bytes);
     size_t n_layer = m->kv_page_bytes / m->n_layers;
     uint8_t layers[8][SHA256_BYTES], page[SHA256_BYTES];
     assert_true(m->n_layers <= COUNT_OF(layers));
     story->kv = mem_alloc(s->n_pages * m->kv_file_bytes + 1);
     for (uint32_t i = 0; i * KV_PAGE < s->n_kv; i++) {
         uint32_t n = s->n_kv - i * KV_PAGE < KV_PAGE ? s->n_kv - i * KV_PAGE : KV_PAGE;
+        d->ops->get(d, bytes, s->bases[i], m->kv_page_bytes);
         for (uint32_t l = 0; l < m->n_layers; l++) {
-            size_t n_bytes = kv_export((uint8_t *)s->bases[i] + l * n_layer, shape, n,
-                                       story->kv + story->n_kv);
+            size_t n_bytes =
+                kv_export(bytes + l * n_layer, shape, n, story->kv + story->n_kv);
             sha256_of(story->kv + story->n_kv, n_bytes, layers[l]);
             story->n_kv += n_bytes;
         }
@@ -67,6 +73,7 @@ static void export_pages(const struct iso_session *s, struct story *story)
             assert_memory_equal(page, story->page, sizeof page);
         }
     }
+    mem_free(bytes);
 }
 
 static void tell(struct iso_engine *e, const int32_t *tokens, struct iso_request more,
@@ -255,6 +262,11 @@ static void remembered_bits_are_computed_bits(void **state)
         from_the_tree();
         from_the_disk();
         on_every_isa();
+        empty_folder();
+        on_guarded = true;
+        from_the_tree();
+        from_the_disk();
+        on_guarded = false;
         empty_folder();
         for (int k = 0; k < 3; k++)
             mem_free(wanted[k].kv);
