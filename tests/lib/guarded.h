@@ -1,5 +1,5 @@
-/* guarded.h - a device with memory of its own, for tests without one: the CPU, behind addresses that
- * nobody can read or write, so that any access by the host is a crash.
+/* guarded.h - a device with memory of its own, for tests without one: the CPU, behind addresses
+ * that nobody can read or write, so that any access by the host is a crash.
  *
  * Every operation turns the addresses into those of the memory behind them, and so checks that what
  * it is given lies where device.h says: on the device or on the host; that rows were named before;

@@ -1,6 +1,6 @@
-/* test_fall_back.c - a device with memory of its own computes what the CPU does, and when it is lost
- * at whatever operation the CPU goes on: tokens, logits, pages and vectors are those of an engine
- * that lost nothing. */
+/* test_fall_back.c - a device with memory of its own computes what the CPU does, and when it is
+ * lost at whatever operation the CPU goes on: tokens, logits, pages and vectors are those of an
+ * engine that lost nothing. */
 #include "lib/test.h"
 
 #include <dirent.h>
