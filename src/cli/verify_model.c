@@ -294,6 +294,8 @@ static struct answer_text *text_of(const struct compute *k, struct answer_text *
 #ifdef ISOBIT_HAVE_NET
     if (k->http)
         return read_again_text(k->http);
+#else
+    (void)k;
 #endif
     return own;
 }

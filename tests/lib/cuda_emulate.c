@@ -212,6 +212,15 @@ static void fibre_start(struct fibre *f, const uint32_t grid[3], uint32_t n_thre
     makecontext(&f->context, fibre_main, 0);
 }
 
+/* Stacks live as long as the library that the emulation is part of. */
+__attribute__((destructor)) static void release_stacks(void)
+{
+    for (uint32_t i = 0; i < THREADS_MAX; i++) {
+        free(fibres[i].stack);
+        fibres[i].stack = NULL;
+    }
+}
+
 /* A warp runs until all of it waits for the block or is done. */
 static void warp_run(uint32_t from)
 {

@@ -290,7 +290,8 @@ static void tokens_do_not_depend_on_lookup(void **state)
             assert_same(&wanted[kind], &got[kind], tiny_names[i], kind);
         tiny_close(&m);
     }
-    assert_true(n_guesses > 1000 / test_every(8) && n_true > 300 / test_every(8));
+    /* Of all models together; whether a guess is worth a row follows the clock. */
+    assert_true(test_every(8) > 1 || (n_guesses > 1000 && n_true > 300));
 }
 
 static void tokens_do_not_depend_on_drafts(void **state)
@@ -325,7 +326,7 @@ static void tokens_do_not_depend_on_drafts(void **state)
         tiny_close(&m);
         tiny_close(&other);
     }
-    assert_true(n_guesses[0] > 100 / test_every(8) && n_guesses[1] > 1000 / test_every(8));
+    assert_true(test_every(8) > 1 || (n_guesses[0] > 100 && n_guesses[1] > 1000));
     assert_true(n_true[1] * 10 > n_guesses[1] * 7);
 }
 
