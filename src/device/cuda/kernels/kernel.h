@@ -113,38 +113,29 @@ DEVICE_FN void prefetch_line(const void *p)
     asm volatile("prefetch.global.L2 [%0];" ::"l"(p));
 }
 
-/* d[16x8] += a[16x32] b[32x8] over a warp, a without signs, as mma_s8_m16n8k32. */
+/* d[16x8] += a[16x32] b[32x8] over a warp, as PTX lays the fragments out: bytes of a with signs or
+ * without. */
+#if __CUDA_ARCH__ >= 800
+#define MMA_M16N8K32(sign)                                                                         \
+    asm("mma.sync.aligned.m16n8k32.row.col.s32." sign "8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, "    \
+        "{%8,%9}, {%0,%1,%2,%3};"                                                                  \
+        : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])                                           \
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]))
+#else
+#define MMA_M16N8K32(sign)                                                                         \
+    UNROLL                                                                                         \
+    for (int i = 0; i < 4; i++)                                                                    \
+    asm("mma.sync.aligned.m8n8k16.row.col.s32." sign "8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};"      \
+        : "+r"(d[i % 2 * 2]), "+r"(d[i % 2 * 2 + 1])                                               \
+        : "r"(a[i]), "r"(b[i / 2]))
+#endif
 DEVICE_FN void mma_u8s8_m16n8k32(int d[4], const uint32_t a[4], const uint32_t b[2])
 {
-#if __CUDA_ARCH__ >= 800
-    asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
-        "{%0,%1,%2,%3};"
-        : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-#else
-    UNROLL
-    for (int i = 0; i < 4; i++)
-        asm("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};"
-            : "+r"(d[i % 2 * 2]), "+r"(d[i % 2 * 2 + 1])
-            : "r"(a[i]), "r"(b[i / 2]));
-#endif
+    MMA_M16N8K32("u");
 }
-
-/* d[16x8] += a[16x32] b[32x8] over a warp, int8, as PTX lays the fragments out. */
 DEVICE_FN void mma_s8_m16n8k32(int d[4], const uint32_t a[4], const uint32_t b[2])
 {
-#if __CUDA_ARCH__ >= 800
-    asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
-        "{%0,%1,%2,%3};"
-        : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-#else
-    UNROLL
-    for (int i = 0; i < 4; i++)
-        asm("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};"
-            : "+r"(d[i % 2 * 2]), "+r"(d[i % 2 * 2 + 1])
-            : "r"(a[i]), "r"(b[i / 2]));
-#endif
+    MMA_M16N8K32("s");
 }
 
 /* The same for 16 columns: a[16x16], b[16x8]. */
