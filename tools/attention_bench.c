@@ -82,8 +82,15 @@ static void cache_fill(struct bench *b, struct cache *c, const struct shape *s)
         for (uint32_t i = 0; i < s->depth; i++)
             c->rows[i] = (struct kv_row){c->pages + k * c->n_pages, i};
         for (uint32_t layer = 0; layer < c->n_layers; layer++) {
-            struct kv_write_args w = {x,  x + s->depth * width,   width, width, c->rows, s->depth,
-                                      kv, layer * c->layer_bytes, bad};
+            struct kv_write_args w = {.k = x,
+                                      .v = x + s->depth * width,
+                                      .stride_k = width,
+                                      .stride_v = width,
+                                      .rows = c->rows,
+                                      .n_rows = s->depth,
+                                      .shape = kv,
+                                      .layer_offset = layer * c->layer_bytes,
+                                      .bad = bad};
             b->device->ops->kv_write(b->device, &w);
         }
     }

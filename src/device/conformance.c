@@ -225,7 +225,15 @@ static void attention(struct run *r, const struct attention_case *c, struct sha2
     for (uint32_t i = 0; i < n; i++)
         rows[i] = (struct kv_row){pages, i};
     r->d->ops->rows(r->d, rows, n);
-    struct kv_write_args w = {k, v, kv_width, kv_width, rows, n, shape, 0, bad};
+    struct kv_write_args w = {.q = q,
+                              .k = k,
+                              .v = v,
+                              .stride_k = kv_width,
+                              .stride_v = kv_width,
+                              .rows = rows,
+                              .n_rows = n,
+                              .shape = shape,
+                              .bad = bad};
     r->d->ops->kv_write(r->d, &w);
     struct attention_args a = {.q = q,
                                .out = out,
@@ -274,8 +282,21 @@ static void layernorm_vectors(struct run *r)
     if (r->failed)
         return;
     sha256_init(&h);
-    r->d->ops->layernorm(r->d, x, N, w, b, 1e-12f, T, N, x, N);
-    r->d->ops->layernorm(r->d, x, N, w, NULL, 1e-5f, T, N, x, N);
+    struct norm_args a = {.x = x,
+                          .w = w,
+                          .b = b,
+                          .is_layernorm = true,
+                          .eps = 1e-12f,
+                          .y = x,
+                          .keeps_y = true,
+                          .stride_x = N,
+                          .stride_y = N,
+                          .n_rows = T,
+                          .n = N};
+    r->d->ops->norm(r->d, &a);
+    a.b = NULL;
+    a.eps = 1e-5f;
+    r->d->ops->norm(r->d, &a);
     hash_device(r, &h, x, N * T);
     finish(r, "layernorm", &h);
 }
@@ -312,35 +333,79 @@ static void glu_vectors(struct run *r)
         if (r->failed)
             return;
         sha256_init(&h);
-        r->d->ops->glu(r->d, (enum act_fn)fn, x, N, w, N, T, N, y, N);
+        struct glu_args a = {.fn = (enum act_fn)fn,
+                             .gate = x,
+                             .up = w,
+                             .y = y,
+                             .keeps_y = true,
+                             .stride_gate = N,
+                             .stride_up = N,
+                             .stride_y = N,
+                             .n_rows = T,
+                             .n = N};
+        r->d->ops->glu(r->d, &a);
         hash_device(r, &h, y, N * T);
         finish(r, names[fn], &h);
     }
+}
+
+/* The first 8 heads of 128 of x are rotated, as queries beside a key that is nothing. */
+static void rotate(struct run *r, float *x, bool interleaved)
+{
+    enum { E = 128, HEADS = 8 };
+    struct kv_shape shape = {1, E};
+    float cos[E / 2], sin[E / 2];
+    struct rope rope;
+    float *k = on_device(r, NULL, E * sizeof *k), *v = on_device(r, NULL, E * sizeof *v);
+    void *pages[] = {on_device(r, NULL, kv_layer_bytes(shape))};
+    uint8_t *bad = on_device(r, NULL, 1);
+    struct kv_row row = {pages, 0};
+    rope_init(&rope, fx_int(500000), E, NULL, fx_int(1));
+    rope_angles(&rope, 123456, cos, sin);
+    struct kv_write_args a = {.q = x,
+                              .k = k,
+                              .v = v,
+                              .n_rot = E,
+                              .interleaved = interleaved,
+                              .cos = on_device(r, cos, sizeof cos),
+                              .sin = on_device(r, sin, sizeof sin),
+                              .rows = &row,
+                              .n_rows = 1,
+                              .n_heads = HEADS,
+                              .shape = shape,
+                              .bad = bad};
+    if (r->failed)
+        return;
+    r->d->ops->rows(r->d, &row, 1);
+    r->d->ops->kv_write(r->d, &a);
+    r->d->ops->wait(r->d); /* row and pages are this function's */
 }
 
 static void row_vectors(struct run *r)
 {
     enum { N = ROW_N, T = ROW_T };
     const struct device_ops *ops = r->d->ops;
-    float cos[64], sin[64];
-    struct rope rope;
     struct sha256 h;
     r->seed = 3000;
     float *x = values_on_device(r, N * T), *w = values_on_device(r, N * T);
     float *y = on_device(r, NULL, sizeof(float) * N * T);
     uint8_t *bad = on_device(r, NULL, T);
-    rope_init(&rope, fx_int(500000), 128, NULL, fx_int(1));
-    rope_angles(&rope, 123456, cos, sin);
-    float *device_cos = on_device(r, cos, sizeof cos), *device_sin = on_device(r, sin, sizeof sin);
     if (r->failed)
         return;
     sha256_init(&h);
-    ops->rmsnorm(r->d, x, N, w, 1e-5f, T, N, y, N);
+    struct norm_args norm = {.x = x,
+                             .w = w,
+                             .eps = 1e-5f,
+                             .y = y,
+                             .keeps_y = true,
+                             .stride_x = N,
+                             .stride_y = N,
+                             .n_rows = T,
+                             .n = N};
+    ops->norm(r->d, &norm);
     hash_device(r, &h, y, N * T);
-    struct rope_args args = {y, N, 1, 8, 128, 128, false, device_cos, device_sin};
-    ops->rope(r->d, &args);
-    args.interleaved = true;
-    ops->rope(r->d, &args);
+    rotate(r, y, false);
+    rotate(r, y, true);
     ops->add(r->d, y, N, x, N, T, N, 1.0f);
     ops->add(r->d, y, N, x, N, T, N, 0.3f);
     ops->logits(r->d, y, N, T, N, 30.0f, bad);

@@ -62,20 +62,56 @@ struct kv_shape {
 };
 size_t kv_layer_bytes(struct kv_shape s); /* a multiple of 64 */
 
-struct rope_args {
-    float *x;      /* [T, n_heads, E], rotated in place */
-    size_t stride; /* floats between rows of x */
-    uint32_t n_rows, n_heads, head_size;
-    uint32_t n_rot;         /* the first n_rot elements of a head are rotated, even */
-    bool interleaved;       /* pairs (0,1)(2,3).. as in Llama's GGUF; else (i, i + n_rot/2) */
-    const float *cos, *sin; /* [T, n_rot/2], made by numeric/rope.h */
+/* Rows on their way into products: x += add, y = the norm of x, y quantised. */
+struct norm_args {
+    float *x;              /* [T, n] */
+    float *add;            /* [T, n] added to x first; NULL: nothing is. Undefined afterwards */
+    const float *add_norm; /* [n] add goes through RMSNorm with these before; or NULL */
+    const float *w, *b;    /* [n] the norm's; b of LayerNorm alone, may be NULL */
+    bool is_layernorm;     /* else RMSNorm */
+    float eps;             /* of both norms */
+    float *y;              /* [T, n], may be x */
+    bool keeps_y;          /* else y is room, undefined afterwards */
+    size_t stride_x, stride_add, stride_y;
+    uint32_t n_rows, n;
+    const struct acts *acts; /* [n_acts] y in each of these kinds, as quantize makes them */
+    uint32_t n_acts;
+    uint8_t *bad; /* as quantize; NULL without acts */
 };
 
+enum act_fn {
+    ACT_FN_SILU,
+    ACT_FN_GELU_TANH,
+    ACT_FN_GELU_ERF,
+    ACT_FN_SWIGLU_OAI, /* gpt-oss: clamped at 7, alpha 1.702, (up + 1) */
+};
+
+/* y = fn(gate) * up, elementwise, and quantised. */
+struct glu_args {
+    enum act_fn fn;
+    const float *gate, *up;                  /* [T, n] */
+    float *y;                                /* [T, n], may be gate or up */
+    bool keeps_y;                            /* else y is room, undefined afterwards */
+    size_t stride_gate, stride_up, stride_y; /* stride_up may be 0 */
+    uint32_t n_rows, n;
+    const struct acts *acts; /* as above */
+    uint32_t n_acts;
+    uint8_t *bad;
+};
+
+/* Heads of queries and keys normed and rotated in place; keys and values into the cache. The rows
+ * of one page come in ascending positions; others may stand between them. */
 struct kv_write_args {
-    const float *k, *v; /* [T, G, E] after RoPE, before the Hadamard rotation */
-    size_t stride_k, stride_v;
+    float *q, *k;   /* [T, H, E], [T, G, E] */
+    const float *v; /* [T, G, E] */
+    size_t stride_q, stride_k, stride_v;
+    const float *q_norm, *k_norm; /* [E] RMSNorm of each head first; or NULL */
+    float eps;
+    uint32_t n_rot;            /* RoPE of a head's first n_rot elements, even; 0: none */
+    bool interleaved;          /* pairs (0,1)(2,3).. as in Llama's GGUF; else (i, i + n_rot/2) */
+    const float *cos, *sin;    /* [T, n_rot/2], made by numeric/rope.h */
     const struct kv_row *rows; /* T */
-    uint32_t n_rows;
+    uint32_t n_rows, n_heads;
     struct kv_shape shape;
     size_t layer_offset; /* bytes from a page's base to this layer's part */
     uint8_t *bad;        /* [T], set to 1 where k or v is not finite; not cleared */
@@ -94,13 +130,6 @@ struct attention_args {
     float softcap;      /* 0: none */
     const float *sinks; /* [H] or NULL */
     uint8_t *bad;       /* [T] */
-};
-
-enum act_fn {
-    ACT_FN_SILU,
-    ACT_FN_GELU_TANH,
-    ACT_FN_GELU_ERF,
-    ACT_FN_SWIGLU_OAI, /* gpt-oss: clamped at 7, alpha 1.702, (up + 1) */
 };
 
 struct device;
@@ -159,15 +188,8 @@ struct device_ops {
     void (*embed)(struct device *d, enum dtype t, const void *rows, uint32_t n_cols,
                   const int32_t *token, uint32_t n_tokens, float scale, float *y, size_t stride);
 
-    /* y = x * rsqrt(mean(x^2) + eps) * w, for n_rows rows of n; x may be y. Also per head. */
-    void (*rmsnorm)(struct device *d, const float *x, size_t stride_x, const float *w, float eps,
-                    uint32_t n_rows, uint32_t n, float *y, size_t stride_y);
-    /* c = x - mean(x), y = c * rsqrt(mean(c^2) + eps) * w (+ b unless NULL), for n_rows rows of n;
-     * x may be y. */
-    void (*layernorm)(struct device *d, const float *x, size_t stride_x, const float *w,
-                      const float *b, float eps, uint32_t n_rows, uint32_t n, float *y,
-                      size_t stride_y);
-    void (*rope)(struct device *d, const struct rope_args *a);
+    void (*norm)(struct device *d, const struct norm_args *a);
+    void (*glu)(struct device *d, const struct glu_args *a);
     void (*kv_write)(struct device *d, const struct kv_write_args *a);
     void (*attention)(struct device *d, const struct attention_args *a);
     /* digests[i] = SHA-256 of kv_export of all KV_PAGE positions of layer i, whose parts lie one
@@ -182,16 +204,12 @@ struct device_ops {
     void (*gather)(struct device *d, const float *x, size_t stride_x, const uint32_t *from,
                    uint32_t n_rows, uint32_t n, float *y, size_t stride_y);
     /* x[to[i]] += y[i] * scale[i] (product and sum rounded); no two rows of `to` are the same. */
-    void (*scatter)(struct device *d, float *x, size_t stride_x, const uint32_t *to,
-                    const float *y, size_t stride_y, const float *scale, uint32_t n_rows,
-                    uint32_t n);
-    /* first[origin[t]] = mark where bad[t] is not 0 and first[origin[t]] is, for t below n. */
+    void (*scatter)(struct device *d, float *x, size_t stride_x, const uint32_t *to, const float *y,
+                    size_t stride_y, const float *scale, uint32_t n_rows, uint32_t n);
+    /* For t below n: first[origin[t]] = mark + l with the lowest l below n_marks of which
+     * bad[l * n + t] is not 0, unless there is none, or first[origin[t]] is not 0 already. */
     void (*note_bad)(struct device *d, uint8_t *first, const uint32_t *origin, const uint8_t *bad,
-                     uint32_t n, uint8_t mark);
-    /* y = fn(gate) * up, elementwise. y may be gate or up; stride_up may be 0. */
-    void (*glu)(struct device *d, enum act_fn fn, const float *gate, size_t stride_gate,
-                const float *up, size_t stride_up, uint32_t n_rows, uint32_t n, float *y,
-                size_t stride_y);
+                     uint32_t n, uint32_t n_marks, uint8_t mark);
     /* x += y * scale (scale 1: x += y). */
     void (*add)(struct device *d, float *x, size_t stride_x, const float *y, size_t stride_y,
                 uint32_t n_rows, uint32_t n, float scale);

@@ -8,18 +8,31 @@
 #include "base/check.h"
 #include "model/model_int.h"
 
-static void norm(struct model *m, const float *w, const float *b, uint32_t n)
+/* x = norm(x + add), the operand of a layer's matrices in slots. */
+static void norm(struct model *m, float *add, const float *w, const float *b, uint32_t n,
+                 uint32_t layer, uint64_t slots)
 {
     size_t d = m->h.n_embd;
-    m->device->ops->layernorm(m->device, m->s.x, d, w, b, m->norm_eps, n, m->h.n_embd, m->s.x, d);
-}
-
-/* x = norm(x + what the block made). */
-static void add_block(struct model *m, const float *w, const float *b, uint32_t n)
-{
-    size_t d = m->h.n_embd;
-    m->device->ops->add(m->device, m->s.x, d, m->s.out, d, n, m->h.n_embd, 1.0f);
-    norm(m, w, b, n);
+    struct acts acts[ACT_KINDS];
+    const struct matrix *const *matrix = m->layers[layer].matrix;
+    model_operand(m, m->s.x, d, n, m->h.n_embd, m->s.bad);
+    struct norm_args a = {.x = m->s.x,
+                          .add = add,
+                          .w = w,
+                          .b = b,
+                          .is_layernorm = true,
+                          .eps = m->norm_eps,
+                          .y = m->s.x,
+                          .keeps_y = true,
+                          .stride_x = d,
+                          .stride_add = d,
+                          .stride_y = d,
+                          .n_rows = n,
+                          .n = m->h.n_embd,
+                          .acts = acts,
+                          .n_acts = model_operand_made(m, matrix, slots, acts),
+                          .bad = m->s.bad};
+    m->device->ops->norm(m->device, &a);
 }
 
 static void attend(struct model *m, uint32_t layer, const struct encode_batch *b)
@@ -29,14 +42,6 @@ static void attend(struct model *m, uint32_t layer, const struct encode_batch *b
     size_t q = (size_t)h->n_heads * h->head_size, kv = (size_t)h->n_kv_heads * h->head_size;
     size_t stride = q + 2 * kv, d = h->n_embd;
     struct kv_shape shape = {h->n_kv_heads, h->head_size};
-    struct kv_write_args write = {.k = m->s.qkv + q,
-                                  .v = m->s.qkv + q + kv,
-                                  .stride_k = stride,
-                                  .stride_v = stride,
-                                  .rows = m->host.kv,
-                                  .n_rows = b->n_rows,
-                                  .shape = shape,
-                                  .bad = m->s.bad};
     struct attention_args a = {.q = m->s.qkv,
                                .out = m->s.attn,
                                .stride_q = stride,
@@ -47,16 +52,15 @@ static void attend(struct model *m, uint32_t layer, const struct encode_batch *b
                                .shape = shape,
                                .scale = m->attn_scale,
                                .bad = m->s.bad};
-    model_qkv(m, layer, m->s.x, b->n_rows);
-    if (!m->w.global[SLOT_POSITION_EMBD])
-        model_rope(m, layer, b->n_rows);
-    m->device->ops->kv_write(m->device, &write);
+    model_qkv(m, layer, b->n_rows);
+    model_kv_write(m, layer, m->host.kv, b->n_rows, 0);
     m->device->ops->attention(m->device, &a);
     model_tell(m, (int)layer, "attn", m->s.attn, q, b->n_rows, (uint32_t)q);
     model_operand(m, m->s.attn, q, b->n_rows, (uint32_t)q, m->s.bad);
     model_multiply(m, l->matrix[SLOT_ATTN_OUT], l->vector[SLOT_ATTN_OUT_BIAS], m->s.out, d);
     model_tell(m, (int)layer, "attn_out", m->s.out, d, b->n_rows, h->n_embd);
-    add_block(m, l->vector[SLOT_ATTN_OUT_NORM], l->vector[SLOT_ATTN_OUT_NORM_BIAS], b->n_rows);
+    norm(m, m->s.out, l->vector[SLOT_ATTN_OUT_NORM], l->vector[SLOT_ATTN_OUT_NORM_BIAS], b->n_rows,
+         layer, SLOTS_FFN_IN);
 }
 
 static void feed_forward(struct model *m, uint32_t layer, uint32_t n)
@@ -64,20 +68,18 @@ static void feed_forward(struct model *m, uint32_t layer, uint32_t n)
     const struct hparams *h = &m->h;
     const struct layer *l = &m->layers[layer];
     size_t f = h->n_ff, d = h->n_embd;
-    bool gated = l->matrix[SLOT_FFN_GATE] != NULL;
+    bool gated = l->matrix[SLOT_FFN_GATE] != NULL, last = layer + 1 == h->n_layers;
     float *gate = m->s.ff, *up = m->s.ff + f;
-    model_operand(m, m->s.x, d, n, h->n_embd, m->s.bad);
     if (gated)
         model_multiply(m, l->matrix[SLOT_FFN_GATE], NULL, gate, 2 * f);
     model_multiply(m, l->matrix[SLOT_FFN_UP], l->vector[SLOT_FFN_UP_BIAS], gated ? up : gate,
                    2 * f);
-    m->device->ops->glu(m->device, h->act, gate, 2 * f, gated ? up : m->s.ones, gated ? 2 * f : 0,
-                        n, h->n_ff, gate, 2 * f);
-    model_tell(m, (int)layer, "glu", gate, 2 * f, n, h->n_ff);
-    model_operand(m, gate, 2 * f, n, h->n_ff, m->s.bad);
+    model_glu(m, layer, gated, n);
     model_multiply(m, l->matrix[SLOT_FFN_DOWN], l->vector[SLOT_FFN_DOWN_BIAS], m->s.out, d);
     model_tell(m, (int)layer, "ffn_out", m->s.out, d, n, h->n_embd);
-    add_block(m, l->vector[SLOT_LAYER_OUT_NORM], l->vector[SLOT_LAYER_OUT_NORM_BIAS], n);
+    m->s.bad += n; /* what is quantised next is the next layer's */
+    norm(m, m->s.out, l->vector[SLOT_LAYER_OUT_NORM], l->vector[SLOT_LAYER_OUT_NORM_BIAS], n,
+         last ? layer : layer + 1, last ? 0 : SLOTS_ATTN_IN);
     model_tell(m, (int)layer, "x", m->s.x, d, n, h->n_embd);
 }
 
@@ -128,7 +130,8 @@ static void begin(struct model *m, const struct encode_batch *b, uint8_t *first_
         CHECK(!b->type || b->type[t] == 0 || b->type[t] < h->n_types);
         m->host.token[t] = b->token[t];
     }
-    m->device->ops->zero(m->device, m->s.bad, b->n_rows);
+    m->s.bad = m->s.bads;
+    m->device->ops->zero(m->device, m->s.bads, (h->n_layers + 1) * (size_t)b->n_rows);
     m->device->ops->zero(m->device, first_bad, b->n_rows);
     put_places(m, b);
     put_tokens(m, b->n_rows);
@@ -141,7 +144,7 @@ static void begin(struct model *m, const struct encode_batch *b, uint8_t *first_
         m->host.token[t] = (int32_t)b->rows[t].position;
     if (v[SLOT_POSITION_EMBD])
         add_rows(m, SLOT_POSITION_EMBD, b->n_rows);
-    norm(m, m->embd_norm, m->embd_norm_bias, b->n_rows);
+    norm(m, NULL, m->embd_norm, m->embd_norm_bias, b->n_rows, 0, SLOTS_ATTN_IN);
     model_tell(m, -1, "embd", m->s.x, h->n_embd, b->n_rows, h->n_embd);
 }
 
@@ -153,8 +156,8 @@ void model_encode(struct model *m, const struct encode_batch *b)
     for (uint32_t i = 0; i < m->h.n_layers; i++) {
         attend(m, i, b);
         feed_forward(m, i, b->n_rows);
-        ops->note_bad(m->device, first_bad, m->s.origin, m->s.bad, b->n_rows, (uint8_t)(i + 1));
     }
+    ops->note_bad(m->device, first_bad, m->s.origin, m->s.bads, b->n_rows, m->h.n_layers, 1);
     model_get(m, b->hidden, m->s.x, (size_t)b->n_rows * m->h.n_embd * sizeof *b->hidden);
     model_get(m, b->bad, first_bad, b->n_rows);
 }

@@ -12,12 +12,31 @@
 struct rows {
     uint32_t n;
     const struct kv_row *kv; /* [n] */
+    bool has_out;            /* s.out is still to be added to s.x, which the next norm does */
+    const float *out_norm;   /* s.out's own norm first, or NULL */
+    uint32_t n_noted;        /* layers whose bad rows are on record */
 };
 
 void model_operand(struct model *m, const float *x, size_t stride, uint32_t n_rows, uint32_t n_cols,
                    uint8_t *bad)
 {
     m->operand = (struct operand){x, stride, n_rows, n_cols, bad, {false}};
+}
+
+uint32_t model_operand_made(struct model *m, const struct matrix *const *matrix, uint64_t slots,
+                            struct acts acts[ACT_KINDS])
+{
+    struct operand *o = &m->operand;
+    uint32_t n = 0;
+    for (int i = 0; i < LAYER_SLOT_COUNT; i++) {
+        if (!(slots >> i & 1) || !matrix[i])
+            continue;
+        enum act_kind kind = act_kind_of(matrix[i]->dtype);
+        if (!o->ready[kind])
+            acts[n++] = (struct acts){kind, o->n_rows, o->n_cols, m->s.acts[kind]};
+        o->ready[kind] = true;
+    }
+    return n;
 }
 
 void model_look_up(struct model *m, enum global_slot slot, uint32_t n, float scale, float *y)
@@ -53,41 +72,67 @@ void model_tell(const struct model *m, int layer, const char *op, const float *x
     m->tap.fn(m->tap.context, layer, op, x, stride, n_rows, n);
 }
 
-static void norm(struct model *m, const float *x, const float *w, float *y, uint32_t n)
+/* x += what the last block made; then the norm of x, as operand of a layer's matrices in slots. */
+static void norm(struct model *m, struct rows *r, const float *w,
+                 const struct matrix *const *matrix, uint64_t slots, bool is_kept)
 {
     size_t d = m->h.n_embd;
-    m->device->ops->rmsnorm(m->device, x, d, w, m->norm_eps, n, m->h.n_embd, y, d);
+    struct acts acts[ACT_KINDS];
+    model_operand(m, m->s.normed, d, r->n, m->h.n_embd, m->s.bad);
+    struct norm_args a = {.x = m->s.x,
+                          .add = r->has_out ? m->s.out : NULL,
+                          .add_norm = r->out_norm,
+                          .w = w,
+                          .eps = m->norm_eps,
+                          .y = m->s.normed,
+                          .keeps_y = is_kept || m->tap.fn,
+                          .stride_x = d,
+                          .stride_add = d,
+                          .stride_y = d,
+                          .n_rows = r->n,
+                          .n = m->h.n_embd,
+                          .acts = acts,
+                          .n_acts = model_operand_made(m, matrix, slots, acts),
+                          .bad = m->s.bad};
+    m->device->ops->norm(m->device, &a);
+    r->has_out = false;
 }
 
-/* Per-head norm of n_heads neighbouring heads: few calls, whichever way the rows lie. */
-static void norm_heads(struct model *m, float *x, size_t stride, const float *w, uint32_t n_heads,
-                       uint32_t n)
-{
-    const struct device_ops *ops = m->device->ops;
-    uint32_t e = m->h.head_size;
-    for (uint32_t t = 0; n <= n_heads && t < n; t++)
-        ops->rmsnorm(m->device, x + t * stride, e, w, m->norm_eps, n_heads, e, x + t * stride, e);
-    for (uint32_t i = 0; n > n_heads && i < n_heads; i++)
-        ops->rmsnorm(m->device, x + i * e, stride, w, m->norm_eps, n, e, x + i * e, stride);
-}
-
-/* x += block output, after its own norm where the architecture has one. */
-static void add_block(struct model *m, const float *post_norm, uint32_t n)
+/* The same addition by itself, where somebody looks at x before the next norm. */
+static void add_out(struct model *m, struct rows *r)
 {
     size_t d = m->h.n_embd;
-    if (m->h.post_norms)
-        norm(m, m->s.out, post_norm, m->s.out, n);
-    m->device->ops->add(m->device, m->s.x, d, m->s.out, d, n, m->h.n_embd, 1.0f);
+    struct norm_args a = {.x = m->s.out,
+                          .w = r->out_norm,
+                          .eps = m->norm_eps,
+                          .y = m->s.out,
+                          .keeps_y = true,
+                          .stride_x = d,
+                          .stride_y = d,
+                          .n_rows = r->n,
+                          .n = m->h.n_embd};
+    if (!r->has_out)
+        return;
+    if (r->out_norm)
+        m->device->ops->norm(m->device, &a);
+    m->device->ops->add(m->device, m->s.x, d, m->s.out, d, r->n, m->h.n_embd, 1.0f);
+    r->has_out = false;
 }
 
-void model_qkv(struct model *m, uint32_t layer, const float *x, uint32_t n)
+/* A block's output stands in s.out, which has its own norm where the architecture says so. */
+static void end_block(const struct model *m, struct rows *r, const float *post_norm)
+{
+    r->has_out = true;
+    r->out_norm = m->h.post_norms ? post_norm : NULL;
+}
+
+void model_qkv(struct model *m, uint32_t layer, uint32_t n)
 {
     const struct hparams *h = &m->h;
     const struct layer *l = &m->layers[layer];
     size_t q = (size_t)h->n_heads * h->head_size, kv = (size_t)h->n_kv_heads * h->head_size;
     size_t stride = q + 2 * kv;
     float *qkv = m->s.qkv;
-    model_operand(m, x, h->n_embd, n, h->n_embd, m->s.bad);
     if (l->matrix[SLOT_ATTN_QKV]) {
         model_multiply(m, l->matrix[SLOT_ATTN_QKV], l->vector[SLOT_ATTN_QKV_BIAS], qkv, stride);
     } else {
@@ -99,53 +144,49 @@ void model_qkv(struct model *m, uint32_t layer, const float *x, uint32_t n)
     model_tell(m, (int)layer, "qkv", qkv, stride, n, (uint32_t)stride);
 }
 
-void model_rope(struct model *m, uint32_t layer, uint32_t n)
-{
-    const struct hparams *h = &m->h;
-    size_t q = (size_t)h->n_heads * h->head_size, kv = (size_t)h->n_kv_heads * h->head_size;
-    int set = m->two_ropes && h->windowed[layer];
-    struct rope_args rope = {m->s.qkv,
-                             q + 2 * kv,
-                             n,
-                             h->n_heads + h->n_kv_heads,
-                             h->head_size,
-                             h->n_rot,
-                             h->rope_interleaved,
-                             m->s.cos[set],
-                             m->s.sin[set]};
-    m->device->ops->rope(m->device, &rope);
-    model_tell(m, (int)layer, "qk_rope", m->s.qkv, q + 2 * kv, n, (uint32_t)(q + kv));
-}
-
-/* Queries, keys and values of every row, rotated; keys and values into the cache. */
-static void make_qkv(struct model *m, uint32_t layer, const struct rows *r)
+void model_kv_write(struct model *m, uint32_t layer, const struct kv_row *rows, uint32_t n,
+                    size_t layer_offset)
 {
     const struct hparams *h = &m->h;
     const struct layer *l = &m->layers[layer];
     size_t q = (size_t)h->n_heads * h->head_size, kv = (size_t)h->n_kv_heads * h->head_size;
     size_t stride = q + 2 * kv;
-    float *qkv = m->s.qkv;
-    norm(m, m->s.x, l->vector[SLOT_ATTN_NORM], m->s.normed, r->n);
-    model_tell(m, (int)layer, "attn_norm", m->s.normed, h->n_embd, r->n, h->n_embd);
-    model_qkv(m, layer, m->s.normed, r->n);
-    if (l->vector[SLOT_ATTN_Q_NORM]) {
-        norm_heads(m, qkv, stride, l->vector[SLOT_ATTN_Q_NORM], h->n_heads, r->n);
-        norm_heads(m, qkv + q, stride, l->vector[SLOT_ATTN_K_NORM], h->n_kv_heads, r->n);
-    }
-    model_rope(m, layer, r->n);
-    struct kv_write_args write = {qkv + q,
-                                  qkv + q + kv,
-                                  stride,
-                                  stride,
-                                  r->kv,
-                                  r->n,
-                                  {h->n_kv_heads, h->head_size},
-                                  layer * m->kv_layer_bytes,
-                                  m->s.bad};
-    m->device->ops->kv_write(m->device, &write);
+    int set = m->two_ropes && h->windowed[layer];
+    struct kv_write_args a = {.q = m->s.qkv,
+                              .k = m->s.qkv + q,
+                              .v = m->s.qkv + q + kv,
+                              .stride_q = stride,
+                              .stride_k = stride,
+                              .stride_v = stride,
+                              .q_norm = l->vector[SLOT_ATTN_Q_NORM],
+                              .k_norm = l->vector[SLOT_ATTN_K_NORM],
+                              .eps = m->norm_eps,
+                              .n_rot = m->w.global[SLOT_POSITION_EMBD] ? 0 : h->n_rot,
+                              .interleaved = h->rope_interleaved,
+                              .cos = m->s.cos[set],
+                              .sin = m->s.sin[set],
+                              .rows = rows,
+                              .n_rows = n,
+                              .n_heads = h->n_heads,
+                              .shape = {h->n_kv_heads, h->head_size},
+                              .layer_offset = layer_offset,
+                              .bad = m->s.bad};
+    m->device->ops->kv_write(m->device, &a);
+    if (a.n_rot)
+        model_tell(m, (int)layer, "qk_rope", m->s.qkv, stride, n, (uint32_t)(q + kv));
 }
 
-static void attend(struct model *m, uint32_t layer, const struct rows *r)
+/* Queries, keys and values of every row, rotated; keys and values into the cache. */
+static void make_qkv(struct model *m, uint32_t layer, struct rows *r)
+{
+    const struct layer *l = &m->layers[layer];
+    norm(m, r, l->vector[SLOT_ATTN_NORM], l->matrix, SLOTS_ATTN_IN, false);
+    model_tell(m, (int)layer, "attn_norm", m->s.normed, m->h.n_embd, r->n, m->h.n_embd);
+    model_qkv(m, layer, r->n);
+    model_kv_write(m, layer, r->kv, r->n, layer * m->kv_layer_bytes);
+}
+
+static void attend(struct model *m, uint32_t layer, struct rows *r)
 {
     const struct hparams *h = &m->h;
     const struct layer *l = &m->layers[layer];
@@ -169,21 +210,44 @@ static void attend(struct model *m, uint32_t layer, const struct rows *r)
     model_operand(m, m->s.attn, q, r->n, (uint32_t)q, m->s.bad);
     model_multiply(m, l->matrix[SLOT_ATTN_OUT], l->vector[SLOT_ATTN_OUT_BIAS], m->s.out, h->n_embd);
     model_tell(m, (int)layer, "attn_out", m->s.out, h->n_embd, r->n, h->n_embd);
-    add_block(m, l->vector[SLOT_ATTN_POST_NORM], r->n);
+    end_block(m, r, l->vector[SLOT_ATTN_POST_NORM]);
 }
 
-static void feed_forward(struct model *m, uint32_t layer, const struct rows *r)
+void model_glu(struct model *m, uint32_t layer, bool is_gated, uint32_t n)
+{
+    size_t f = m->h.n_ff;
+    float *gate = m->s.ff, *up = gate + f;
+    struct acts acts[ACT_KINDS];
+    model_operand(m, gate, 2 * f, n, m->h.n_ff, m->s.bad);
+    struct glu_args a = {
+        .fn = m->h.act,
+        .gate = gate,
+        .up = is_gated ? up : m->s.ones,
+        .y = gate,
+        .keeps_y = m->tap.fn,
+        .stride_gate = 2 * f,
+        .stride_up = is_gated ? 2 * f : 0,
+        .stride_y = 2 * f,
+        .n_rows = n,
+        .n = m->h.n_ff,
+        .acts = acts,
+        .n_acts = model_operand_made(m, m->layers[layer].matrix, SLOT_BIT(FFN_DOWN), acts),
+        .bad = m->s.bad};
+    m->device->ops->glu(m->device, &a);
+    model_tell(m, (int)layer, "glu", gate, 2 * f, n, m->h.n_ff);
+}
+
+static void feed_forward(struct model *m, uint32_t layer, struct rows *r)
 {
     const struct hparams *h = &m->h;
     const struct layer *l = &m->layers[layer];
     size_t f = h->n_ff, d = h->n_embd;
-    norm(m, m->s.x, l->vector[h->ffn_norm], m->s.normed, r->n);
+    norm(m, r, l->vector[h->ffn_norm], l->matrix, SLOTS_FFN_IN, l->matrix[SLOT_MOE_ROUTER] != NULL);
     model_tell(m, (int)layer, "ffn_norm", m->s.normed, d, r->n, h->n_embd);
     if (l->matrix[SLOT_MOE_ROUTER]) {
         model_experts(m, l, layer, r->n);
     } else {
         float *gate = m->s.ff, *up = gate + f;
-        model_operand(m, m->s.normed, d, r->n, h->n_embd, m->s.bad);
         if (l->matrix[SLOT_FFN_GATE_UP]) {
             model_multiply(m, l->matrix[SLOT_FFN_GATE_UP], NULL, gate, 2 * f);
         } else {
@@ -191,14 +255,11 @@ static void feed_forward(struct model *m, uint32_t layer, const struct rows *r)
             model_multiply(m, l->matrix[SLOT_FFN_UP], l->vector[SLOT_FFN_UP_BIAS], up, 2 * f);
         }
         model_tell(m, (int)layer, "gate_up", gate, 2 * f, r->n, 2 * h->n_ff);
-        m->device->ops->glu(m->device, h->act, gate, 2 * f, up, 2 * f, r->n, h->n_ff, gate, 2 * f);
-        model_tell(m, (int)layer, "glu", gate, 2 * f, r->n, h->n_ff);
-        model_operand(m, gate, 2 * f, r->n, h->n_ff, m->s.bad);
+        model_glu(m, layer, true, r->n);
         model_multiply(m, l->matrix[SLOT_FFN_DOWN], l->vector[SLOT_FFN_DOWN_BIAS], m->s.out, d);
     }
     model_tell(m, (int)layer, "ffn_out", m->s.out, d, r->n, h->n_embd);
-    add_block(m, l->vector[SLOT_FFN_POST_NORM], r->n);
-    model_tell(m, (int)layer, "x", m->s.x, d, r->n, h->n_embd);
+    end_block(m, r, l->vector[SLOT_FFN_POST_NORM]);
 }
 
 /* Where the bad rows of a batch are put on record, for the device to write. */
@@ -207,11 +268,15 @@ static uint8_t *first_bad(const struct model *m, const struct batch *b)
     return model_shares(m) ? b->bad : m->s.first_bad;
 }
 
-/* A row's first layer that was not finite stays on record. */
-static void note_bad(const struct model *m, const struct batch *b, const struct rows *r, uint32_t i)
+/* A row's first layer that was not finite goes on record, of those not looked at so far and below
+ * `end`, the last of which is the one at work; the logits count as one more. */
+static void note_bad(const struct model *m, const struct batch *b, struct rows *r, uint32_t end)
 {
-    m->device->ops->note_bad(m->device, first_bad(m, b), m->s.origin, m->s.bad, r->n,
-                             (uint8_t)(i + 1));
+    uint32_t n_marks = end - r->n_noted;
+    m->device->ops->note_bad(m->device, first_bad(m, b), m->s.origin,
+                             m->s.bad - (size_t)(n_marks - 1) * r->n, r->n, n_marks,
+                             (uint8_t)(r->n_noted + 1));
+    r->n_noted = end;
 }
 
 static bool all_wanted(const struct batch *b)
@@ -219,15 +284,17 @@ static bool all_wanted(const struct batch *b)
     return b->n_logits == b->n_rows;
 }
 
-/* Only rows whose logits are wanted go on: they move to the front of every array in use. Those that
- * are bad are on record. */
-static void keep_wanted(struct model *m, const struct batch *b, struct rows *r)
+/* Only rows whose logits are wanted go on, in layer n_noted: they move to the front of every array
+ * in use, and start as good ones once those that are bad are on record. */
+static void keep_wanted(struct model *m, const struct batch *b, struct rows *r, uint32_t n_noted)
 {
     const struct device_ops *ops = m->device->ops;
     size_t d = m->h.n_embd, n = b->n_logits;
     size_t stride = (size_t)(m->h.n_heads + 2 * m->h.n_kv_heads) * m->h.head_size;
     if (all_wanted(b))
         return;
+    note_bad(m, b, r, m->h.n_layers);
+    r->n_noted = n_noted;
     r->n = b->n_logits;
     r->kv = m->host.kv;
     if (n == 0)
@@ -241,7 +308,7 @@ static void keep_wanted(struct model *m, const struct batch *b, struct rows *r)
     }
     ops->keep_rows(m->device, m->s.x, d, m->h.n_embd, b->logit_rows, r->n);
     ops->keep_rows(m->device, m->s.qkv, stride, (uint32_t)stride, b->logit_rows, r->n);
-    ops->zero(m->device, m->s.bad, n);
+    ops->zero(m->device, m->s.bad, 2 * n); /* of this layer, and of the logits */
     model_put(m, m->s.origin, m->host.origin, n * sizeof *m->s.origin);
     ops->rows(m->device, r->kv, r->n);
 }
@@ -263,19 +330,17 @@ static float *logits_of(const struct model *m, const struct batch *b)
     return model_shares(m) ? b->logits : m->s.logits;
 }
 
-static void make_logits(struct model *m, const struct batch *b, const struct rows *r)
+static void make_logits(struct model *m, const struct batch *b, struct rows *r)
 {
     uint32_t v = m->h.n_vocab;
     float *logits = logits_of(m, b);
-    norm(m, m->s.x, m->output_norm, m->s.normed, r->n);
+    norm(m, r, m->output_norm, &m->head, b->logits != NULL, b->hidden != NULL);
     model_tell(m, -1, "output_norm", m->s.normed, m->h.n_embd, r->n, m->h.n_embd);
     if (!b->logits)
         return;
-    model_operand(m, m->s.normed, m->h.n_embd, r->n, m->h.n_embd, m->s.bad);
     model_multiply(m, m->head, NULL, logits, v);
     m->device->ops->logits(m->device, logits, v, r->n, v, m->final_softcap, m->s.bad);
     model_tell(m, -1, "logits", logits, v, r->n, v);
-    note_bad(m, b, r, m->h.n_layers);
 }
 
 /* Rows that are none of a text enter as they are. */
@@ -346,31 +411,38 @@ static void begin(struct model *m, const struct batch *b)
 
 static void compute(struct model *m, const struct batch *b)
 {
-    struct rows r = {b->n_rows, b->rows};
+    struct rows r = {.n = b->n_rows, .kv = b->rows};
+    uint32_t n_layers = m->h.n_layers;
     bool early = !m->tap.fn;
-    m->device->ops->zero(m->device, m->s.bad, b->n_rows);
+    m->s.bad = m->s.bads;
+    m->device->ops->zero(m->device, m->s.bads, (n_layers + 1) * (size_t)b->n_rows);
     m->device->ops->zero(m->device, first_bad(m, b), b->n_rows);
     model_look_up(m, SLOT_TOKEN_EMBD, b->n_rows, m->embd_scale, m->s.x);
     take_input(m, b);
     model_tell(m, -1, "embd", m->s.x, m->h.n_embd, b->n_rows, m->h.n_embd);
-    for (uint32_t i = 0; i < m->h.n_layers; i++) {
-        bool last = i + 1 == m->h.n_layers;
+    for (uint32_t i = 0; i < n_layers; i++) {
         make_qkv(m, i, &r);
-        if (last && early) {
-            note_bad(m, b, &r, i);
-            keep_wanted(m, b, &r);
-        }
+        if (i + 1 == n_layers && early)
+            keep_wanted(m, b, &r, i);
         if (r.n == 0)
             return;
         attend(m, i, &r);
         feed_forward(m, i, &r);
+        if (m->tap.fn || b->mirrors)
+            add_out(m, &r);
+        model_tell(m, (int)i, "x", m->s.x, m->h.n_embd, r.n, m->h.n_embd);
         reflect(m, i, b, &r);
-        note_bad(m, b, &r, i);
+        if (i + 1 < n_layers)
+            m->s.bad += r.n;
     }
     if (!early)
-        keep_wanted(m, b, &r);
-    if (r.n)
-        make_logits(m, b, &r);
+        keep_wanted(m, b, &r, n_layers);
+    if (r.n == 0)
+        return;
+    if (r.n_noted < n_layers)
+        m->s.bad += r.n;
+    make_logits(m, b, &r);
+    note_bad(m, b, &r, n_layers + 1);
 }
 
 /* Passes of few rows, all of whose logits are wanted, are the same operations whatever the rows
@@ -385,7 +457,8 @@ static bool may_repeat(const struct model *m, const struct batch *b)
 
 static uint64_t pass_key(const struct model *m, const struct batch *b)
 {
-    return (uint64_t)(uintptr_t)m << 16 ^ (uint64_t)(b->logits != NULL) << 15 ^ b->n_rows;
+    return (uint64_t)(uintptr_t)m << 16 ^ (uint64_t)(b->logits != NULL) << 15 ^
+           (uint64_t)(b->hidden != NULL) << 14 ^ b->n_rows;
 }
 
 /* What the host wants of it. */

@@ -177,7 +177,8 @@ static void lay_out(struct model *m, struct cutter *d, struct cutter *h)
     CUT_BOTH(d, h, shares, s->token, m->host.token, t);
     CUT_BOTH(d, h, shares, s->origin, m->host.origin, t);
     CUT_BOTH(d, h, shares, s->mirrors, m->host.mirrors, t);
-    s->bad = cut(d, t, sizeof *s->bad);
+    s->bads = cut(d, t * (p->n_layers + 1), sizeof *s->bads);
+    s->bad = s->bads;
     m->host.kv = cut(h, 2 * t, sizeof *m->host.kv);
     acts_sizes(m, acts);
     for (int k = 0; k < ACT_KINDS; k++)
@@ -388,7 +389,7 @@ void model_kv_digest(const struct model *m, const void *page, uint8_t digest[SHA
 {
     struct kv_shape shape = {m->h.n_kv_heads, m->h.head_size};
     uint8_t layers[LAYERS_MAX][SHA256_BYTES] = {{0}};
-    uint8_t (*to)[SHA256_BYTES] = model_shares(m) ? layers : m->s.digests;
+    uint8_t(*to)[SHA256_BYTES] = model_shares(m) ? layers : m->s.digests;
     size_t n_bytes = m->h.n_layers * sizeof layers[0];
     m->device->ops->kv_digest(m->device, page, shape, m->h.n_layers, to);
     model_get(m, layers, to, n_bytes);

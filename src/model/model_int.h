@@ -35,20 +35,21 @@ struct scratch {
     float *cos[2], *sin[2];  /* [T, n_rot / 2] of full and of windowed layers */
     int32_t *token;          /* [T] tokens, positions or types, to look rows up by */
     uint32_t *origin;        /* [T] index in the batch of the rows at work */
-    uint8_t *bad;            /* [T] of the rows at work */
+    uint8_t *bads;           /* [layers + 1, rows of the pass] not finite in this layer */
+    uint8_t *bad;            /* of the rows at work, in the layer at work: inside bads */
     const float **mirrors;   /* [T] of the rows at work */
     void *acts[ACT_KINDS];
     /* Of mixtures of experts: */
-    float *router;           /* [T, EX] */
-    float *rows, *rows_out;  /* [T, D] the rows of one expert */
-    uint8_t *rows_bad;       /* [T] */
-    uint32_t *row_of;        /* [T, experts used] rows by expert */
-    float *share;            /* [T, experts used] their weights */
-    float *ones;             /* [F] of encoders: the gate's partner where there is none */
+    float *router;          /* [T, EX] */
+    float *rows, *rows_out; /* [T, D] the rows of one expert */
+    uint8_t *rows_bad;      /* [T] */
+    uint32_t *row_of;       /* [T, experts used] rows by expert */
+    float *share;           /* [T, experts used] their weights */
+    float *ones;            /* [F] of encoders: the gate's partner where there is none */
     /* Where the host cannot touch them; else the caller's own arrays are used: */
-    float *logits;           /* [n_logits_max, V], or [T, labels] of encoders */
-    uint8_t *first_bad;      /* [T] what becomes batch.bad */
-    float *mirror_rows;      /* [T, D] one layer's of batch.mirrors */
+    float *logits;                    /* [n_logits_max, V], or [T, labels] of encoders */
+    uint8_t *first_bad;               /* [T] what becomes batch.bad */
+    float *mirror_rows;               /* [T, D] one layer's of batch.mirrors */
     uint8_t (*digests)[SHA256_BYTES]; /* [layers] */
 };
 
@@ -125,13 +126,22 @@ void model_operand(struct model *m, const float *x, size_t stride, uint32_t n_ro
 /* y = operand . w^T + bias; rows of y `stride` floats apart. */
 void model_multiply(struct model *m, const struct matrix *w, const float *bias, float *y,
                     size_t stride);
+/* model_operand_made - for an operation that also quantises its rows, which are the operand: what
+ * the matrices in these slots need, from now on taken as there. Returns how many kinds. */
+uint32_t model_operand_made(struct model *m, const struct matrix *const *matrix, uint64_t slots,
+                            struct acts acts[ACT_KINDS]);
 void model_tell(const struct model *m, int layer, const char *op, const float *x, size_t stride,
                 uint32_t n_rows, uint32_t n);
 
-/* model_qkv - queries, keys and values of x [n, D] into s.qkv. */
-void model_qkv(struct model *m, uint32_t layer, const float *x, uint32_t n);
-/* model_rope - queries and keys turned, by the tables in s.cos and s.sin. */
-void model_rope(struct model *m, uint32_t layer, uint32_t n);
+/* model_qkv - queries, keys and values of the operand [n, D] into s.qkv. */
+void model_qkv(struct model *m, uint32_t layer, uint32_t n);
+/* model_kv_write - queries and keys turned, by the tables in s.cos and s.sin; keys and values into
+ * the layer's part of their pages. */
+void model_kv_write(struct model *m, uint32_t layer, const struct kv_row *rows, uint32_t n,
+                    size_t layer_offset);
+/* model_glu - s.ff [n, 2 F] gate and up (without is_gated: the first alone) to the operand of the
+ * feed-forward's last product. */
+void model_glu(struct model *m, uint32_t layer, bool is_gated, uint32_t n);
 
 /* model_experts - a layer's mixture of experts of s.normed [n, D] into s.out. */
 void model_experts(struct model *m, const struct layer *l, uint32_t layer, uint32_t n);

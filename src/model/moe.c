@@ -108,11 +108,24 @@ static void add_expert(struct model *m, const struct layer *l, uint32_t e, const
                    s->ff, 2 * f);
     model_multiply(m, l->matrix[SLOT_MOE_UP] + e, part_of(l->vector[SLOT_MOE_UP_BIAS], e, f),
                    s->ff + f, 2 * f);
-    ops->glu(m->device, h->act, s->ff, 2 * f, s->ff + f, 2 * f, n, h->n_ff_expert, s->ff, 2 * f);
+    struct acts acts[ACT_KINDS];
     model_operand(m, s->ff, 2 * f, n, h->n_ff_expert, s->rows_bad);
+    struct glu_args glu = {.fn = h->act,
+                           .gate = s->ff,
+                           .up = s->ff + f,
+                           .y = s->ff,
+                           .stride_gate = 2 * f,
+                           .stride_up = 2 * f,
+                           .stride_y = 2 * f,
+                           .n_rows = n,
+                           .n = h->n_ff_expert,
+                           .acts = acts,
+                           .n_acts = model_operand_made(m, l->matrix, SLOT_BIT(MOE_DOWN), acts),
+                           .bad = s->rows_bad};
+    ops->glu(m->device, &glu);
     model_multiply(m, l->matrix[SLOT_MOE_DOWN] + e, part_of(l->vector[SLOT_MOE_DOWN_BIAS], e, d),
                    s->rows_out, d);
-    ops->note_bad(m->device, s->bad, rows, s->rows_bad, n, 1);
+    ops->note_bad(m->device, s->bad, rows, s->rows_bad, n, 1, 1);
     ops->scatter(m->device, s->out, d, rows, s->rows_out, d, share, n, h->n_embd);
 }
 
@@ -123,7 +136,6 @@ void model_experts(struct model *m, const struct layer *l, uint32_t layer, uint3
     struct scratch *s = &m->s;
     size_t d = h->n_embd, n_logits = (size_t)n * h->n_experts;
     uint32_t first[EXPERTS_MAX + 1];
-    model_operand(m, s->normed, d, n, h->n_embd, s->bad);
     model_multiply(m, l->matrix[SLOT_MOE_ROUTER], l->vector[SLOT_MOE_ROUTER_BIAS], s->router,
                    h->n_experts);
     ops->logits(m->device, s->router, h->n_experts, n, h->n_experts, 0.0f, s->bad);

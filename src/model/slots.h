@@ -76,6 +76,10 @@ enum layer_slot { LAYER_SLOT_LIST(SLOT_ENUM) LAYER_SLOT_COUNT };
 #define SLOTS_ATTN     (SLOT_BIT(ATTN_NORM) | SLOT_BIT(ATTN_OUT))
 #define SLOTS_QK_NORM  (SLOT_BIT(ATTN_Q_NORM) | SLOT_BIT(ATTN_K_NORM))
 #define SLOTS_FFN      (SLOT_BIT(FFN_GATE) | SLOT_BIT(FFN_UP) | SLOT_BIT(FFN_DOWN))
+/* What multiplies with a layer's first and with its second norm. */
+#define SLOTS_ATTN_IN (SLOTS_QKV | SLOT_BIT(ATTN_QKV))
+#define SLOTS_FFN_IN                                                                               \
+    (SLOT_BIT(FFN_GATE) | SLOT_BIT(FFN_UP) | SLOT_BIT(FFN_GATE_UP) | SLOT_BIT(MOE_ROUTER))
 #define SLOTS_FFN_BIAS (SLOT_BIT(FFN_GATE_BIAS) | SLOT_BIT(FFN_UP_BIAS) | SLOT_BIT(FFN_DOWN_BIAS))
 #define SLOTS_MOE                                                                                  \
     (SLOT_BIT(MOE_ROUTER) | SLOT_BIT(MOE_GATE) | SLOT_BIT(MOE_UP) | SLOT_BIT(MOE_DOWN))

@@ -226,24 +226,17 @@ static void norm(struct poc_exact *e, uint32_t tensor, uint32_t n)
     const int8_t *weights = exact_weights_view(e->weights, tensor);
     for (uint32_t i = 0; i < dim; i++)
         e->norm[i] = (float)weights[i] * NORM_STEP;
-    e->device->ops->rmsnorm(e->device, e->x, dim, e->norm, (float)e->params.norm_eps, n, dim,
-                            e->normed, dim);
-    products_take(e->products, e->normed, n, dim, e->bad);
-}
-
-static void rotate(struct poc_exact *e, float *x, uint32_t n_heads, uint32_t n)
-{
-    uint32_t size = poc_head_dim(&e->params);
-    struct rope_args a = {.x = x,
-                          .stride = (size_t)n_heads * size,
+    struct norm_args a = {.x = e->x,
+                          .w = e->norm,
+                          .eps = (float)e->params.norm_eps,
+                          .y = e->normed,
+                          .keeps_y = true,
+                          .stride_x = dim,
+                          .stride_y = dim,
                           .n_rows = n,
-                          .n_heads = n_heads,
-                          .head_size = size,
-                          .n_rot = size,
-                          .interleaved = true,
-                          .cos = e->cosines,
-                          .sin = e->sines};
-    e->device->ops->rope(e->device, &a);
+                          .n = dim};
+    e->device->ops->norm(e->device, &a);
+    products_take(e->products, e->normed, n, dim, e->bad);
 }
 
 static void attention(struct poc_exact *e, uint32_t base, uint32_t n)
@@ -255,14 +248,19 @@ static void attention(struct poc_exact *e, uint32_t base, uint32_t n)
     product(e, base + POC_WQ, e->q);
     product(e, base + POC_WK, e->k);
     product(e, base + POC_WV, e->v);
-    rotate(e, e->q, p->n_heads, n);
-    rotate(e, e->k, p->n_kv_heads, n);
-    struct kv_write_args w = {.k = e->k,
+    struct kv_write_args w = {.q = e->q,
+                              .k = e->k,
                               .v = e->v,
+                              .stride_q = p->dim,
                               .stride_k = n_kv,
                               .stride_v = n_kv,
+                              .n_rot = poc_head_dim(p),
+                              .interleaved = true,
+                              .cos = e->cosines,
+                              .sin = e->sines,
                               .rows = e->rows,
                               .n_rows = n,
+                              .n_heads = p->n_heads,
                               .shape = e->shape,
                               .bad = e->bad};
     ops->kv_write(e->device, &w);
@@ -312,7 +310,17 @@ static void layer_run(struct poc_exact *e, uint32_t layer, uint32_t n_nonces)
     norm(e, base + POC_FFN_NORM, n);
     product(e, base + POC_W1, e->gate);
     product(e, base + POC_W3, e->up);
-    ops->glu(e->device, ACT_FN_SILU, e->gate, n_ffn, e->up, n_ffn, n, n_ffn, e->gate, n_ffn);
+    struct glu_args glu = {.fn = ACT_FN_SILU,
+                           .gate = e->gate,
+                           .up = e->up,
+                           .y = e->gate,
+                           .keeps_y = true,
+                           .stride_gate = n_ffn,
+                           .stride_up = n_ffn,
+                           .stride_y = n_ffn,
+                           .n_rows = n,
+                           .n = n_ffn};
+    ops->glu(e->device, &glu);
     products_take(e->products, e->gate, n, n_ffn, e->bad);
     product(e, base + POC_W2, e->normed);
     ops->add(e->device, e->x, p->dim, e->normed, p->dim, n, p->dim, 1);

@@ -41,6 +41,7 @@ struct warp_place {
 extern const struct kernel_entry __start_cuda_kernels[] __attribute__((weak));
 extern const struct kernel_entry __stop_cuda_kernels[] __attribute__((weak));
 
+bool cuda_emulate_backwards;
 struct cuda_thread *cuda_thread;
 static struct fibre fibres[THREADS_MAX], *running;
 static struct warp_place warps[THREADS_MAX / 32];
@@ -272,11 +273,13 @@ void cuda_emulate(const struct kernel_entry *k, const uint32_t grid[3], uint32_t
         fprintf(stderr, "%s: %u threads in a block\n", k->name, n_threads);
         abort();
     }
-    uint32_t block[3];
-    for (block[2] = 0; block[2] < grid[2]; block[2]++)
-        for (block[1] = 0; block[1] < grid[1]; block[1]++)
-            for (block[0] = 0; block[0] < grid[0]; block[0]++)
-                block_run(grid, n_threads, block);
+    uint64_t n_blocks = (uint64_t)grid[0] * grid[1] * grid[2];
+    for (uint64_t i = 0; i < n_blocks; i++) {
+        uint64_t at = cuda_emulate_backwards ? n_blocks - 1 - i : i;
+        uint32_t block[3] = {(uint32_t)(at % grid[0]), (uint32_t)(at / grid[0] % grid[1]),
+                             (uint32_t)(at / grid[0] / grid[1])};
+        block_run(grid, n_threads, block);
+    }
 }
 
 void cuda_emulate_launch(const struct launch *l)

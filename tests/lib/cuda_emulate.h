@@ -17,6 +17,9 @@ const struct kernel_entry *kernel_named(const char *name);
 void cuda_emulate(const struct kernel_entry *k, const uint32_t grid[3], uint32_t n_threads,
                   size_t shared_bytes, const void *args);
 
+/* Blocks from the last to the first: what kernels give may not depend on their order. */
+extern bool cuda_emulate_backwards;
+
 /* cuda_emulate_launch - what cuda_launch does on a device; a kernel that is not there aborts. */
 void cuda_emulate_launch(const struct launch *l);
 

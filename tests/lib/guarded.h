@@ -72,8 +72,17 @@ static void *guarded_inside(const struct guarded *g, const void *p)
     CHECK(real);
     return real;
 }
-#define REAL(p)    guarded_inside(g, p)
-#define ON_HOST(p) CHECK(!guarded_real(g, p))
+#define REAL(p)         guarded_inside(g, p)
+#define REAL_OR_NULL(p) ((p) ? guarded_inside(g, p) : NULL)
+#define ON_HOST(p)      CHECK(!guarded_real(g, p))
+
+/* What is undefined after an operation is NaN here. */
+static void guarded_spoil(const struct guarded *g, float *x, size_t stride, uint32_t n_rows,
+                          uint32_t n)
+{
+    for (uint32_t t = 0; x && !g->is_lost && t < n_rows; t++)
+        memset(x + t * stride, 0xff, n * sizeof *x);
+}
 
 /* What an operation was given, as numbers, joins the pass under way. */
 static void guarded_told(struct guarded *g, const uint64_t *x, size_t n)
@@ -308,43 +317,53 @@ static void guarded_embed(struct device *d, enum dtype t, const void *rows, uint
     DO(embed(g->cpu, t, REAL(rows), n_cols, REAL(token), n_tokens, scale, REAL(y), stride));
 }
 
-static void guarded_rmsnorm(struct device *d, const float *x, size_t stride_x, const float *w,
-                            float eps, uint32_t n_rows, uint32_t n, float *y, size_t stride_y)
+/* Of the acts of an operation, which are kinds of the same rows. */
+static const struct acts *guarded_all_acts(struct guarded *g, const struct acts *acts, uint32_t n,
+                                           struct acts real[ACT_F32 + 1])
 {
-    struct guarded *g = guarded_of(d);
-    TOLD(P(x), stride_x, P(w), n_rows, n, P(y), stride_y);
-    DO(rmsnorm(g->cpu, REAL(x), stride_x, REAL(w), eps, n_rows, n, REAL(y), stride_y));
+    CHECK(n <= ACT_F32 + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        TOLD(P(acts[i].data), acts[i].kind, acts[i].n_rows, acts[i].n_cols);
+        real[i] = guarded_acts(g, &acts[i]);
+    }
+    return real;
 }
 
-static void guarded_layernorm(struct device *d, const float *x, size_t stride_x, const float *w,
-                              const float *b, float eps, uint32_t n_rows, uint32_t n, float *y,
-                              size_t stride_y)
+static void guarded_norm(struct device *d, const struct norm_args *a)
 {
     struct guarded *g = guarded_of(d);
-    DO(layernorm(g->cpu, REAL(x), stride_x, REAL(w), b ? REAL(b) : NULL, eps, n_rows, n, REAL(y),
-                 stride_y));
-}
-
-static void guarded_rope(struct device *d, const struct rope_args *a)
-{
-    struct guarded *g = guarded_of(d);
-    struct rope_args real = *a;
+    struct acts acts[ACT_F32 + 1];
+    struct norm_args real = *a;
     real.x = REAL(a->x);
-    real.cos = REAL(a->cos);
-    real.sin = REAL(a->sin);
-    TOLD(P(a->x), a->stride, a->n_rows, a->n_heads, P(a->cos), P(a->sin));
-    DO(rope(g->cpu, &real));
+    real.add = REAL_OR_NULL(a->add);
+    real.add_norm = REAL_OR_NULL(a->add_norm);
+    real.w = REAL(a->w);
+    real.b = REAL_OR_NULL(a->b);
+    real.y = REAL(a->y);
+    real.bad = REAL_OR_NULL(a->bad);
+    real.acts = guarded_all_acts(g, a->acts, a->n_acts, acts);
+    TOLD(P(a->x), P(a->add), P(a->add_norm), P(a->w), a->n_rows, a->n, P(a->y), a->keeps_y,
+         P(a->bad));
+    DO(norm(g->cpu, &real));
+    guarded_spoil(g, a->keeps_y ? NULL : real.y, a->stride_y, a->n_rows, a->n);
+    guarded_spoil(g, real.add, a->stride_add, a->n_rows, a->n);
 }
 
 static void guarded_kv_write(struct device *d, const struct kv_write_args *a)
 {
     struct guarded *g = guarded_of(d);
     struct kv_write_args real = *a;
+    real.q = REAL(a->q);
     real.k = REAL(a->k);
     real.v = REAL(a->v);
+    real.q_norm = REAL_OR_NULL(a->q_norm);
+    real.k_norm = REAL_OR_NULL(a->k_norm);
+    real.cos = a->n_rot ? REAL(a->cos) : NULL;
+    real.sin = a->n_rot ? REAL(a->sin) : NULL;
     real.bad = REAL(a->bad);
     real.rows = guarded_real_rows(g, a->rows, a->n_rows);
-    TOLD(P(a->k), P(a->v), a->stride_k, P(a->rows), a->n_rows, a->layer_offset, P(a->bad));
+    TOLD(P(a->q), P(a->k), P(a->v), a->stride_q, a->stride_k, P(a->rows), a->n_rows,
+         a->layer_offset, P(a->bad), P(a->q_norm), P(a->cos), P(a->sin));
     DO(kv_write(g->cpu, &real));
 }
 
@@ -393,20 +412,27 @@ static void guarded_scatter(struct device *d, float *x, size_t stride_x, const u
 }
 
 static void guarded_note_bad(struct device *d, uint8_t *first, const uint32_t *origin,
-                             const uint8_t *bad, uint32_t n, uint8_t mark)
+                             const uint8_t *bad, uint32_t n, uint32_t n_marks, uint8_t mark)
 {
     struct guarded *g = guarded_of(d);
-    TOLD(P(first), P(origin), P(bad), n, mark);
-    DO(note_bad(g->cpu, REAL(first), REAL(origin), REAL(bad), n, mark));
+    TOLD(P(first), P(origin), P(bad), n, n_marks, mark);
+    DO(note_bad(g->cpu, REAL(first), REAL(origin), REAL(bad), n, n_marks, mark));
 }
 
-static void guarded_glu(struct device *d, enum act_fn fn, const float *gate, size_t stride_gate,
-                        const float *up, size_t stride_up, uint32_t n_rows, uint32_t n, float *y,
-                        size_t stride_y)
+static void guarded_glu(struct device *d, const struct glu_args *a)
 {
     struct guarded *g = guarded_of(d);
-    TOLD(fn, P(gate), stride_gate, P(up), n_rows, n, P(y));
-    DO(glu(g->cpu, fn, REAL(gate), stride_gate, REAL(up), stride_up, n_rows, n, REAL(y), stride_y));
+    struct acts acts[ACT_F32 + 1];
+    struct glu_args real = *a;
+    real.gate = REAL(a->gate);
+    real.up = REAL(a->up);
+    real.y = REAL(a->y);
+    real.bad = REAL_OR_NULL(a->bad);
+    real.acts = guarded_all_acts(g, a->acts, a->n_acts, acts);
+    TOLD(a->fn, P(a->gate), a->stride_gate, P(a->up), a->n_rows, a->n, P(a->y), a->keeps_y,
+         P(a->bad));
+    DO(glu(g->cpu, &real));
+    guarded_spoil(g, a->keeps_y ? NULL : real.y, a->stride_y, a->n_rows, a->n);
 }
 
 static void guarded_add(struct device *d, float *x, size_t stride_x, const float *y,
@@ -439,6 +465,7 @@ static void guarded_logits(struct device *d, float *x, size_t stride, uint32_t n
 }
 
 #undef REAL
+#undef REAL_OR_NULL
 #undef ON_HOST
 #undef TOLD
 #undef P
@@ -467,9 +494,7 @@ static const struct device_ops guarded_ops = {
     .quantize = guarded_quantize,
     .matmul = guarded_matmul,
     .embed = guarded_embed,
-    .rmsnorm = guarded_rmsnorm,
-    .layernorm = guarded_layernorm,
-    .rope = guarded_rope,
+    .norm = guarded_norm,
     .kv_write = guarded_kv_write,
     .attention = guarded_attention,
     .kv_digest = guarded_kv_digest,

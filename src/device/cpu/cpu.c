@@ -245,70 +245,65 @@ static void cpu_embed(struct device *d, enum dtype t, const void *rows, uint32_t
     }
 }
 
-struct rmsnorm_args {
-    const float *x, *w;
-    size_t stride_x, stride_y;
-    float eps, *y;
-    uint32_t n;
-};
+/* The second half of an operation whose rows go into products. */
+static void quantize_all(struct device *d, const float *x, size_t stride, const struct acts *acts,
+                         uint32_t n_acts, uint8_t *bad)
+{
+    for (uint32_t i = 0; i < n_acts; i++) {
+        struct acts a = acts[i];
+        cpu_quantize(d, x, stride, &a, bad);
+    }
+}
 
-static void rmsnorm_task(void *context, size_t i, int worker)
+static void norm_task(void *context, size_t i, int worker)
 {
     const struct split *s = context;
-    const struct rmsnorm_args *a = s->args;
+    const struct norm_args *a = s->args;
+    const struct cpu_isa *isa = &s->cpu->isa;
     (void)worker;
-    for (uint32_t t = split_begin(s, i); t < split_end(s, i); t++)
-        s->cpu->isa.rmsnorm(a->x + t * a->stride_x, a->w, a->eps, a->n, a->y + t * a->stride_y);
+    for (uint32_t t = split_begin(s, i); t < split_end(s, i); t++) {
+        float *x = a->x + t * a->stride_x, *y = a->y + t * a->stride_y;
+        float *add = a->add ? a->add + t * a->stride_add : NULL;
+        if (add && a->add_norm)
+            isa->rmsnorm(add, a->add_norm, a->eps, a->n, add);
+        if (add)
+            isa->add(x, add, a->n, 1.0f);
+        if (a->is_layernorm)
+            isa->layernorm(x, a->w, a->b, a->eps, a->n, y);
+        else
+            isa->rmsnorm(x, a->w, a->eps, a->n, y);
+    }
 }
 
-static void cpu_rmsnorm(struct device *d, const float *x, size_t stride_x, const float *w,
-                        float eps, uint32_t n_rows, uint32_t n, float *y, size_t stride_y)
+static void cpu_norm(struct device *d, const struct norm_args *a)
 {
-    struct rmsnorm_args a = {x, w, stride_x, stride_y, eps, y, n};
-    run_split(cpu_of(d), n_rows, 1, rmsnorm_task, &a);
+    run_split(cpu_of(d), a->n_rows, 1, norm_task, a);
+    quantize_all(d, a->y, a->stride_y, a->acts, a->n_acts, a->bad);
 }
 
-struct layernorm_args {
-    const float *x, *w, *b;
-    size_t stride_x, stride_y;
-    float eps, *y;
-    uint32_t n;
-};
+/* Norm and rotation of a row's heads of queries, then of keys. */
+static void turn_heads(const struct cpu_isa *isa, const struct kv_write_args *a, float *x,
+                       uint32_t n_heads, const float *w, uint32_t t)
+{
+    uint32_t e = a->shape.head_size, half = a->n_rot / 2;
+    for (uint32_t h = 0; h < n_heads; h++, x += e) {
+        if (w)
+            isa->rmsnorm(x, w, a->eps, e, x);
+        if (half)
+            isa->rope(x, a->n_rot, a->interleaved, a->cos + (size_t)t * half,
+                      a->sin + (size_t)t * half);
+    }
+}
 
-static void layernorm_task(void *context, size_t i, int worker)
+static void turn_task(void *context, size_t i, int worker)
 {
     const struct split *s = context;
-    const struct layernorm_args *a = s->args;
+    const struct kv_write_args *a = s->args;
     (void)worker;
-    for (uint32_t t = split_begin(s, i); t < split_end(s, i); t++)
-        s->cpu->isa.layernorm(a->x + t * a->stride_x, a->w, a->b, a->eps, a->n,
-                              a->y + t * a->stride_y);
-}
-
-static void cpu_layernorm(struct device *d, const float *x, size_t stride_x, const float *w,
-                          const float *b, float eps, uint32_t n_rows, uint32_t n, float *y,
-                          size_t stride_y)
-{
-    struct layernorm_args a = {x, w, b, stride_x, stride_y, eps, y, n};
-    run_split(cpu_of(d), n_rows, 1, layernorm_task, &a);
-}
-
-static void rope_task(void *context, size_t i, int worker)
-{
-    const struct split *s = context;
-    const struct rope_args *a = s->args;
-    (void)worker;
-    for (uint32_t t = split_begin(s, i); t < split_end(s, i); t++)
-        for (uint32_t h = 0; h < a->n_heads; h++)
-            s->cpu->isa.rope(a->x + t * a->stride + h * a->head_size, a->n_rot, a->interleaved,
-                             a->cos + (size_t)t * (a->n_rot / 2),
-                             a->sin + (size_t)t * (a->n_rot / 2));
-}
-
-static void cpu_rope(struct device *d, const struct rope_args *a)
-{
-    CHECK(a->n_rot % 2 == 0 && a->n_rot <= a->head_size);
-    run_split(cpu_of(d), a->n_rows, 1, rope_task, a);
+    for (uint32_t t = split_begin(s, i); t < split_end(s, i); t++) {
+        turn_heads(&s->cpu->isa, a, a->q + t * a->stride_q, a->n_heads, a->q_norm, t);
+        turn_heads(&s->cpu->isa, a, a->k + t * a->stride_k, a->shape.n_kv_heads, a->k_norm, t);
+    }
 }
 
 static void kv_write_task(void *context, size_t i, int worker)
@@ -322,6 +317,9 @@ static void kv_write_task(void *context, size_t i, int worker)
 static void cpu_kv_write(struct device *d, const struct kv_write_args *a)
 {
     CHECK(a->shape.head_size % 4 == 0 && a->shape.head_size <= HEAD_SIZE_MAX);
+    CHECK(a->n_rot % 2 == 0 && a->n_rot <= a->shape.head_size);
+    if (a->n_rot || a->q_norm || a->k_norm)
+        run_split(cpu_of(d), a->n_rows, 1, turn_task, a);
     run_split(cpu_of(d), a->shape.n_kv_heads, 1, kv_write_task, a);
 }
 
@@ -417,14 +415,6 @@ static void cpu_attention(struct device *d, const struct attention_args *a)
                 &s);
 }
 
-struct glu_args {
-    enum act_fn fn;
-    const float *gate, *up;
-    size_t stride_gate, stride_up, stride_y;
-    uint32_t n;
-    float *y;
-};
-
 static void glu_task(void *context, size_t i, int worker)
 {
     const struct split *s = context;
@@ -435,12 +425,10 @@ static void glu_task(void *context, size_t i, int worker)
                         a->y + t * a->stride_y);
 }
 
-static void cpu_glu(struct device *d, enum act_fn fn, const float *gate, size_t stride_gate,
-                    const float *up, size_t stride_up, uint32_t n_rows, uint32_t n, float *y,
-                    size_t stride_y)
+static void cpu_glu(struct device *d, const struct glu_args *a)
 {
-    struct glu_args a = {fn, gate, up, stride_gate, stride_up, stride_y, n, y};
-    run_split(cpu_of(d), n_rows, 1, glu_task, &a);
+    run_split(cpu_of(d), a->n_rows, 1, glu_task, a);
+    quantize_all(d, a->y, a->stride_y, a->acts, a->n_acts, a->bad);
 }
 
 struct add_args {
@@ -494,12 +482,13 @@ static void cpu_scatter(struct device *d, float *x, size_t stride_x, const uint3
 }
 
 static void cpu_note_bad(struct device *d, uint8_t *first, const uint32_t *origin,
-                         const uint8_t *bad, uint32_t n, uint8_t mark)
+                         const uint8_t *bad, uint32_t n, uint32_t n_marks, uint8_t mark)
 {
     (void)d;
-    for (uint32_t t = 0; t < n; t++)
-        if (bad[t] && !first[origin[t]])
-            first[origin[t]] = mark;
+    for (uint32_t l = 0; l < n_marks; l++)
+        for (uint32_t t = 0; t < n; t++)
+            if (bad[(size_t)l * n + t] && !first[origin[t]])
+                first[origin[t]] = (uint8_t)(mark + l);
 }
 
 struct reflect_args {
@@ -631,9 +620,7 @@ static const struct device_ops cpu_ops = {
     .quantize = cpu_quantize,
     .matmul = cpu_matmul,
     .embed = cpu_embed,
-    .rmsnorm = cpu_rmsnorm,
-    .layernorm = cpu_layernorm,
-    .rope = cpu_rope,
+    .norm = cpu_norm,
     .kv_write = cpu_kv_write,
     .attention = cpu_attention,
     .kv_digest = cpu_kv_digest,

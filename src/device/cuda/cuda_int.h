@@ -78,6 +78,8 @@ struct cuda {
     uint8_t *scratch; /* CUDA_SCRATCH_BYTES; what is in it lasts no longer than the operation */
     uint8_t *stage;   /* CUDA_STAGE_BYTES, a ring for cuda_stage */
     size_t n_staged;
+    uint32_t *tickets; /* [CUDA_ROWS_MAX] zeros: which block of a row is the last; zeros again after
+                        * each kernel */
 
     /* The rows that kv_write and attention name: `rows` on the host are `device_rows` there. */
     const struct kv_row *rows;
@@ -124,21 +126,14 @@ size_t cuda_matrix_bytes(struct device *d, enum dtype t, uint32_t n_rows, uint32
 void cuda_matrix_pack(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols,
                       const void *rows, void *packed);
 size_t cuda_acts_bytes(struct device *d, enum act_kind kind, uint32_t n_rows, uint32_t n_cols);
-void cuda_quantize(struct device *d, const float *x, size_t stride, struct acts *a, uint8_t *bad);
 void cuda_matmul(struct device *d, const struct matrix *w, const struct acts *a, const float *bias,
                  float *y, size_t stride);
 void cuda_embed(struct device *d, enum dtype t, const void *rows, uint32_t n_cols,
                 const int32_t *token, uint32_t n_tokens, float scale, float *y, size_t stride);
 /* ops_rows.c */
-void cuda_rmsnorm(struct device *d, const float *x, size_t stride_x, const float *w, float eps,
-                  uint32_t n_rows, uint32_t n, float *y, size_t stride_y);
-void cuda_layernorm(struct device *d, const float *x, size_t stride_x, const float *w,
-                    const float *b, float eps, uint32_t n_rows, uint32_t n, float *y,
-                    size_t stride_y);
-void cuda_rope(struct device *d, const struct rope_args *a);
-void cuda_glu(struct device *d, enum act_fn fn, const float *gate, size_t stride_gate,
-              const float *up, size_t stride_up, uint32_t n_rows, uint32_t n, float *y,
-              size_t stride_y);
+void cuda_norm(struct device *d, const struct norm_args *a);
+void cuda_quantize(struct device *d, const float *x, size_t stride, struct acts *a, uint8_t *bad);
+void cuda_glu(struct device *d, const struct glu_args *a);
 void cuda_add(struct device *d, float *x, size_t stride_x, const float *y, size_t stride_y,
               uint32_t n_rows, uint32_t n, float scale);
 void cuda_reflect(struct device *d, float *x, size_t stride, const float *const *mirrors, size_t at,
@@ -152,7 +147,7 @@ void cuda_gather(struct device *d, const float *x, size_t stride_x, const uint32
 void cuda_scatter(struct device *d, float *x, size_t stride_x, const uint32_t *to, const float *y,
                   size_t stride_y, const float *scale, uint32_t n_rows, uint32_t n);
 void cuda_note_bad(struct device *d, uint8_t *first, const uint32_t *origin, const uint8_t *bad,
-                   uint32_t n, uint8_t mark);
+                   uint32_t n, uint32_t n_marks, uint8_t mark);
 /* ops_attention.c */
 void cuda_kv_write(struct device *d, const struct kv_write_args *a);
 void cuda_attention(struct device *d, const struct attention_args *a);

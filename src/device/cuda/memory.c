@@ -299,6 +299,7 @@ enum err cuda_begin_memory(struct cuda *c, struct err_note *note)
         {(void **)&c->stage, CUDA_STAGE_BYTES},
         {(void **)&c->device_rows, CUDA_ROWS_MAX * sizeof c->device_rows[0]},
         {(void **)&c->device_pages, CUDA_PAGES_MAX * sizeof c->device_pages[0]},
+        {(void **)&c->tickets, CUDA_ROWS_MAX * sizeof c->tickets[0]},
     };
     enum err rc = find_limit(c, note);
     c->host_rows = mem_pages(CUDA_ROWS_MAX * sizeof c->host_rows[0]);
@@ -307,6 +308,11 @@ enum err cuda_begin_memory(struct cuda *c, struct err_note *note)
         rc = err_set(note, ERR_MEMORY, "out of memory for the GPU's page tables");
     for (size_t i = 0; !rc && i < COUNT_OF(own); i++)
         rc = take(c, own[i].n_bytes, "the device's own needs", own[i].p, note);
+    if (!rc && !cuda_did(c,
+                         c->driver.cuMemsetD8Async(at(c->tickets), 0,
+                                                   CUDA_ROWS_MAX * sizeof c->tickets[0], c->stream),
+                         "cuMemsetD8Async"))
+        rc = err_set(note, c->failed, "%s", c->failure.text);
     for (size_t i = 0; !rc && i < CUDA_SLOTS; i++) {
         rc = take_pinned(c, &c->slots[i].bytes, note);
         rc = rc ? rc : make_event(c, &c->slots[i].event, note);
@@ -321,7 +327,7 @@ enum err cuda_begin_memory(struct cuda *c, struct err_note *note)
 void cuda_release_memory(struct cuda *c)
 {
     const struct driver *v = &c->driver;
-    const void *own[] = {c->scratch, c->stage, c->device_rows, c->device_pages};
+    const void *own[] = {c->scratch, c->stage, c->device_rows, c->device_pages, c->tickets};
     for (size_t i = 0; i < COUNT_OF(own); i++)
         if (own[i])
             (void)v->cuMemFree(at(own[i]));

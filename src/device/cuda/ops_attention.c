@@ -19,10 +19,33 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-struct launch kv_write_launch(const struct write_args *args)
+struct launch kv_write_launch(const struct kv_write_args *a, const struct kv_row *rows,
+                              struct write_args *args)
 {
+    bool turns = a->n_rot || a->q_norm;
+    *args = (struct write_args){.q = a->q,
+                                .k = a->k,
+                                .v = a->v,
+                                .q_norm = a->q_norm,
+                                .k_norm = a->k_norm,
+                                .cos = a->cos,
+                                .sin = a->sin,
+                                .rows = rows,
+                                .bad = a->bad,
+                                .stride_q = a->stride_q,
+                                .stride_k = a->stride_k,
+                                .stride_v = a->stride_v,
+                                .layer_offset = a->layer_offset,
+                                .n_rows = a->n_rows,
+                                .n_heads = a->n_heads,
+                                .n_kv_heads = a->shape.n_kv_heads,
+                                .head_size = a->shape.head_size,
+                                .half = a->n_rot / 2,
+                                .is_interleaved = a->interleaved,
+                                .eps = a->eps};
+    uint32_t n_query_blocks = turns ? parts(a->n_heads, WRITE_THREADS / 32) : 0;
     return (struct launch){.kernel = "kv_write",
-                           .grid = {args->n_rows, args->n_kv_heads, 1},
+                           .grid = {a->n_rows, args->n_kv_heads + n_query_blocks, 1},
                            .block = WRITE_THREADS,
                            .shared_bytes = WRITE_THREADS / 32 * args->head_size * 4,
                            .args = args,
@@ -117,17 +140,8 @@ struct launch attend_join_launch(const struct attend_args *args)
 void cuda_kv_write(struct device *d, const struct kv_write_args *a)
 {
     struct cuda *c = cuda_of(d);
-    struct write_args args = {a->k,
-                              a->v,
-                              cuda_rows(c, a->rows, a->n_rows),
-                              a->bad,
-                              a->stride_k,
-                              a->stride_v,
-                              a->layer_offset,
-                              a->n_rows,
-                              a->shape.n_kv_heads,
-                              a->shape.head_size};
-    struct launch l = kv_write_launch(&args);
+    struct write_args args;
+    struct launch l = kv_write_launch(a, cuda_rows(c, a->rows, a->n_rows), &args);
     cuda_launch(c, &l);
 }
 

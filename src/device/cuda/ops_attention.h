@@ -6,7 +6,9 @@
 #include "device/cuda/cuda_int.h"
 #include "device/cuda/kernels/args_attention.h"
 
-struct launch kv_write_launch(const struct write_args *args);
+/* rows: where those of a lie on the device. */
+struct launch kv_write_launch(const struct kv_write_args *a, const struct kv_row *rows,
+                              struct write_args *args);
 struct launch kv_digest_launch(const struct digest_args *args, uint32_t n_layers);
 
 /* attend_plan - fills args from a but for rows, part_ml and part_o. rows_share: rows side by side

@@ -1,4 +1,4 @@
-/* ops_matmul.c - quantisation, matrix products and embedding rows on the device.
+/* ops_matmul.c - matrix products and embedding rows on the device.
  *
  * Which kernel multiplies is a matter of speed alone: all give the same bits. Up to 4 rows dp4a
  * with the weights read once; then tensor cores, up to 64 rows with all segments of K at once,
@@ -31,27 +31,6 @@ static const struct {
 static uint32_t parts(uint32_t n, uint32_t of)
 {
     return (n + of - 1) / of;
-}
-
-struct launch quantize_launch(const float *x, size_t stride, const struct acts *to, uint8_t *bad,
-                              struct quantize_args *args)
-{
-    static const char *const names[] = {
-        [ACT_Q256] = "quantize_256", [ACT_Q32] = "quantize_32", [ACT_F32] = "quantize_plain"};
-    bool is_plain = to->kind == ACT_F32;
-    uint32_t n_warps = parts(to->n_cols, BLOCK_COLS);
-    *args = (struct quantize_args){.x = x,
-                                   .stride = stride,
-                                   .acts = to->data,
-                                   .bad = bad,
-                                   .n_rows = to->n_rows,
-                                   .n_cols = to->n_cols,
-                                   .is_aligned = (uintptr_t)x % 16 == 0 && stride % 4 == 0};
-    return (struct launch){.kernel = names[to->kind],
-                           .grid = {is_plain ? to->n_rows : acts_rows(to->n_rows), 1, 1},
-                           .block = 32 * (n_warps < 32 ? n_warps : 32),
-                           .args = args,
-                           .n_args_bytes = sizeof *args};
 }
 
 /* The 16 integers that codes stand for, and what scales are multiplied by. */
@@ -172,13 +151,6 @@ size_t cuda_acts_bytes(struct device *d, enum act_kind kind, uint32_t n_rows, ui
 {
     (void)d;
     return layout_acts_bytes(kind, n_rows, n_cols);
-}
-
-void cuda_quantize(struct device *d, const float *x, size_t stride, struct acts *a, uint8_t *bad)
-{
-    struct quantize_args args;
-    struct launch l = quantize_launch(x, stride, a, bad, &args);
-    cuda_launch(cuda_of(d), &l);
 }
 
 void cuda_matmul(struct device *d, const struct matrix *w, const struct acts *a, const float *bias,

@@ -1,4 +1,4 @@
-/* ops_matmul.h - from shapes to launches: quantisation, products, embedding rows. Pure functions;
+/* ops_matmul.h - from shapes to launches: products, embedding rows. Pure functions;
  * the launch's `args` is the struct that the caller gave. */
 #ifndef DEVICE_CUDA_OPS_MATMUL_H
 #define DEVICE_CUDA_OPS_MATMUL_H
@@ -11,8 +11,6 @@ union matmul_launch_args {
     struct plain_args plain;
 };
 
-struct launch quantize_launch(const float *x, size_t stride, const struct acts *to, uint8_t *bad,
-                              struct quantize_args *args);
 struct launch matmul_launch(const struct matrix *w, const struct acts *x, const float *bias,
                             float *y, size_t stride, union matmul_launch_args *args);
 struct launch embed_launch(enum dtype t, const void *rows, uint32_t n_cols, const int32_t *token,

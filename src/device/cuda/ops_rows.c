@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "base/check.h"
+#include "device/cuda/kernels/formats.h"
+
 static uint32_t parts(uint32_t n, uint32_t of)
 {
     return (n + of - 1) / of;
@@ -29,39 +32,87 @@ static struct launch by_column(const char *kernel, uint32_t n, uint32_t n_rows, 
                            .n_args_bytes = n_bytes};
 }
 
-struct launch rmsnorm_launch(const struct norm_args *args)
+/* Of a pointer and a stride: whether every row begins at 16 bytes. */
+static bool is_aligned(const void *x, uint64_t stride)
 {
-    if (args->n > SHORT_ROW_MAX)
-        return by_row("rmsnorm", args->n_rows, args, sizeof *args);
-    return by_row("rmsnorm_short", parts(args->n_rows, ROW_THREADS / 32), args, sizeof *args);
+    return (uintptr_t)x % 16 == 0 && stride % 4 == 0;
 }
 
-struct launch layernorm_launch(const struct norm_args *args)
+/* Where n_rows rows of n go; with acts that are tiles, how many rows those have. */
+static uint32_t acts_of(const struct acts *acts, uint32_t n_acts, uint8_t *bad, uint32_t n_rows,
+                        uint32_t n, struct acts_args *args)
 {
-    return by_row("layernorm", args->n_rows, args, sizeof *args);
+    uint32_t n_filled = n_rows;
+    *args = (struct acts_args){.bad = n_acts ? bad : NULL, .n_rows = n_rows, .n_cols = n};
+    for (uint32_t i = 0; i < n_acts; i++) {
+        CHECK(acts[i].n_rows == n_rows && acts[i].n_cols == n);
+        if (acts[i].kind == ACT_Q256)
+            args->q256 = acts[i].data;
+        else if (acts[i].kind == ACT_Q32)
+            args->q32 = acts[i].data;
+        else
+            args->plain = acts[i].data;
+        n_filled = acts[i].kind == ACT_F32 ? n_filled : acts_rows(n_rows);
+    }
+    return n_filled;
+}
+
+struct launch norm_launch(const struct norm_args *a, struct norm_row_args *args)
+{
+    CHECK(!a->add_norm || a->add);
+    *args = (struct norm_row_args){.x = a->x,
+                                   .add = a->add,
+                                   .add_norm = a->add_norm,
+                                   .w = a->w,
+                                   .b = a->is_layernorm ? a->b : NULL,
+                                   .y = a->keeps_y ? a->y : NULL,
+                                   .stride_x = a->stride_x,
+                                   .stride_add = a->stride_add,
+                                   .stride_y = a->stride_y,
+                                   .is_layernorm = a->is_layernorm,
+                                   .eps = a->eps};
+    uint32_t n_blocks = acts_of(a->acts, a->n_acts, a->bad, a->n_rows, a->n, &args->acts);
+    args->acts.is_aligned = is_aligned(a->x, a->stride_x) && is_aligned(args->y, a->stride_y) &&
+                            is_aligned(a->w, 0) && is_aligned(args->b, 0);
+    return by_row("norm_rows", n_blocks, args, sizeof *args);
+}
+
+/* A block for each piece of each row. */
+static struct launch by_piece(const char *kernel, uint32_t n_rows, const struct quantize_args *args)
+{
+    struct launch l = by_row(kernel, n_rows, args, sizeof *args);
+    l.grid[1] = parts(args->acts.n_cols, PIECE_COLS);
+    return l;
+}
+
+struct launch quantize_launch(const float *x, size_t stride, const struct acts *to, uint8_t *bad,
+                              uint32_t *tickets, struct quantize_args *args)
+{
+    *args = (struct quantize_args){.x = x, .tickets = tickets, .stride_x = stride};
+    uint32_t n_rows = acts_of(to, 1, bad, to->n_rows, to->n_cols, &args->acts);
+    args->acts.is_aligned = is_aligned(x, stride);
+    return by_piece("quantize", n_rows, args);
+}
+
+struct launch glu_launch(const struct glu_args *a, uint32_t *tickets, struct quantize_args *args)
+{
+    *args = (struct quantize_args){.x = a->gate,
+                                   .up = a->up,
+                                   .y = a->keeps_y ? a->y : NULL,
+                                   .tickets = tickets,
+                                   .stride_x = a->stride_gate,
+                                   .stride_up = a->stride_up,
+                                   .stride_y = a->stride_y,
+                                   .fn = (int32_t)a->fn};
+    uint32_t n_rows = acts_of(a->acts, a->n_acts, a->bad, a->n_rows, a->n, &args->acts);
+    args->acts.is_aligned = is_aligned(a->gate, a->stride_gate) &&
+                            is_aligned(a->up, a->stride_up) && is_aligned(args->y, a->stride_y);
+    return by_piece("glu", n_rows, args);
 }
 
 struct launch reflect_launch(const struct reflect_args *args, uint32_t n_rows)
 {
     return by_row("reflect", n_rows, args, sizeof *args);
-}
-
-struct launch rope_launch(const struct rope_args *a, struct rotate_args *args)
-{
-    *args = (struct rotate_args){.x = a->x,
-                                 .cos = a->cos,
-                                 .sin = a->sin,
-                                 .stride = a->stride,
-                                 .n_heads = a->n_heads,
-                                 .head_size = a->head_size,
-                                 .half = a->n_rot / 2,
-                                 .is_interleaved = a->interleaved};
-    return by_column("rope", a->n_heads * args->half, a->n_rows, args, sizeof *args);
-}
-
-struct launch glu_launch(const struct glu_args *args, uint32_t n_rows)
-{
-    return by_column("glu", args->n, n_rows, args, sizeof *args);
 }
 
 struct launch move_launch(const char *kernel, const struct move_args *args)
@@ -81,20 +132,24 @@ struct launch note_launch(const struct note_args *args)
     return by_column("note_bad", args->n, 1, args, sizeof *args);
 }
 
-void cuda_rmsnorm(struct device *d, const float *x, size_t stride_x, const float *w, float eps,
-                  uint32_t n_rows, uint32_t n, float *y, size_t stride_y)
+void cuda_norm(struct device *d, const struct norm_args *a)
 {
-    struct norm_args args = {x, w, NULL, y, stride_x, stride_y, n_rows, n, eps};
-    struct launch l = rmsnorm_launch(&args);
+    struct norm_row_args args;
+    struct launch l = norm_launch(a, &args);
     cuda_launch(cuda_of(d), &l);
 }
 
-void cuda_layernorm(struct device *d, const float *x, size_t stride_x, const float *w,
-                    const float *b, float eps, uint32_t n_rows, uint32_t n, float *y,
-                    size_t stride_y)
+void cuda_quantize(struct device *d, const float *x, size_t stride, struct acts *a, uint8_t *bad)
 {
-    struct norm_args args = {x, w, b, y, stride_x, stride_y, n_rows, n, eps};
-    struct launch l = layernorm_launch(&args);
+    struct quantize_args args;
+    struct launch l = quantize_launch(x, stride, a, bad, cuda_of(d)->tickets, &args);
+    cuda_launch(cuda_of(d), &l);
+}
+
+void cuda_glu(struct device *d, const struct glu_args *a)
+{
+    struct quantize_args args;
+    struct launch l = glu_launch(a, cuda_of(d)->tickets, &args);
     cuda_launch(cuda_of(d), &l);
 }
 
@@ -103,22 +158,6 @@ void cuda_reflect(struct device *d, float *x, size_t stride, const float *const 
 {
     struct reflect_args args = {x, mirrors, stride, at, n};
     struct launch l = reflect_launch(&args, n_rows);
-    cuda_launch(cuda_of(d), &l);
-}
-
-void cuda_rope(struct device *d, const struct rope_args *a)
-{
-    struct rotate_args args;
-    struct launch l = rope_launch(a, &args);
-    cuda_launch(cuda_of(d), &l);
-}
-
-void cuda_glu(struct device *d, enum act_fn fn, const float *gate, size_t stride_gate,
-              const float *up, size_t stride_up, uint32_t n_rows, uint32_t n, float *y,
-              size_t stride_y)
-{
-    struct glu_args args = {gate, up, y, stride_gate, stride_up, stride_y, n, (int32_t)fn};
-    struct launch l = glu_launch(&args, n_rows);
     cuda_launch(cuda_of(d), &l);
 }
 
@@ -165,9 +204,9 @@ void cuda_logits(struct device *d, float *x, size_t stride, uint32_t n_rows, uin
 }
 
 void cuda_note_bad(struct device *d, uint8_t *first, const uint32_t *origin, const uint8_t *bad,
-                   uint32_t n, uint8_t mark)
+                   uint32_t n, uint32_t n_marks, uint8_t mark)
 {
-    struct note_args args = {first, origin, bad, n, mark};
+    struct note_args args = {first, origin, bad, n, n_marks, mark};
     struct launch l = note_launch(&args);
     cuda_launch(cuda_of(d), &l);
 }

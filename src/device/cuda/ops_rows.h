@@ -6,12 +6,12 @@
 #include "device/cuda/cuda_int.h"
 #include "device/cuda/kernels/args_rows.h"
 
-/* b may be NULL. */
-struct launch rmsnorm_launch(const struct norm_args *args);
-struct launch layernorm_launch(const struct norm_args *args);
+struct launch norm_launch(const struct norm_args *a, struct norm_row_args *args);
+/* tickets [T], all 0 before and after. */
+struct launch quantize_launch(const float *x, size_t stride, const struct acts *to, uint8_t *bad,
+                              uint32_t *tickets, struct quantize_args *args);
+struct launch glu_launch(const struct glu_args *a, uint32_t *tickets, struct quantize_args *args);
 struct launch reflect_launch(const struct reflect_args *args, uint32_t n_rows);
-struct launch rope_launch(const struct rope_args *a, struct rotate_args *args);
-struct launch glu_launch(const struct glu_args *args, uint32_t n_rows);
 /* "add", "gather", "scatter", "keep_rows". */
 struct launch move_launch(const char *kernel, const struct move_args *args);
 struct launch logits_launch(const struct logits_args *args, uint32_t n_rows);

@@ -49,12 +49,22 @@ static void cache_compare(const struct cache *got, const struct cache *want)
             assert_memory_equal(got->pages[i][k], want->pages[i][k], LAYERS * got->layer_bytes);
 }
 
-/* Rows of a text, by the CPU and by the kernel. */
+/* What becomes of heads before they are written. */
+struct turn {
+    uint32_t n_heads, n_rot;
+    bool interleaved, normed;
+};
+
+/* Rows, by the CPU and by the kernel. */
 static void write_both(const struct cache *want, const struct kv_row *rows_got,
-                       const struct kv_row *rows_want, uint32_t n, bool spoil)
+                       const struct kv_row *rows_want, uint32_t n, bool spoil,
+                       const struct turn *turn)
 {
-    size_t width = (size_t)want->shape.n_kv_heads * want->shape.head_size;
-    float *k = draw(n * width), *v = draw(n * width);
+    uint32_t e = want->shape.head_size;
+    size_t width = (size_t)want->shape.n_kv_heads * e, q_width = (size_t)turn->n_heads * e;
+    float *k = draw(n * width), *v = draw(n * width), *q = draw(n * q_width);
+    float *cos = draw(n * e), *sin = draw(n * e), *norm = draw(2 * e);
+    float *k_got = mem_alloc(n * width * sizeof *k), *q_got = mem_alloc(n * q_width * sizeof *q);
     uint8_t *bad_got = mem_zalloc(n), *bad_want = mem_zalloc(n);
     if (spoil) {
         k[0] = NAN;
@@ -62,31 +72,49 @@ static void write_both(const struct cache *want, const struct kv_row *rows_got,
         for (size_t i = 0; i < width; i++)
             v[n / 2 * width + i] = 0x1p-62f;
     }
-    struct kv_write_args a = {
-        k, v, width, width, rows_want, n, want->shape, want->layer_bytes, bad_want};
+    memcpy(k_got, k, n * width * sizeof *k);
+    memcpy(q_got, q, n * q_width * sizeof *q);
+    struct kv_write_args a = {.q = q,
+                              .k = k,
+                              .v = v,
+                              .stride_q = q_width,
+                              .stride_k = width,
+                              .stride_v = width,
+                              .q_norm = turn->normed ? norm : NULL,
+                              .k_norm = turn->normed ? norm + e : NULL,
+                              .eps = 1e-6f,
+                              .n_rot = turn->n_rot,
+                              .interleaved = turn->interleaved,
+                              .cos = cos,
+                              .sin = sin,
+                              .rows = rows_want,
+                              .n_rows = n,
+                              .n_heads = turn->n_heads,
+                              .shape = want->shape,
+                              .layer_offset = want->layer_bytes,
+                              .bad = bad_want};
     cpu()->ops->kv_write(cpu(), &a);
-    struct write_args args = {k,
-                              v,
-                              rows_got,
-                              bad_got,
-                              width,
-                              width,
-                              want->layer_bytes,
-                              n,
-                              want->shape.n_kv_heads,
-                              want->shape.head_size};
-    struct launch l = kv_write_launch(&args);
+    a.q = q_got;
+    a.k = k_got;
+    a.bad = bad_got;
+    struct write_args args;
+    struct launch l = kv_write_launch(&a, rows_got, &args);
     cuda_emulate_launch(&l);
     assert_memory_equal(bad_got, bad_want, n);
-    mem_free(k);
-    mem_free(v);
-    mem_free(bad_got);
-    mem_free(bad_want);
+    assert_memory_equal(q_got, q, n * q_width * sizeof *q);
+    for (size_t i = 0; i < n * width; i++)
+        if (memcmp(k_got + i, k + i, 4) != 0 && !(isnan(k[i]) && isnan(k_got[i])))
+            fail_msg("key %zu: %a, not %a", i, (double)k_got[i], (double)k[i]);
+    void *all[] = {k, v, q, cos, sin, norm, k_got, q_got, bad_got, bad_want};
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        mem_free(all[i]);
 }
 
 static void test_kv_write(void **state)
 {
     static const struct kv_shape shapes[] = {{2, 28}, {1, 128}, {3, 80}, {1, 512}};
+    static const struct turn turns[] = {
+        {5, 28, false, false}, {9, 64, true, true}, {0, 0, false, false}, {2, 512, false, true}};
     (void)state;
     for (size_t s = 0; s < COUNT_OF(shapes); s += test_every(1)) {
         struct cache got, want;
@@ -103,12 +131,39 @@ static void test_kv_write(void **state)
                 rows_got[i] = (struct kv_row){got.pages[text], at};
                 rows_want[i] = (struct kv_row){want.pages[text], at};
             }
-            write_both(&want, rows_got, rows_want, n, step == 0 && s % 2);
+            write_both(&want, rows_got, rows_want, n, step == 0 && s % 2, &turns[s]);
             cache_compare(&got, &want);
         }
         cache_end(&got);
         cache_end(&want);
     }
+}
+
+/* The rows of a page in several runs of one call, other texts between them: whichever block is
+ * first to run, maxima go up in order. */
+static void test_kv_write_in_pieces(void **state)
+{
+    static const uint8_t text[] = {0, 1, 0, 0, 1, 2, 1, 0, 0, 2, 1};
+    static const struct turn turn = {2, 16, false, false};
+    struct kv_row rows_got[sizeof text], rows_want[sizeof text];
+    struct cache got, want;
+    uint32_t at[TEXTS] = {60, 63, 0};
+    (void)state;
+    cache_begin(&got, (struct kv_shape){2, 32});
+    cache_begin(&want, (struct kv_shape){2, 32});
+    for (int step = 0; step < 3; step++) {
+        for (size_t i = 0; i < sizeof text; i++) {
+            rows_got[i] = (struct kv_row){got.pages[text[i]], at[text[i]]};
+            rows_want[i] = (struct kv_row){want.pages[text[i]], at[text[i]]};
+            at[text[i]] += step == 1 && i == 3 ? 2 : 1; /* a gap, once */
+        }
+        cuda_emulate_backwards = step != 1;
+        write_both(&want, rows_got, rows_want, sizeof text, false, &turn);
+        cache_compare(&got, &want);
+    }
+    cuda_emulate_backwards = false;
+    cache_end(&got);
+    cache_end(&want);
 }
 
 struct attention_case {
@@ -123,7 +178,15 @@ static void fill(struct cache *c, const struct kv_row *rows, uint32_t n)
     size_t width = (size_t)c->shape.n_kv_heads * c->shape.head_size;
     float *k = draw(n * width), *v = draw(n * width);
     uint8_t *bad = mem_zalloc(n);
-    struct kv_write_args a = {k, v, width, width, rows, n, c->shape, c->layer_bytes, bad};
+    struct kv_write_args a = {.k = k,
+                              .v = v,
+                              .stride_k = width,
+                              .stride_v = width,
+                              .rows = rows,
+                              .n_rows = n,
+                              .shape = c->shape,
+                              .layer_offset = c->layer_bytes,
+                              .bad = bad};
     cpu()->ops->kv_write(cpu(), &a);
     mem_free(k);
     mem_free(v);
@@ -249,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kv_write),
+        cmocka_unit_test(test_kv_write_in_pieces),
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_kv_digest),
     };

@@ -8,6 +8,7 @@
 #include "device/cpu/scalar.h"
 #include "device/cuda/layout.h"
 #include "device/cuda/ops_matmul.h"
+#include "device/cuda/ops_rows.h"
 #include "tensor/quant/quant.h"
 
 static void run(struct launch l)
@@ -51,7 +52,8 @@ static void product_both(const struct product *p, const float *x, const float *b
     b.data = mem_alloc(n_acts);
     memset(b.data, 0x7f, n_acts);
     struct quantize_args qa;
-    run(quantize_launch(x, p->n_cols, &b, bad + p->n_tokens, &qa));
+    uint32_t tickets[128] = {0};
+    run(quantize_launch(x, p->n_cols, &b, bad + p->n_tokens, tickets, &qa));
     assert_memory_equal(bad, bad + p->n_tokens, p->n_tokens);
     struct matrix m = {p->type, p->n_rows, p->n_cols, packed, n_packed};
     union matmul_launch_args ma;

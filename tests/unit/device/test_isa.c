@@ -271,8 +271,8 @@ struct sight {
     bool cut;        /* along pages */
 };
 
-static void sight_fill(const struct cpu_isa *isa, const struct sight *s, const float *k,
-                       const float *v, void **pages, struct kv_row *rows)
+static void sight_fill(const struct cpu_isa *isa, const struct sight *s, float *k, const float *v,
+                       void **pages, struct kv_row *rows)
 {
     size_t width = (size_t)s->shape.n_kv_heads * s->shape.head_size;
     static uint8_t bad[CACHE_MAX];
@@ -282,7 +282,15 @@ static void sight_fill(const struct cpu_isa *isa, const struct sight *s, const f
     }
     for (uint32_t i = 0; i < s->depth; i++)
         rows[i] = (struct kv_row){pages, i};
-    struct kv_write_args w = {k, v, width, width, rows, s->depth, s->shape, 64, bad};
+    struct kv_write_args w = {.k = k,
+                              .v = v,
+                              .stride_k = width,
+                              .stride_v = width,
+                              .rows = rows,
+                              .n_rows = s->depth,
+                              .shape = s->shape,
+                              .layer_offset = 64,
+                              .bad = bad};
     for (uint32_t g = 0; g < s->shape.n_kv_heads; g++)
         isa->kv_write(&w, g);
 }

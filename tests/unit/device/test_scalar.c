@@ -124,7 +124,14 @@ static void cache_fill(struct cache *c, const struct cpu_isa *isa, struct kv_sha
     for (uint32_t i = 0; i < n; i++)
         c->rows[i] = (struct kv_row){c->pages, i};
     size_t width = (size_t)shape.n_kv_heads * shape.head_size;
-    struct kv_write_args w = {k, v, width, width, c->rows, n, shape, 0, bad};
+    struct kv_write_args w = {.k = k,
+                              .v = v,
+                              .stride_k = width,
+                              .stride_v = width,
+                              .rows = c->rows,
+                              .n_rows = n,
+                              .shape = shape,
+                              .bad = bad};
     for (uint32_t g = 0; g < shape.n_kv_heads; g++)
         isa->kv_write(&w, g);
     for (uint32_t i = 0; i < n; i++)

@@ -11,13 +11,16 @@ enum { ATTEND_THREADS = 128, JOIN_THREADS = 128, WRITE_THREADS = 256, DIGEST_THR
  * in different banks. */
 enum { WEIGHT_STRIDE = KV_PAGE / 2 + 4 };
 
-/* kv_write. */
+/* kv_write: blocks (row, kv head), then (row, 8 heads of queries). */
 struct write_args {
-    const float *k, *v;
+    float *q, *k;
+    const float *v, *q_norm, *k_norm, *cos, *sin; /* norms may be NULL; cos, sin: [T, half] */
     const struct kv_row *rows;
     uint8_t *bad;
-    uint64_t stride_k, stride_v, layer_offset;
-    uint32_t n_rows, n_kv_heads, head_size;
+    uint64_t stride_q, stride_k, stride_v, layer_offset;
+    uint32_t n_rows, n_heads, n_kv_heads, head_size;
+    uint32_t half, is_interleaved; /* half = n_rot / 2 pairs of each head, or 0 */
+    float eps;
 };
 
 /* attend_* and attend_join. */

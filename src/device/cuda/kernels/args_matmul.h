@@ -28,15 +28,6 @@ struct plain_args {
     uint32_t is_brain; /* matmul_half: BF16 */
 };
 
-struct quantize_args {
-    const float *x;
-    uint64_t stride;
-    uint8_t *acts;
-    uint8_t *bad;
-    uint32_t n_rows, n_cols;
-    uint32_t is_aligned; /* every row of x to 16 bytes */
-};
-
 struct embed_args {
     const uint8_t *rows; /* as in the file */
     const int32_t *token;

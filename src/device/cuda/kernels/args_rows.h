@@ -5,15 +5,39 @@
 
 #include "device/cuda/kernels/kernel.h"
 
-/* What one thread does, and how many of a block work on a row. */
-enum { ROW_THREADS = 256, SHORT_ROW_MAX = 512 };
+/* Threads of a block, and how many columns it quantises at a time: 256 a warp. */
+enum { ROW_THREADS = 256, PIECE_COLS = ROW_THREADS / 32 * 256 };
 
-/* rmsnorm, rmsnorm_short (n at most SHORT_ROW_MAX), layernorm. */
-struct norm_args {
-    const float *x, *w, *b; /* b: of layernorm alone, may be NULL */
-    float *y;               /* may be x */
-    uint64_t stride_x, stride_y;
-    uint32_t n_rows, n;
+/* Where rows go as activations (formats.h), each kind's NULL if nobody wants it. Rows from n_rows
+ * on only fill up a tile, and are zero. */
+struct acts_args {
+    uint8_t *q256, *q32;
+    float *plain;
+    uint8_t *bad;
+    uint32_t n_rows, n_cols;
+    uint32_t is_aligned; /* every row that is read or written, and weights: to 16 bytes */
+};
+
+/* quantize: from x. glu: fn (an enum act_fn) of gate x, times up. A row is cut in pieces of
+ * PIECE_COLS; `tickets` [T] tell which of a row's blocks is the last, and are 0 between launches.
+ */
+struct quantize_args {
+    struct acts_args acts;
+    const float *x, *up;
+    float *y; /* NULL: not kept. May be x or up */
+    uint32_t *tickets;
+    uint64_t stride_x, stride_up, stride_y;
+    int32_t fn;
+};
+
+/* norm_rows: a block has a row. */
+struct norm_row_args {
+    struct acts_args acts;
+    float *x;
+    const float *add, *add_norm, *w, *b; /* all but w may be NULL */
+    float *y;                            /* NULL: not kept. May be x */
+    uint64_t stride_x, stride_add, stride_y;
+    uint32_t is_layernorm;
     float eps;
 };
 
@@ -23,23 +47,6 @@ struct reflect_args {
     const float *const *mirrors;
     uint64_t stride, at;
     uint32_t n;
-};
-
-/* rope: half = n_rot / 2 pairs of each head. */
-struct rotate_args {
-    float *x;
-    const float *cos, *sin; /* [T, half] */
-    uint64_t stride;
-    uint32_t n_heads, head_size, half, is_interleaved;
-};
-
-/* glu: fn is an enum act_fn. y may be gate or up. */
-struct glu_args {
-    const float *gate, *up;
-    float *y;
-    uint64_t stride_gate, stride_up, stride_y;
-    uint32_t n;
-    int32_t fn;
 };
 
 /* add: x += y scale. scatter: x[rows[i]] += y[i] by[i]. gather: x[i] = y[rows[i]]. keep_rows: as
@@ -68,7 +75,7 @@ struct note_args {
     uint8_t *first;
     const uint32_t *origin;
     const uint8_t *bad;
-    uint32_t n, mark;
+    uint32_t n, n_marks, mark;
 };
 
 #endif

@@ -36,6 +36,7 @@ void *cuda_dynamic_shared(void);
 #define gridDim         cuda_thread->grid_dim
 #define __syncthreads() cuda_sync_block()
 #define __syncwarp()    ((void)cuda_exchange("", 1))
+#define __threadfence() ((void)0) /* blocks run one after another */
 
 #define KERNEL(name, args)                                                                         \
     static void name(const args a);                                                                \
@@ -122,6 +123,12 @@ static inline uint32_t load_ahead4(const uint8_t *p, bool is_there)
 static inline uint32_t load_ahead2(const uint8_t *p, bool is_there)
 {
     return is_there ? *(const uint16_t *)p : 0x7f7f;
+}
+
+static inline uint32_t atomicAdd(uint32_t *p, uint32_t n)
+{
+    *p += n;
+    return *p - n;
 }
 
 static inline void prefetch_line(const void *p)

@@ -1,26 +1,64 @@
-/* kv.cu - keys and values into their page, and a page's digests. */
+/* kv.cu - heads of queries and keys normed and rotated; keys and values into their page. */
 #include "device/cuda/kernels/heads.h"
+#include "device/cuda/kernels/lanes.h"
 
 DEVICE_FN void *page_of(const struct kv_row *row)
 {
     return row->pages[row->position / KV_PAGE];
 }
 
-/* Whether row t goes on where the one before it ended, in the same page. */
-DEVICE_FN bool continues(const struct write_args *a, uint32_t t)
+DEVICE_FN bool same_page(const struct kv_row *a, const struct kv_row *b)
 {
-    return a->rows[t].position == a->rows[t - 1].position + 1 &&
-           a->rows[t].position % KV_PAGE != 0 && page_of(&a->rows[t]) == page_of(&a->rows[t - 1]);
+    return a->position / KV_PAGE == b->position / KV_PAGE && page_of(a) == page_of(b);
+}
+
+/* RMSNorm of x [n], the warp's own, by w. */
+DEVICE_FN void warp_norm(float *x, const float *w, uint32_t n, float eps)
+{
+    uint32_t lane = threadIdx.x % 32;
+    float sums[LANE_PARTS];
+    UNROLL
+    for (uint32_t k = 0; k < LANE_PARTS; k++) {
+        uint32_t i = lane + 32 * k, j = i + LANES;
+        float a = i < n ? x[i] : 0.0f, b = j < n ? x[j] : 0.0f;
+        sums[k] = 0.0f + a * a + b * b;
+    }
+    float r = num_rsqrt(lanes_fold(sums) * num_recip((float)n) + eps);
+    for (uint32_t i = lane; i < n; i += 32)
+        x[i] = x[i] * r * w[i];
+    __syncwarp();
+}
+
+/* A head of row t, to x [E], the warp's own in shared memory: normed and rotated, here and where it
+ * lies. */
+DEVICE_FN void warp_turn(const struct write_args *a, uint32_t t, float *head, const float *w,
+                         float *x)
+{
+    uint32_t e = a->head_size, lane = threadIdx.x % 32;
+    for (uint32_t i = lane; i < e; i += 32)
+        x[i] = head[i];
+    __syncwarp();
+    if (w)
+        warp_norm(x, w, e, a->eps);
+    for (uint32_t i = lane; i < a->half; i += 32) {
+        uint32_t p = a->is_interleaved ? 2 * i : i, q = a->is_interleaved ? p + 1 : i + a->half;
+        float c = a->cos[(uint64_t)t * a->half + i], s = a->sin[(uint64_t)t * a->half + i];
+        float u = x[p] * c - x[q] * s, v = x[p] * s + x[q] * c;
+        x[p] = u;
+        x[q] = v;
+    }
+    __syncwarp();
+    if (w || a->half)
+        for (uint32_t i = lane; i < e; i += 32)
+            head[i] = x[i];
 }
 
 /* The key's and the value's scale; the key first, whose vector is rotated. */
 DEVICE_FN void write_row(const struct write_args *a, uint32_t t, float *x, uint8_t *part)
 {
     uint32_t e = a->head_size, slot = a->rows[t].position % KV_PAGE, lane = threadIdx.x % 32;
-    const float *k = a->k + t * a->stride_k + blockIdx.y * e;
     const float *v = a->v + t * a->stride_v + blockIdx.y * e;
-    for (uint32_t i = lane; i < e; i += 32)
-        x[i] = k[i];
+    warp_turn(a, t, a->k + t * a->stride_k + blockIdx.y * e, a->k_norm, x);
     warp_hadamard(x, e);
     float largest = warp_largest(x, e), per = levels_per(largest);
     for (uint32_t i = lane; i < e / 2; i += 32)
@@ -40,27 +78,62 @@ DEVICE_FN void write_row(const struct write_args *a, uint32_t t, float *x, uint8
     __syncwarp();
 }
 
-/* The block of a row that begins a run in a page writes all of the run, a row to a warp, and then
- * the running maxima, in order; the blocks of the others have nothing to do. */
-KERNEL_BOUNDS(kv_write, struct write_args, WRITE_THREADS, 2)
+/* The rows of row t's page, by slot: the row's number + 1, or 0. False: row t is not the first, and
+ * the block of the first writes them all, since each running maximum needs the one before. */
+DEVICE_FN bool page_rows(const struct write_args *a, uint32_t t, uint32_t row_of[KV_PAGE])
 {
-    DYNAMIC_SHARED(float, vectors); /* [warps][E] */
-    uint32_t t = blockIdx.x, end = t + 1, e = a.head_size, warp = threadIdx.x / 32;
-    if (t > 0 && continues(&a, t))
+    SHARED(uint32_t, has_first, 1);
+    if (t > 0 && same_page(&a->rows[t], &a->rows[t - 1]))
+        return false;
+    if (threadIdx.x < KV_PAGE)
+        row_of[threadIdx.x] = 0;
+    if (threadIdx.x == 0)
+        has_first[0] = 0;
+    __syncthreads();
+    for (uint32_t i = threadIdx.x; i < a->n_rows; i += WRITE_THREADS)
+        if (same_page(&a->rows[i], &a->rows[t])) {
+            row_of[a->rows[i].position % KV_PAGE] = i + 1;
+            if (i < t)
+                has_first[0] = 1;
+        }
+    __syncthreads();
+    return !has_first[0];
+}
+
+DEVICE_FN void write_page(const struct write_args *a, uint32_t t, float *x)
+{
+    SHARED(uint32_t, row_of, KV_PAGE);
+    uint32_t e = a->head_size;
+    if (!page_rows(a, t, row_of))
         return;
-    while (end < a.n_rows && continues(&a, end))
-        end++;
-    uint8_t *part = (uint8_t *)page_of(&a.rows[t]) + a.layer_offset + blockIdx.y * kv_head_bytes(e);
-    for (uint32_t i = t + warp; i < end; i += WRITE_THREADS / 32)
-        write_row(&a, i, vectors + warp * e, part);
+    uint8_t *part =
+        (uint8_t *)page_of(&a->rows[t]) + a->layer_offset + blockIdx.y * kv_head_bytes(e);
+    for (uint32_t slot = threadIdx.x / 32; slot < KV_PAGE; slot += WRITE_THREADS / 32)
+        if (row_of[slot])
+            write_row(a, row_of[slot] - 1, x, part);
     __syncthreads();
     if (threadIdx.x > 0)
         return;
-    float *scales = kv_scales(part, e);
-    uint32_t slot = a.rows[t].position % KV_PAGE;
-    float largest = slot ? scales[2 * KV_PAGE + slot - 1] : 0.0f;
-    for (uint32_t n = end - t; n > 0; n--, slot++) {
-        largest = num_max(scales[KV_PAGE + slot], largest);
-        scales[2 * KV_PAGE + slot] = largest;
+    float *scales = kv_scales(part, e), largest = 0;
+    for (uint32_t slot = a->rows[t].position % KV_PAGE; slot < KV_PAGE; slot++)
+        if (row_of[slot]) {
+            if (slot > 0 && !row_of[slot - 1])
+                largest = scales[2 * KV_PAGE + slot - 1];
+            largest = num_max(scales[KV_PAGE + slot], largest);
+            scales[2 * KV_PAGE + slot] = largest;
+        }
+}
+
+KERNEL_BOUNDS(kv_write, struct write_args, WRITE_THREADS, 2)
+{
+    DYNAMIC_SHARED(float, vectors); /* [warps][E] */
+    float *x = vectors + threadIdx.x / 32 * a.head_size;
+    uint32_t t = blockIdx.x;
+    if (blockIdx.y < a.n_kv_heads) {
+        write_page(&a, t, x);
+        return;
     }
+    uint32_t h = (blockIdx.y - a.n_kv_heads) * (WRITE_THREADS / 32) + threadIdx.x / 32;
+    if (h < a.n_heads)
+        warp_turn(&a, t, a.q + t * a.stride_q + h * a.head_size, a.q_norm, x);
 }

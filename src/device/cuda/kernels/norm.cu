@@ -1,10 +1,10 @@
-/* norm.cu - RMSNorm and LayerNorm of rows (docs/arithmetic.md, "Rows").
+/* norm.cu - sums over rows: RMSNorm and LayerNorm, with the addition before and the quantisation
+ * after them; reflections (docs/arithmetic.md, "Rows" and "Activations").
  *
- * A block has a row, or a warp has one where rows are short (heads). A thread asks for 8 columns at
- * a time before it adds them in order; the second look at a row finds it in the first cache. */
-#include "device/cuda/kernels/args_rows.h"
+ * A block has a row. A thread asks for 8 columns at a time before it adds them in order; the second
+ * look at a row finds it in the first cache. */
 #include "device/cuda/kernels/lanes.h"
-#include "numeric/func.h"
+#include "device/cuda/kernels/quantize.h"
 
 /* This thread's columns of eight strides of 256: x[i], x[i + 256].., 0 behind the end. */
 DEVICE_FN void load_strides(const float *x, uint32_t i, uint32_t n, float v[8])
@@ -28,66 +28,75 @@ DEVICE_FN float lane_squares(const float *x, uint32_t n, float mean)
     return lane;
 }
 
-KERNEL_BOUNDS(rmsnorm, struct norm_args, LANES, 4)
+/* x += add in this thread's columns; their sum, of x itself or of its squares. */
+DEVICE_FN float add_and_sum(const struct norm_row_args *a, float *x, const float *add, float r_add)
 {
-    SHARED(float, places, LANES);
-    const float *x = a.x + blockIdx.x * a.stride_x;
-    float *y = a.y + blockIdx.x * a.stride_y;
-    float sum = lanes_sum(lane_squares(x, a.n, 0.0f), places);
-    float r = num_rsqrt(sum * num_recip((float)a.n) + a.eps), v[8];
-    for (uint32_t i = threadIdx.x; i < a.n; i += 8 * LANES) {
-        load_strides(x, i, a.n, v);
+    float lane = 0, v[8], u[8];
+    for (uint32_t i = threadIdx.x; i < a->acts.n_cols; i += 8 * LANES) {
+        load_strides(x, i, a->acts.n_cols, v);
+        if (add)
+            load_strides(add, i, a->acts.n_cols, u);
         UNROLL
-        for (uint32_t k = 0; k < 8; k++)
-            if (i + LANES * k < a.n)
-                y[i + LANES * k] = v[k] * r * a.w[i + LANES * k];
-    }
-}
-
-/* A warp per row, its 16 columns per lane in registers. */
-KERNEL_BOUNDS(rmsnorm_short, struct norm_args, ROW_THREADS, 4)
-{
-    uint32_t t = blockIdx.x * (ROW_THREADS / 32) + threadIdx.x / 32, lane = threadIdx.x % 32;
-    bool is_there = t < a.n_rows;
-    const float *x = a.x + t * a.stride_x;
-    float *y = a.y + t * a.stride_y, v[SHORT_ROW_MAX / 32], sums[LANE_PARTS];
-    UNROLL
-    for (uint32_t k = 0; k < SHORT_ROW_MAX / 32; k++)
-        v[k] = is_there && lane + 32 * k < a.n ? x[lane + 32 * k] : 0.0f;
-    UNROLL
-    for (uint32_t k = 0; k < LANE_PARTS; k++)
-        sums[k] = 0.0f + v[k] * v[k] + v[k + LANE_PARTS] * v[k + LANE_PARTS];
-    float r = num_rsqrt(lanes_fold(sums) * num_recip((float)a.n) + a.eps);
-    UNROLL
-    for (uint32_t k = 0; k < SHORT_ROW_MAX / 32; k++)
-        if (is_there && lane + 32 * k < a.n)
-            y[lane + 32 * k] = v[k] * r * a.w[lane + 32 * k];
-}
-
-DEVICE_FN float lane_total(const float *x, uint32_t n)
-{
-    float lane = 0, v[8];
-    for (uint32_t i = threadIdx.x; i < n; i += 8 * LANES) {
-        load_strides(x, i, n, v);
-        UNROLL
-        for (uint32_t k = 0; k < 8; k++)
-            lane = lane + v[k];
+        for (uint32_t k = 0; k < 8; k++) {
+            uint32_t c = i + LANES * k;
+            if (add && c < a->acts.n_cols) {
+                v[k] = v[k] + (a->add_norm ? u[k] * r_add * a->add_norm[c] : u[k]);
+                x[c] = v[k];
+            }
+            lane = lane + (a->is_layernorm ? v[k] : v[k] * v[k]);
+        }
     }
     return lane;
 }
 
-KERNEL_BOUNDS(layernorm, struct norm_args, LANES, 4)
+/* The normed row, 256 columns by a warp. */
+DEVICE_FN void norm_write(const struct norm_row_args *a, const float *x, float *y, float mean,
+                          float r)
+{
+    const struct acts_args *to = &a->acts;
+    bool is_bad = false, is_aligned = to->is_aligned;
+    uint32_t n = to->n_cols;
+    for (uint32_t b = threadIdx.x / 32; b * BLOCK_COLS < n; b += LANES / 32) {
+        uint32_t at = b * BLOCK_COLS + threadIdx.x % 32 * 8;
+        float v[8], w[8], plus[8];
+        load8(x, at, n, is_aligned, v);
+        load8(a->w, at, n, is_aligned, w);
+        if (a->b)
+            load8(a->b, at, n, is_aligned, plus);
+        UNROLL
+        for (int i = 0; i < 8; i++) {
+            v[i] = (a->is_layernorm ? v[i] - mean : v[i]) * r * w[i];
+            v[i] = a->b ? v[i] + plus[i] : v[i];
+            v[i] = at + (uint32_t)i < n ? v[i] : 0.0f;
+        }
+        if (y)
+            store8(y, at, n, is_aligned, v);
+        acts_write(to, blockIdx.x, b, v);
+        is_bad = is_bad || any_bad8(v);
+    }
+    if (to->bad && block_any(is_bad))
+        acts_zero(to, blockIdx.x);
+}
+
+KERNEL_BOUNDS(norm_rows, struct norm_row_args, LANES, 3)
 {
     SHARED(float, places, LANES);
     SHARED(float, more, LANES);
-    const float *x = a.x + blockIdx.x * a.stride_x;
-    float *y = a.y + blockIdx.x * a.stride_y, per_n = num_recip((float)a.n);
-    float mean = lanes_sum(lane_total(x, a.n), places) * per_n;
-    float r = num_rsqrt(lanes_sum(lane_squares(x, a.n, mean), more) * per_n + a.eps);
-    for (uint32_t i = threadIdx.x; i < a.n; i += LANES) {
-        float c = (x[i] - mean) * r * a.w[i];
-        y[i] = a.b ? c + a.b[i] : c;
+    uint32_t t = blockIdx.x, n = a.acts.n_cols;
+    if (t >= a.acts.n_rows) {
+        acts_zero(&a.acts, t);
+        return;
     }
+    float *x = a.x + t * a.stride_x, per_n = num_recip((float)n), r = 0, mean = 0;
+    const float *add = a.add ? a.add + t * a.stride_add : NULL;
+    if (a.add_norm)
+        r = num_rsqrt(lanes_sum(lane_squares(add, n, 0.0f), more) * per_n + a.eps);
+    float sum = lanes_sum(add_and_sum(&a, x, add, r), places);
+    if (a.is_layernorm) {
+        mean = sum * per_n;
+        sum = lanes_sum(lane_squares(x, n, mean), more);
+    }
+    norm_write(&a, x, a.y ? a.y + t * a.stride_y : NULL, mean, num_rsqrt(sum * per_n + a.eps));
 }
 
 KERNEL_BOUNDS(reflect, struct reflect_args, LANES, 4)

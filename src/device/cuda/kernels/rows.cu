@@ -8,44 +8,6 @@ DEVICE_FN uint32_t column(void)
     return blockIdx.x * ROW_THREADS + threadIdx.x;
 }
 
-/* A thread has one pair of one head. */
-KERNEL_BOUNDS(rope, struct rotate_args, ROW_THREADS, 4)
-{
-    uint32_t i = column(), t = blockIdx.y, pair = i % a.half;
-    if (i >= a.n_heads * a.half)
-        return;
-    float *head = a.x + t * a.stride + (uint64_t)(i / a.half) * a.head_size;
-    float *p = head + (a.is_interleaved ? 2 * pair : pair),
-          *q = p + (a.is_interleaved ? 1 : a.half);
-    float c = a.cos[(uint64_t)t * a.half + pair], s = a.sin[(uint64_t)t * a.half + pair];
-    float u = *p * c - *q * s, v = *p * s + *q * c;
-    *p = u;
-    *q = v;
-}
-
-/* enum act_fn, which is in a header that kernels do not know. */
-enum { SILU, GELU_TANH, GELU_ERF, SWIGLU_OAI };
-
-DEVICE_FN float glu_one(int fn, float gate, float up)
-{
-    if (fn == SILU)
-        return num_silu(gate) * up;
-    if (fn == GELU_TANH)
-        return num_gelu_tanh(gate) * up;
-    if (fn == GELU_ERF)
-        return num_gelu_erf(gate) * up;
-    float g = num_min(gate, 7.0f), u = num_min(num_max(up, -7.0f), 7.0f);
-    return g * num_sigmoid(g * 1.702f) * (u + 1.0f);
-}
-
-KERNEL_BOUNDS(glu, struct glu_args, ROW_THREADS, 4)
-{
-    uint32_t i = column(), t = blockIdx.y;
-    if (i < a.n)
-        a.y[t * a.stride_y + i] =
-            glu_one(a.fn, a.gate[t * a.stride_gate + i], a.up[t * a.stride_up + i]);
-}
-
 KERNEL_BOUNDS(add, struct move_args, ROW_THREADS, 4)
 {
     uint32_t i = column(), t = blockIdx.y;
@@ -104,7 +66,11 @@ KERNEL_BOUNDS(logits, struct logits_args, ROW_THREADS, 4)
 
 KERNEL_BOUNDS(note_bad, struct note_args, ROW_THREADS, 4)
 {
-    uint32_t t = column();
-    if (t < a.n && a.bad[t] && a.first[a.origin[t]] == 0)
-        a.first[a.origin[t]] = (uint8_t)a.mark;
+    uint32_t t = column(), l = 0;
+    if (t >= a.n)
+        return;
+    while (l < a.n_marks && !a.bad[(uint64_t)l * a.n + t])
+        l++;
+    if (l < a.n_marks && a.first[a.origin[t]] == 0)
+        a.first[a.origin[t]] = (uint8_t)(a.mark + l);
 }
