@@ -81,7 +81,7 @@ static void norm(struct model *m, struct rows *r, const float *w,
     model_operand(m, m->s.normed, d, r->n, m->h.n_embd, m->s.bad);
     struct norm_args a = {.x = m->s.x,
                           .add = r->has_out ? m->s.out : NULL,
-                          .add_norm = r->out_norm,
+                          .add_norm = r->has_out ? r->out_norm : NULL,
                           .w = w,
                           .eps = m->norm_eps,
                           .y = m->s.normed,

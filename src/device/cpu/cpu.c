@@ -277,6 +277,7 @@ static void norm_task(void *context, size_t i, int worker)
 
 static void cpu_norm(struct device *d, const struct norm_args *a)
 {
+    CHECK(!a->add_norm || a->add);
     run_split(cpu_of(d), a->n_rows, 1, norm_task, a);
     quantize_all(d, a->y, a->stride_y, a->acts, a->n_acts, a->bad);
 }
