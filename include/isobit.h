@@ -286,6 +286,7 @@ struct iso_request {
     bool processed_logprobs; /* of chosen tokens: among what the stages left; -9999: dropped */
     bool want_logits_prompt; /* an ISO_EVENT_LOGITS for each token that is read */
     bool want_hidden;        /* in ISO_EVENT_BORDER: the prompt's last row, for its embedding */
+    bool want_logits;        /* TOKEN events show their logits, wherever they are computed */
     bool want_digests;       /* SHA-256 of each row of logits */
     bool want_records;       /* with each row of logits an iso_record */
     /* An ISO_EVENT_PAGE for each page of which the answer fills the last position; with
@@ -409,7 +410,9 @@ struct iso_event {
     const struct iso_logprob *logprobs; /* LOGITS, TOKEN: n_logprobs of them, most likely first */
     uint32_t n_logprobs;
     const float *hidden;    /* BORDER, with want_hidden: n_embd values, after the last norm */
-    const float *logits;    /* LOGITS, TOKEN: the n_vocab values the event comes from */
+    /* LOGITS, TOKEN: the n_vocab values the event comes from. Of TOKEN, without want_logits: NULL
+     * where they stayed on a device. */
+    const float *logits;
     /* LOGITS, TOKEN: SHA-256 of the logits as little-endian f32, or NULL. PAGE: the page's hash,
      * the same on every machine (docs/formats/kv-page.md). */
     const uint8_t *digest;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "numeric/func.h"
 #include "numeric/rope.h"
+#include "numeric/sample.h"
 #include "tensor/quant/quant.h"
 
 enum { TAKEN_MAX = 32 }; /* of a vector */
@@ -415,6 +416,53 @@ static void row_vectors(struct run *r)
     reflect_vectors(r);
 }
 
+/* Tokens: the largest, then drawn under stages alone and together, with edits or without. */
+static void sample_vectors(struct run *r)
+{
+    enum { V = 4001, T = 8, EDITS = 30 };
+    struct sample_row rows[T];
+    struct sample_edit edits[2 * EDITS];
+    struct sha256 h;
+    r->seed = 5000;
+    for (uint32_t i = 0; i < 2 * EDITS; i++) {
+        int32_t token = (int32_t)(next(r) % 128 + i % EDITS * 128);
+        float bias = i % 3 ? value(r) : -__builtin_inff();
+        edits[i] = (struct sample_edit){token, i < EDITS ? num_bits(bias) : i % 4};
+    }
+    for (uint32_t t = 0; t < T; t++)
+        rows[t] = (struct sample_row){
+            .random = next(r),
+            .top_p = sample_share(t % 4 == 1 || t == T - 1 ? 0.9f : 1.0f),
+            .min_p = sample_share(t % 4 == 2 || t == T - 1 ? 0.02f : 0.0f),
+            .per_temperature = t > 0 ? num_recip(0.7f + 0.1f * (float)t) : 0,
+            .repeat = 1.2f,
+            .frequency = 0.25f,
+            .presence = 0.5f,
+            .top_k = t % 4 == 3 ? 30 : 0,
+            .n_biases = t % 2 ? EDITS : 0,
+            .n_penalties = t % 2 ? EDITS : 0,
+            .token = SAMPLE_CHOOSE,
+            .n_best = 5 * (t % 5),
+            .wants_sum = t % 3 == 0,
+        };
+    struct sample_result *results = take(r, T * sizeof *results);
+    struct sample_args a = {.stride = V, .n_rows = T, .n_vocab = V};
+    a.logits = values_on_device(r, V * T);
+    a.rows = on_device(r, rows, sizeof rows);
+    a.edits = on_device(r, edits, sizeof edits);
+    a.bad = on_device(r, NULL, T);
+    a.work = on_device(r, NULL, sample_work_floats(T, V) * sizeof *a.work);
+    a.results = on_device(r, NULL, T * sizeof *a.results);
+    if (r->failed)
+        return;
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "results are hashed as they lie");
+    r->d->ops->sample(r->d, &a);
+    r->d->ops->get(r->d, results, a.results, T * sizeof *results);
+    sha256_init(&h);
+    sha256_add(&h, results, T * sizeof *results);
+    finish(r, "sample", &h);
+}
+
 size_t conformance_run(struct device *d, struct conformance *results, uint8_t overall[SHA256_BYTES])
 {
     struct run r = {.d = d, .results = results};
@@ -424,6 +472,7 @@ size_t conformance_run(struct device *d, struct conformance *results, uint8_t ov
     attention_vectors(&r);
     glu_vectors(&r);
     row_vectors(&r);
+    sample_vectors(&r);
     give_taken(&r);
     arena_release(&r.arena);
     r.failed |= d->ops->status(d, NULL) != ERR_OK;
@@ -463,6 +512,7 @@ static const char *const expected[CONFORMANCE_MAX] = {
     "75711b7eaf1f6b14", /* rows */
     "acdb5e2143d1f42d", /* layernorm */
     "4ca79f9988605754", /* reflect */
+    "22fd850cbe8d0de6", /* sample */
 };
 
 static void give_taken(struct run *r)

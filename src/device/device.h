@@ -24,6 +24,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "device/kv_page.h"
+#include "device/sample.h"
 #include "tensor/dtype.h"
 
 /* What a matrix type multiplies with (docs/arithmetic.md, "Activations"). */
@@ -220,6 +221,8 @@ struct device_ops {
     /* x = x + 0.0f, or cap * tanh(x * (1/cap)) where cap != 0; bad[t] = 1 if not finite. */
     void (*logits)(struct device *d, float *x, size_t stride, uint32_t n_rows, uint32_t n,
                    float cap, uint8_t *bad);
+    /* A token for each row of logits, and what else is asked of it (sample.h). */
+    void (*sample)(struct device *d, const struct sample_args *a);
 };
 
 struct device {

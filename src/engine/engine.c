@@ -101,6 +101,10 @@ static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct er
     e->input = mem_array(e->n_chunk, sizeof e->input[0]);
     e->mirrors = mem_array(e->n_chunk, sizeof e->mirrors[0]);
     e->logit_rows = mem_array(e->n_logits, sizeof e->logit_rows[0]);
+    e->stays = mem_array(e->n_logits, sizeof e->stays[0]);
+    e->sample = mem_array(e->n_logits, sizeof e->sample[0]);
+    e->edits = mem_array((size_t)e->n_logits * MODEL_EDITS, sizeof e->edits[0]);
+    e->results = mem_array(e->n_logits, sizeof e->results[0]);
     e->digests = mem_array(e->n_logits, sizeof e->digests[0]);
     e->logprobs = mem_array(e->n_logits, sizeof e->logprobs[0]);
     e->records = mem_array(e->n_logits, sizeof e->records[0]);
@@ -113,7 +117,8 @@ static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct er
         e->logits = mem_pages(e->n_bytes_logits);
     if (!e->token || !e->rows || !e->bad || !e->rope_far || !e->hidden || !e->logit_rows ||
         !e->digests || !e->logprobs || !e->records || !e->page_digests || !e->turn || !e->need ||
-        !e->n_rows || !e->events || !e->logits || !e->input || !e->mirrors)
+        !e->n_rows || !e->events || !e->logits || !e->input || !e->mirrors || !e->stays ||
+        !e->sample || !e->edits || !e->results)
         return out_of_memory(note, "a forward pass");
     return sampler_init(&e->sampler, (uint32_t)n_vocab, e->n_ctx, note);
 }
@@ -281,6 +286,10 @@ void iso_engine_close(struct iso_engine *e)
     mem_free(e->mirrors);
     mem_free(e->hidden);
     mem_free(e->logit_rows);
+    mem_free(e->stays);
+    mem_free(e->sample);
+    mem_free(e->edits);
+    mem_free(e->results);
     mem_free(e->digests);
     mem_free(e->logprobs);
     mem_free(e->records);

@@ -80,6 +80,12 @@ struct iso_engine {
     uint8_t *rope_far;    /* [n_chunk] */
     const float **input, **mirrors; /* [n_chunk] of rows that are none of a text; else NULL */
     uint32_t *logit_rows; /* [n_logits] */
+    /* Of each: whether a device chooses the token, and the logits stay there; what it is told for
+     * it, and what it answers. */
+    uint8_t *stays;                /* [n_logits] */
+    struct sample_row *sample;     /* [n_logits] */
+    struct sample_edit *edits;     /* [n_logits, MODEL_EDITS] */
+    struct sample_result *results; /* [n_logits] */
     float *hidden;        /* [n_logits, n_embd] */
     float *logits;        /* [n_logits, n_vocab] */
     size_t n_bytes_logits;

@@ -86,7 +86,7 @@ static void load(struct sampler *s, const struct sampler_row *row)
     for (size_t i = 0; i < p->n_bias; i++) {
         float *l = &s->logit[p->bias[i].token];
         any_banned |= p->bias[i].bias == BANNED;
-        *l = p->bias[i].bias == BANNED ? BANNED : clamp_logit(*l + p->bias[i].bias);
+        *l = p->bias[i].bias == BANNED ? BANNED : sample_clamp(*l + p->bias[i].bias);
     }
     if (!any_banned)
         return;
@@ -111,7 +111,7 @@ static int32_t draw(struct sampler *s, const struct sampler_row *row)
     const struct iso_sampling *p = row->sampling;
     uint64_t total = weigh(s), sum = 0;
     uint64_t random = sampler_random(p->seed, p->choice, row->n_tokens, SAMPLER_PURPOSE_TOKEN);
-    uint64_t target = (uint64_t)((unsigned __int128)random * total >> 64);
+    uint64_t target = sample_target(random, total);
     uint32_t i = 0;
     while ((sum += s->weight[i]) <= target)
         i++;
@@ -147,14 +147,14 @@ static float log2_of_sum(const float *logits, uint32_t n_vocab, float *max)
     uint64_t sum = 0;
     *max = max_logit(logits, n_vocab);
     for (uint32_t i = 0; i < n_vocab; i++)
-        sum += weight_of(logits[i] - *max);
-    return num_log2((float)sum * 0x1p-40f);
+        sum += sample_weight(logits[i] - *max);
+    return sample_log2_sum(sum);
 }
 
 float iso_logprob(const float *logits, uint32_t n_vocab, int32_t token)
 {
     float max, sum = log2_of_sum(logits, n_vocab, &max);
-    return ((logits[token] - max) * LOG2_E - sum) * LN_2;
+    return sample_logprob(logits[token] - max, sum);
 }
 
 float sampler_left(struct sampler *s, int32_t token, uint32_t n, struct iso_logprob *out)
@@ -167,7 +167,7 @@ float sampler_left(struct sampler *s, int32_t token, uint32_t n, struct iso_logp
         find_first(s, n_left);
     for (uint32_t i = 0; i < n_left; i++) {
         float below_max = s->logit[s->index[i]] - max;
-        out[i] = (struct iso_logprob){s->token[s->index[i]], (below_max * LOG2_E - sum) * LN_2};
+        out[i] = (struct iso_logprob){s->token[s->index[i]], sample_logprob(below_max, sum)};
     }
     int32_t dropped = 0;
     for (uint32_t i = n_left; i < n; i++, dropped++) {
@@ -175,7 +175,7 @@ float sampler_left(struct sampler *s, int32_t token, uint32_t n, struct iso_logp
             dropped++;
         out[i] = (struct iso_logprob){dropped, DROPPED_LOGPROB};
     }
-    return c < 0 ? DROPPED_LOGPROB : ((s->logit[c] - max) * LOG2_E - sum) * LN_2;
+    return c < 0 ? DROPPED_LOGPROB : sample_logprob(s->logit[c] - max, sum);
 }
 
 void sampler_logprobs(struct sampler *s, const float *logits, uint32_t n, struct iso_logprob *out)
@@ -188,6 +188,6 @@ void sampler_logprobs(struct sampler *s, const float *logits, uint32_t n, struct
     find_first(s, n);
     for (uint32_t i = 0; i < n; i++) {
         float below_max = logits[s->index[i]] - max;
-        out[i] = (struct iso_logprob){(int32_t)s->index[i], (below_max * LOG2_E - sum) * LN_2};
+        out[i] = (struct iso_logprob){(int32_t)s->index[i], sample_logprob(below_max, sum)};
     }
 }

@@ -38,6 +38,7 @@
 #define ENGINE_SAMPLER_H
 
 #include "base/err.h"
+#include "device/sample.h"
 #include "isobit.h"
 
 /* What a random number is for: a part of its key. */
@@ -91,6 +92,16 @@ float sampler_left(struct sampler *s, int32_t token, uint32_t n, struct iso_logp
 /* sampler_best - the ISO_BEST_MAX largest of a row of logits, or all of fewer; of equals the lower
  * token first. Returns how many. Cost: one pass, vectorised but for blocks that hold one. */
 uint32_t sampler_best(const float *logits, uint32_t n_vocab, struct iso_record *out);
+
+/* sampler_device_row - what a device has to be told to choose a row's token, in `edits` what
+ * changes logits, from first_edit 0 on; row->logits is not looked at. false: the row is the host's,
+ * because of a mask, mirostat, DRY, typical, XTC, another order of stages, or too many edits. */
+bool sampler_device_row(struct sampler *s, const struct sampler_row *row, struct sample_row *out,
+                        struct sample_edit *edits, uint32_t n_edits_max);
+/* What a device answers in place of iso_logprob, sampler_logprobs and sampler_best. */
+float sampler_device_logprob(const struct sample_result *r);
+void sampler_device_logprobs(const struct sample_result *r, uint32_t n, struct iso_logprob *out);
+void sampler_device_best(const struct sample_result *r, uint32_t n_vocab, struct iso_record *out);
 
 /* The 64 random bits for a position. */
 uint64_t sampler_random(uint64_t seed, uint32_t choice, uint32_t position,

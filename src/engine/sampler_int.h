@@ -6,37 +6,9 @@
 #define ENGINE_SAMPLER_INT_H
 
 #include "engine/sampler.h"
-#include "numeric/func.h"
+#include "numeric/sample.h"
 
-#define LOG2_E    0x1.715476p+0f
-#define LN_2      0x1.62e430p-1f
-#define LOGIT_MAX 0x1p100f
-#define BANNED    (-__builtin_inff()) /* as a bias, and as the logit of what is to be dropped */
-
-enum { WEIGHT_BITS = 40 };
-
-static inline float clamp_logit(float x)
-{
-    return num_min(num_max(x, -LOGIT_MAX), LOGIT_MAX);
-}
-
-/* A share of 1 as a fixed-point number: floor(p 2^40). */
-static inline uint64_t fixed_share(float p)
-{
-    return (uint64_t)(p * 0x1p40f);
-}
-
-static inline uint64_t weight_of(float below_max)
-{
-    return (uint64_t)(int64_t)(num_exp2(below_max * LOG2_E) * 0x1p40f);
-}
-
-/* Ascending with the logit; -0 equals +0. */
-static inline uint32_t rank_of(float logit)
-{
-    uint32_t bits = num_bits(logit + 0.0f);
-    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-}
+#define BANNED (-__builtin_inff()) /* as a bias, and as the logit of what is to be dropped */
 
 /* ---- sampler_select.c ----------------------------------------------------------------------- */
 
@@ -57,6 +29,13 @@ void keep_marked(struct sampler *s, const uint32_t *keep);
 int64_t candidate_of(const struct sampler *s, int32_t token);
 /* The k <= n first in order into s->index; k is small. */
 void find_first(struct sampler *s, uint32_t k);
+
+/* Beside the number of times that a token counts. */
+#define OCCURS 0x80000000u
+
+/* How often each token of the penalties' window counts into s->count, with OCCURS; all 0 before,
+ * and to be made so again. Returns the window's length. */
+uint32_t penalty_counts(struct sampler *s, const struct sampler_row *row, const int32_t **window);
 
 /* ---- stages --------------------------------------------------------------------------------- */
 

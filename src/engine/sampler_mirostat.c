@@ -14,17 +14,12 @@
 
 enum { PAIRS_MAX = 99 };
 
-static float log2_of_total(uint64_t total)
-{
-    return num_log2((float)total * 0x1p-40f);
-}
-
 static void cut_by_surprise(struct sampler *s, float mu)
 {
-    float max = max_logit(s->logit, s->n), sum = log2_of_total(weigh(s));
+    float max = max_logit(s->logit, s->n), sum = sample_log2_sum(weigh(s));
     uint32_t n_kept = 0;
     for (uint32_t i = 0; i < s->n; i++)
-        n_kept += s->rank[i] = sum - (s->logit[i] - max) * LOG2_E <= mu;
+        n_kept += s->rank[i] = sum - (s->logit[i] - max) * SAMPLE_LOG2_E <= mu;
     if (n_kept > 0) {
         keep_marked(s, s->rank);
         return;
@@ -41,7 +36,7 @@ static float zipf_exponent(struct sampler *s)
     find_first(s, n_pairs + 1);
     for (uint32_t i = 0; i < n_pairs; i++) {
         float t = num_log2((float)(i + 2)) - num_log2((float)(i + 1));
-        float b = (s->logit[s->index[i]] - s->logit[s->index[i + 1]]) * LOG2_E;
+        float b = (s->logit[s->index[i]] - s->logit[s->index[i + 1]]) * SAMPLE_LOG2_E;
         tb = tb + t * b;
         tt = tt + t * t;
     }
@@ -51,8 +46,8 @@ static float zipf_exponent(struct sampler *s)
 static uint32_t zipf_cut(float z, float mu, uint32_t n_vocab)
 {
     float e = z - 1, bits = num_log2((float)n_vocab);
-    float g =
-        num_abs(e) < 0x1p-10f ? num_recip(bits * LN_2) : e * num_recip(1 - num_exp2(-e * bits));
+    float g = num_abs(e) < 0x1p-10f ? num_recip(bits * SAMPLE_LN_2)
+                                    : e * num_recip(1 - num_exp2(-e * bits));
     float k = num_exp2(num_min((num_log2(g) + mu) * num_recip(z), 30.0f));
     return k >= 1 ? (uint32_t)k : 1;
 }
@@ -78,6 +73,6 @@ void mirostat_learn(const struct sampler *s, const struct sampler_row *row, uint
 {
     const struct iso_sampling *p = row->sampling;
     float below_max = s->logit[chosen] - max_logit(s->logit, s->n);
-    float surprise = log2_of_total(total) - below_max * LOG2_E;
+    float surprise = sample_log2_sum(total) - below_max * SAMPLE_LOG2_E;
     *row->mu = *row->mu - p->mirostat_eta * (surprise - p->mirostat_tau);
 }

@@ -2,32 +2,31 @@
  * go on with a repetition. */
 #include "engine/sampler_int.h"
 
-/* Beside the number of times that a token counts. */
-#define OCCURS 0x80000000u
-
-static float penalised(float l, uint32_t times, const struct iso_sampling *p)
+uint32_t penalty_counts(struct sampler *s, const struct sampler_row *row, const int32_t **window)
 {
-    l = l > 0 ? l * num_recip(p->repeat_penalty) : l * p->repeat_penalty;
-    l = l - (float)times * p->frequency_penalty;
-    return clamp_logit(times > 0 ? l - p->presence_penalty : l);
+    const struct iso_sampling *p = row->sampling;
+    uint32_t n = p->n_penalty_window < row->n_tokens ? p->n_penalty_window : row->n_tokens;
+    const uint32_t from = row->n_tokens - n, count_from = p->penalise_answer ? row->border : 0;
+    const int32_t *tokens = row->tokens + from;
+    for (uint32_t i = 0; i < n; i++)
+        s->count[tokens[i]] = (s->count[tokens[i]] | OCCURS) + (from + i >= count_from);
+    *window = tokens;
+    return n;
 }
 
 void stage_penalties(struct sampler *s, const struct sampler_row *row)
 {
     const struct iso_sampling *p = row->sampling;
-    uint32_t n = p->n_penalty_window < row->n_tokens ? p->n_penalty_window : row->n_tokens;
-    if (n == 0 ||
-        (p->repeat_penalty == 1 && p->frequency_penalty == 0 && p->presence_penalty == 0))
+    const int32_t *window;
+    if (p->repeat_penalty == 1 && p->frequency_penalty == 0 && p->presence_penalty == 0)
         return;
-    const uint32_t from = row->n_tokens - n, count_from = p->penalise_answer ? row->border : 0;
-    const int32_t *window = row->tokens + from;
-    for (uint32_t i = 0; i < n; i++)
-        s->count[window[i]] = (s->count[window[i]] | OCCURS) + (from + i >= count_from);
+    uint32_t n = penalty_counts(s, row, &window);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t count = s->count[window[i]];
         int64_t c = count ? candidate_of(s, window[i]) : -1;
         if (c >= 0)
-            s->logit[c] = penalised(s->logit[c], count & ~OCCURS, p);
+            s->logit[c] = sample_penalised(s->logit[c], count & ~OCCURS, p->repeat_penalty,
+                                           p->frequency_penalty, p->presence_penalty);
         s->count[window[i]] = 0;
     }
 }
@@ -109,9 +108,9 @@ static float power(float base, uint32_t exponent)
 {
     float x = 1;
     for (int bit = 31; bit >= 0; bit--) {
-        x = num_min(x * x, LOGIT_MAX);
+        x = num_min(x * x, SAMPLE_LOGIT_MAX);
         if (exponent >> bit & 1)
-            x = num_min(x * base, LOGIT_MAX);
+            x = num_min(x * base, SAMPLE_LOGIT_MAX);
     }
     return x;
 }
@@ -149,7 +148,7 @@ void stage_dry(struct sampler *s, const struct sampler_row *row)
         s->count[window[i]] = 0;
         int64_t c = longest ? candidate_of(s, window[i]) : -1;
         if (c >= 0 && !breaks_alone(p, window[i]))
-            s->logit[c] = clamp_logit(s->logit[c] - p->dry_multiplier *
-                                                        power(p->dry_base, longest - 1 - allowed));
+            s->logit[c] = sample_clamp(s->logit[c] - p->dry_multiplier *
+                                                         power(p->dry_base, longest - 1 - allowed));
     }
 }

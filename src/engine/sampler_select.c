@@ -33,7 +33,7 @@ uint64_t weigh(struct sampler *s)
     for (uint32_t at = 0; at < s->n; at += BLOCK) {
         uint32_t n = s->n - at < BLOCK ? s->n - at : BLOCK;
         for (uint32_t i = 0; i < n; i++) /* apart from the conversions, so that it is vectorised */
-            part[i] = num_exp2((s->logit[at + i] - max) * LOG2_E) * 0x1p40f;
+            part[i] = num_exp2((s->logit[at + i] - max) * SAMPLE_LOG2_E) * 0x1p40f;
         for (uint32_t i = 0; i < n; i++)
             sum += s->weight[at + i] = (uint64_t)(int64_t)part[i];
     }
@@ -43,7 +43,7 @@ uint64_t weigh(struct sampler *s)
 void rank_by_logit(struct sampler *s)
 {
     for (uint32_t i = 0; i < s->n; i++)
-        s->rank[i] = rank_of(s->logit[i]);
+        s->rank[i] = sample_rank(s->logit[i]);
 }
 
 /* Candidates whose rank exceeds `rank` are kept, and the first n_equal of those that equal it. */
@@ -116,7 +116,7 @@ void keep_likely_blocks(struct sampler *s, uint32_t k)
         return;
     for (uint32_t b = 0; b < n_blocks; b++) {
         uint32_t n_block = n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK;
-        s->rank[b] = rank_of(max_logit(s->logit + b * BLOCK, n_block));
+        s->rank[b] = sample_rank(max_logit(s->logit + b * BLOCK, n_block));
     }
     s->n = n_blocks;
     struct border border = find_border(s, NULL, k);

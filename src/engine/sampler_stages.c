@@ -7,7 +7,7 @@ void stage_temperature(struct sampler *s, const struct sampler_row *row)
 {
     float max = max_logit(s->logit, s->n), recip = num_recip(row->sampling->temperature);
     for (uint32_t i = 0; i < s->n; i++)
-        s->logit[i] = clamp_logit((s->logit[i] - max) * recip);
+        s->logit[i] = sample_clamp((s->logit[i] - max) * recip);
 }
 
 void stage_top_k(struct sampler *s, const struct sampler_row *row)
@@ -20,25 +20,18 @@ void stage_top_k(struct sampler *s, const struct sampler_row *row)
     keep_first(s, k);
 }
 
-/* The least sum of weights that reaches the share p of total. */
-static uint64_t mass_of(float p, uint64_t total)
-{
-    u128 wanted = (u128)fixed_share(p) * total;
-    return (uint64_t)((wanted + (1ull << WEIGHT_BITS) - 1) >> WEIGHT_BITS);
-}
-
 void stage_top_p(struct sampler *s, const struct sampler_row *row)
 {
     if (row->sampling->top_p >= 1)
         return;
     uint64_t total = weigh(s);
     rank_by_logit(s);
-    keep_mass(s, mass_of(row->sampling->top_p, total));
+    keep_mass(s, sample_mass(sample_share(row->sampling->top_p), total));
 }
 
 void stage_min_p(struct sampler *s, const struct sampler_row *row)
 {
-    uint64_t least = fixed_share(row->sampling->min_p);
+    uint64_t least = sample_share(row->sampling->min_p);
     if (least == 0)
         return;
     weigh(s);
@@ -50,7 +43,7 @@ void stage_min_p(struct sampler *s, const struct sampler_row *row)
 /* -log2 of a weight in units of 2^-16, from the logit: at most 126 of them, where weights end. */
 static uint32_t surprise_of(float below_max)
 {
-    return (uint32_t)(num_min(below_max * -LOG2_E, 126.0f) * 0x1p16f);
+    return (uint32_t)(num_min(below_max * -SAMPLE_LOG2_E, 126.0f) * 0x1p16f);
 }
 
 void stage_typical(struct sampler *s, const struct sampler_row *row)
@@ -67,7 +60,7 @@ void stage_typical(struct sampler *s, const struct sampler_row *row)
         uint32_t own = surprise_of(s->logit[i] - max);
         s->rank[i] = UINT32_MAX - (own > mean ? own - mean : mean - own);
     }
-    keep_mass(s, mass_of(row->sampling->typical_p, total));
+    keep_mass(s, sample_mass(sample_share(row->sampling->typical_p), total));
 }
 
 void stage_xtc(struct sampler *s, const struct sampler_row *row)
@@ -76,9 +69,9 @@ void stage_xtc(struct sampler *s, const struct sampler_row *row)
     if (p->xtc_probability <= 0 || s->n < 2)
         return;
     uint64_t random = sampler_random(p->seed, p->choice, row->n_tokens, SAMPLER_PURPOSE_XTC);
-    if (random >> (64 - WEIGHT_BITS) >= fixed_share(p->xtc_probability))
+    if (random >> (64 - SAMPLE_WEIGHT_BITS) >= sample_share(p->xtc_probability))
         return;
-    uint64_t least = mass_of(p->xtc_threshold, weigh(s));
+    uint64_t least = sample_mass(sample_share(p->xtc_threshold), weigh(s));
     int64_t last = -1; /* of the top choices: the smallest logit, the highest token */
     for (uint32_t i = 0; i < s->n; i++)
         if (s->weight[i] >= least && (last < 0 || s->logit[i] <= s->logit[last]))

@@ -64,7 +64,7 @@ static enum err check_bias(const struct iso_sampling *p, uint32_t n_vocab, struc
         if (i > 0 && b.token <= p->bias[i - 1].token)
             return err_set(note, ERR_USAGE, "biases must be in ascending order of token; %d is not",
                            b.token);
-        if (!(num_abs(b.bias) <= LOGIT_MAX || b.bias == BANNED))
+        if (!(num_abs(b.bias) <= SAMPLE_LOGIT_MAX || b.bias == BANNED))
             return err_set(note, ERR_USAGE, "bias of token %d must be finite or -infinity",
                            b.token);
     }

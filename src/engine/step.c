@@ -57,6 +57,53 @@ static void end_requests(struct iso_engine *e, uint64_t now_ns)
     }
 }
 
+/* What the sampler chooses from for the token at n_tokens, but for logits and constraint. */
+static struct sampler_row row_to_choose(struct iso_session *s, uint32_t n_tokens)
+{
+    const struct iso_request *r = &s->request;
+    bool no_stop = r->ignore_stops || n_tokens - s->border < r->n_answer_min;
+    return (struct sampler_row){
+        .sampling = &r->sampling,
+        .tokens = s->tokens,
+        .n_tokens = n_tokens,
+        .border = s->border,
+        .banned = s->stops,
+        .n_banned = no_stop ? r->n_stops : 0,
+        .mu = &s->mu,
+    };
+}
+
+/* Lets the device choose the token at n_tokens, from the logits i, if it can do all that is asked.
+ * False: it is nothing of its, and the logits come here. */
+static bool leave_to_device(struct iso_session *s, uint32_t n_tokens, uint32_t i, struct batch *b)
+{
+    struct iso_engine *e = s->engine;
+    const struct iso_request *r = &s->request;
+    uint32_t n_vocab = e->sampler.n_vocab, i_answer = n_tokens - s->border;
+    struct sample_row *row = &e->sample[i];
+    *row = (struct sample_row){.token = SAMPLE_NOTHING};
+    if (!b->sample || r->constraint || r->want_logits || r->want_digests || r->processed_logprobs ||
+        (r->want_logits_prompt && n_tokens <= s->border))
+        return false;
+    if (r->n_answer_max == 0) /* the prompt's embedding alone */
+        return true;
+    const struct sampler_row chosen_from = row_to_choose(s, n_tokens);
+    struct sample_edit *edits = e->edits + b->n_edits;
+    if (!sampler_device_row(&e->sampler, &chosen_from, row, edits, MODEL_EDITS)) {
+        *row = (struct sample_row){.token = SAMPLE_NOTHING};
+        return false;
+    }
+    if (i_answer < r->n_forced)
+        *row = (struct sample_row){.token = r->forced[i_answer]};
+    row->n_best = r->n_logprobs;
+    if (r->want_records && row->n_best < ISO_BEST_MAX)
+        row->n_best = n_vocab < ISO_BEST_MAX ? n_vocab : ISO_BEST_MAX;
+    row->wants_sum = r->want_logprob || r->n_logprobs > 0;
+    row->first_edit = b->n_edits;
+    b->n_edits += row->n_biases + row->n_penalties;
+    return true;
+}
+
 /* Fills the batch with a session's rows and marks those whose logits are wanted. */
 static void add_rows(struct iso_session *s, struct schedule_need need, uint32_t n_rows,
                      struct batch *b)
@@ -72,8 +119,10 @@ static void add_rows(struct iso_session *s, struct schedule_need need, uint32_t 
         e->rope_far[row] = s->far;
         e->input[row] = s->request.rows ? s->request.rows + (s->n_kv + i) * width : NULL;
         e->mirrors[row] = s->request.rows ? s->request.mirrors : NULL;
-        if (i >= n_rows - n_logits)
-            e->logit_rows[b->n_logits++] = row;
+        if (i < n_rows - n_logits)
+            continue;
+        e->stays[b->n_logits] = leave_to_device(s, s->n_kv + i + 1, b->n_logits, b);
+        e->logit_rows[b->n_logits++] = row;
     }
 }
 
@@ -102,6 +151,10 @@ static struct batch build_batch(struct iso_engine *e)
                       .rope_far = e->rope_far,
                       .logits = e->logits,
                       .bad = e->bad,
+                      .sample = e->device->ops->host_memory ? NULL : e->sample,
+                      .edits = e->edits,
+                      .results = e->results,
+                      .stays = e->stays,
                       .input = e->input,
                       .mirrors = e->mirrors};
     struct schedule_limits limits = {e->n_chunk, e->n_logits, e->stretch};
@@ -138,13 +191,17 @@ static struct iso_event *logits_event(struct iso_session *s, enum iso_event_kind
     struct iso_engine *e = s->engine;
     uint32_t n_vocab = e->sampler.n_vocab;
     struct iso_event *event = engine_event(s, kind);
-    event->logits = e->logits + (size_t)logits_i * n_vocab;
+    if (!e->stays[logits_i])
+        event->logits = e->logits + (size_t)logits_i * n_vocab;
     if (s->request.want_digests)
         event->digest = digest_of(e, logits_i, n_vocab);
     if (s->request.want_records) {
         struct iso_record *record = &e->records[logits_i];
         record->sum = 0;
-        sampler_best(event->logits, n_vocab, record);
+        if (e->stays[logits_i])
+            sampler_device_best(&e->results[logits_i], n_vocab, record);
+        else
+            sampler_best(event->logits, n_vocab, record);
         event->record = record;
     }
     return event;
@@ -176,23 +233,19 @@ static bool allowed_tokens(struct iso_session *s, const uint32_t **allowed)
     return false;
 }
 
-/* The token after the session's last, by the sampler. -1, with a note: none may be chosen. */
-static int32_t choose_token(struct iso_session *s, const float *logits, const uint32_t *allowed)
+/* The token after the session's last, by the device or by the sampler, and in *sum the sum of the
+ * weights that it was drawn from. -1, with a note: none may be chosen. */
+static int32_t choose_token(struct iso_session *s, uint32_t logits_i, const uint32_t *allowed,
+                            uint64_t *sum)
 {
-    const struct iso_request *r = &s->request;
-    bool no_stop = r->ignore_stops || s->n_tokens - s->border < r->n_answer_min;
-    const struct sampler_row row = {
-        .sampling = &r->sampling,
-        .logits = logits,
-        .tokens = s->tokens,
-        .n_tokens = s->n_tokens,
-        .border = s->border,
-        .allowed = allowed,
-        .banned = s->stops,
-        .n_banned = no_stop ? r->n_stops : 0,
-        .mu = &s->mu,
-    };
-    int32_t token = sampler_choose(&s->engine->sampler, &row);
+    struct iso_engine *e = s->engine;
+    const struct sample_result *result = &e->results[logits_i];
+    struct sampler_row row = row_to_choose(s, s->n_tokens);
+    row.logits = e->logits + (size_t)logits_i * e->sampler.n_vocab;
+    row.allowed = allowed;
+    bool is_chosen = e->stays[logits_i];
+    int32_t token = is_chosen ? result->token : sampler_choose(&e->sampler, &row);
+    *sum = is_chosen ? result->sum : e->sampler.total;
     if (token < 0)
         err_set(&s->note, ERR_UNSUPPORTED,
                 "no token may be chosen at position %u: biases, stops and the constraint together "
@@ -206,11 +259,16 @@ static void add_logprobs(struct iso_session *s, struct iso_event *event, uint32_
 {
     struct iso_engine *e = s->engine;
     const struct iso_request *r = &s->request;
+    bool stays = e->stays[logits_i];
     if (r->want_logprob && token >= 0)
-        event->logprob = iso_logprob(event->logits, e->sampler.n_vocab, token);
+        event->logprob = stays ? sampler_device_logprob(&e->results[logits_i])
+                               : iso_logprob(event->logits, e->sampler.n_vocab, token);
     if (r->n_logprobs == 0)
         return;
-    sampler_logprobs(&e->sampler, event->logits, r->n_logprobs, e->logprobs[logits_i]);
+    if (stays)
+        sampler_device_logprobs(&e->results[logits_i], r->n_logprobs, e->logprobs[logits_i]);
+    else
+        sampler_logprobs(&e->sampler, event->logits, r->n_logprobs, e->logprobs[logits_i]);
     event->logprobs = e->logprobs[logits_i];
     event->n_logprobs = r->n_logprobs;
 }
@@ -248,9 +306,9 @@ static void choose(struct iso_session *s, uint32_t logits_i)
         finish(s, ISO_FINISH_ERROR, ERR_UNSUPPORTED);
         return;
     }
-    const float *logits = e->logits + (size_t)logits_i * e->sampler.n_vocab;
+    uint64_t sum = 0;
     int32_t token = forced && !r->processed_logprobs ? r->forced[i_answer]
-                                                     : choose_token(s, logits, allowed);
+                                                     : choose_token(s, logits_i, allowed, &sum);
     if (token < 0) {
         finish(s, ISO_FINISH_ERROR, ERR_UNSUPPORTED);
         return;
@@ -258,7 +316,7 @@ static void choose(struct iso_session *s, uint32_t logits_i)
     struct iso_event *event = logits_event(s, ISO_EVENT_TOKEN, logits_i);
     event->token = forced ? r->forced[i_answer] : token;
     if (r->want_records && !forced)
-        e->records[logits_i].sum = e->sampler.total;
+        e->records[logits_i].sum = sum;
     if (r->constraint)
         r->constraint->accept(r->constraint->context, event->token);
     event->position = s->n_tokens;

@@ -341,6 +341,11 @@ static void make_logits(struct model *m, const struct batch *b, struct rows *r)
     model_multiply(m, m->head, NULL, logits, v);
     m->device->ops->logits(m->device, logits, v, r->n, v, m->final_softcap, m->s.bad);
     model_tell(m, -1, "logits", logits, v, r->n, v);
+    if (b->sample) {
+        struct sample_args a = {logits,     v,        r->n,         v,           m->s.sample,
+                                m->s.edits, m->s.bad, m->s.changed, m->s.results};
+        m->device->ops->sample(m->device, &a);
+    }
 }
 
 /* Rows that are none of a text enter as they are. */
@@ -407,6 +412,11 @@ static void begin(struct model *m, const struct batch *b)
     model_put(m, m->s.origin, m->host.origin, n * sizeof *m->s.origin);
     fill_angles(m, b);
     ops->rows(m->device, b->rows, b->n_rows);
+    if (b->sample) {
+        CHECK(!model_shares(m) && b->logits && b->n_edits <= m->n_logits_max * MODEL_EDITS);
+        model_put(m, m->s.sample, b->sample, b->n_logits * sizeof *b->sample);
+        model_put(m, m->s.edits, b->edits, b->n_edits * sizeof *b->edits);
+    }
 }
 
 static void compute(struct model *m, const struct batch *b)
@@ -458,18 +468,45 @@ static bool may_repeat(const struct model *m, const struct batch *b)
 static uint64_t pass_key(const struct model *m, const struct batch *b)
 {
     return (uint64_t)(uintptr_t)m << 16 ^ (uint64_t)(b->logits != NULL) << 15 ^
-           (uint64_t)(b->hidden != NULL) << 14 ^ b->n_rows;
+           (uint64_t)(b->hidden != NULL) << 14 ^ (uint64_t)(b->sample != NULL) << 13 ^ b->n_rows;
+}
+
+/* Rows of logits, as many at once as lie side by side. */
+static void get_logits(const struct model *m, const struct batch *b)
+{
+    size_t v = m->h.n_vocab;
+    for (uint32_t i = 0, end; i < b->n_logits; i = end) {
+        bool stays = b->stays && b->stays[i];
+        for (end = i + 1; end < b->n_logits; end++)
+            if ((b->stays && b->stays[end]) != stays)
+                break;
+        if (!stays)
+            model_get(m, b->logits + i * v, logits_of(m, b) + i * v,
+                      (end - i) * v * sizeof *b->logits);
+    }
+}
+
+/* Tokens, and with them what is bad. */
+static void get_results(const struct model *m, const struct batch *b)
+{
+    size_t n_before = (size_t)((uint8_t *)m->s.results - m->s.first_bad);
+    size_t n_bytes = b->n_logits * sizeof *b->results;
+    model_get(m, m->host.first_bad, m->s.first_bad, n_before + n_bytes);
+    memcpy(b->bad, m->host.first_bad, b->n_rows);
+    memcpy(b->results, m->host.results, n_bytes);
 }
 
 /* What the host wants of it. */
 static void end(const struct model *m, const struct batch *b)
 {
-    size_t n = b->n_logits;
     if (b->hidden)
-        model_get(m, b->hidden, m->s.normed, n * m->h.n_embd * sizeof *b->hidden);
+        model_get(m, b->hidden, m->s.normed, b->n_logits * m->h.n_embd * sizeof *b->hidden);
     if (b->logits)
-        model_get(m, b->logits, logits_of(m, b), n * m->h.n_vocab * sizeof *b->logits);
-    model_get(m, b->bad, first_bad(m, b), b->n_rows);
+        get_logits(m, b);
+    if (b->sample)
+        get_results(m, b);
+    else
+        model_get(m, b->bad, first_bad(m, b), b->n_rows);
 }
 
 void model_forward(struct model *m, const struct batch *b)

@@ -138,6 +138,18 @@ static void lay_out_experts(struct model *m, struct cutter *d, struct cutter *h)
     m->host.chosen_share = cut(h, n_used, sizeof *m->host.chosen_share);
 }
 
+/* For tokens that the device chooses. */
+static void lay_out_sampling(struct model *m, struct cutter *d, struct cutter *h)
+{
+    struct scratch *s = &m->s;
+    size_t n = m->n_logits_max;
+    s->results = cut(d, n, sizeof *s->results);
+    m->host.results = cut(h, n, sizeof *m->host.results);
+    s->sample = cut(d, n, sizeof *s->sample);
+    s->edits = cut(d, n * MODEL_EDITS, sizeof *s->edits);
+    s->changed = cut(d, sample_work_floats(n, m->h.n_vocab), sizeof *s->changed);
+}
+
 /* Both sides of what a device with memory of its own hands over. */
 static void lay_out_apart(struct model *m, struct cutter *d, struct cutter *h)
 {
@@ -149,6 +161,9 @@ static void lay_out_apart(struct model *m, struct cutter *d, struct cutter *h)
     size_t n_row = n_qkv > 2 * f ? n_qkv : 2 * f, n_tapped = t * (n_row + p->n_experts + p->n_embd);
     s->logits = cut(d, n_logits, sizeof *s->logits);
     s->first_bad = cut(d, t, sizeof *s->first_bad);
+    m->host.first_bad = cut(h, t, sizeof *m->host.first_bad);
+    if (!p->is_encoder)
+        lay_out_sampling(m, d, h);
     s->mirror_rows = cut(d, t * p->n_embd, sizeof *s->mirror_rows);
     s->digests = cut(d, p->n_layers, sizeof *s->digests);
     m->host.page = cut(h, m->info.kv_page_bytes, 1);

@@ -47,6 +47,8 @@ struct model_info {
  * again from its first position, once. That is what generation in Transformers does, and it keeps
  * the promise that logits depend on the tokens before them alone. */
 
+enum { MODEL_EDITS = 256 };
+
 /* One forward call: T rows, in any mixture of sequences. All arrays are the host's but for the
  * pages, which are the device's. Rows of one sequence come in ascending
  * position, and every earlier position of the sequence is in its pages or earlier in this batch. */
@@ -60,6 +62,12 @@ struct batch {
     float *logits;           /* [n_logits, V]; NULL: not computed */
     float *hidden;           /* [n_logits, D] what the logits are made of; NULL: not wanted */
     uint8_t *bad;            /* [T] out: 0, or 1 + index of the layer that was not finite */
+    /* Where the device chooses tokens (not with host_memory); NULL: it does not. */
+    const struct sample_row *sample;  /* [n_logits] their edits are places in edits */
+    const struct sample_edit *edits;  /* [n_edits], at most MODEL_EDITS for each of n_logits_max */
+    uint32_t n_edits;
+    struct sample_result *results;    /* [n_logits] out */
+    const uint8_t *stays;             /* [n_logits] 1: nobody wants these logits on the host */
     /* Of rows that are none of a text (proof of compute); NULL: there are none. */
     const float *const *input;   /* [T] D values that enter the first layer in place of the token's
                                     row, or NULL: the token's; token is in the vocabulary all the

@@ -48,7 +48,11 @@ struct scratch {
     float *ones;            /* [F] of encoders: the gate's partner where there is none */
     /* Where the host cannot touch them; else the caller's own arrays are used: */
     float *logits;                    /* [n_logits_max, V], or [T, labels] of encoders */
-    uint8_t *first_bad;               /* [T] what becomes batch.bad */
+    uint8_t *first_bad;               /* [T] what becomes batch.bad, */
+    struct sample_result *results;    /* [n_logits_max] and right behind it: both are got at once */
+    struct sample_row *sample;        /* [n_logits_max] */
+    struct sample_edit *edits;        /* [n_logits_max, MODEL_EDITS] */
+    float *changed;                   /* sample_work_floats */
     float *mirror_rows;               /* [T, D] one layer's of batch.mirrors */
     uint8_t (*digests)[SHA256_BYTES]; /* [layers] */
 };
@@ -64,8 +68,10 @@ struct host_scratch {
     float *chosen_share; /* [T, experts used] their weights */
     struct kv_row *kv;   /* [2 T] */
     /* Where it shares none: */
-    uint8_t *page; /* one page */
-    float *tapped; /* what a tap looks at */
+    uint8_t *first_bad;            /* [T] */
+    struct sample_result *results; /* [n_logits_max] right behind it */
+    uint8_t *page;                 /* one page */
+    float *tapped;                 /* what a tap looks at */
 };
 
 struct model {

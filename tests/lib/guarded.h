@@ -464,6 +464,20 @@ static void guarded_logits(struct device *d, float *x, size_t stride, uint32_t n
     DO(logits(g->cpu, REAL(x), stride, n_rows, n, cap, REAL(bad)));
 }
 
+static void guarded_sample(struct device *d, const struct sample_args *a)
+{
+    struct guarded *g = guarded_of(d);
+    struct sample_args real = *a;
+    real.logits = REAL(a->logits);
+    real.rows = REAL(a->rows);
+    real.edits = REAL(a->edits);
+    real.bad = REAL(a->bad);
+    real.work = REAL(a->work);
+    real.results = REAL(a->results);
+    TOLD(P(a->logits), a->stride, a->n_rows, a->n_vocab, P(a->rows), P(a->edits), P(a->results));
+    DO(sample(g->cpu, &real));
+}
+
 #undef REAL
 #undef REAL_OR_NULL
 #undef ON_HOST
@@ -506,6 +520,7 @@ static const struct device_ops guarded_ops = {
     .add = guarded_add,
     .reflect = guarded_reflect,
     .logits = guarded_logits,
+    .sample = guarded_sample,
 };
 
 static inline struct device *guarded_open(int n_threads, const char *isa)

@@ -546,6 +546,19 @@ static void cpu_logits(struct device *d, float *x, size_t stride, uint32_t n_row
     run_split(cpu_of(d), n_rows, 1, logits_task, &a);
 }
 
+static void sample_task(void *context, size_t i, int worker)
+{
+    const struct split *s = context;
+    (void)worker;
+    for (uint32_t t = split_begin(s, i); t < split_end(s, i); t++)
+        scalar_sample(s->args, t);
+}
+
+static void cpu_sample(struct device *d, const struct sample_args *a)
+{
+    run_split(cpu_of(d), a->n_rows, 1, sample_task, a);
+}
+
 static size_t position_bytes(uint32_t e)
 {
     return 4 * (size_t)e + 12;
@@ -633,6 +646,7 @@ static const struct device_ops cpu_ops = {
     .add = cpu_add,
     .reflect = cpu_reflect,
     .logits = cpu_logits,
+    .sample = cpu_sample,
 };
 
 enum err cpu_device_open(int n_threads, const char *isa, struct device **d, struct err_note *note)

@@ -25,6 +25,7 @@ void scalar_glu(enum act_fn fn, const float *gate, const float *up, uint32_t n, 
 void scalar_rope(float *x, uint32_t n_rot, bool interleaved, const float *cos, const float *sin);
 void scalar_add(float *x, const float *y, uint32_t n, float scale);
 void scalar_reflect(float *x, const float *v, uint32_t n);
+void scalar_sample(const struct sample_args *a, uint32_t row);
 
 bool scalar_quantize_head(float *x, uint32_t n, int16_t *q, float *scale);
 void scalar_kv_write(const struct kv_write_args *a, uint32_t kv_head);

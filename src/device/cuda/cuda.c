@@ -187,6 +187,7 @@ static const struct device_ops cuda_ops = {
     .add = cuda_add,
     .reflect = cuda_reflect,
     .logits = cuda_logits,
+    .sample = cuda_sample,
     .kv_write = cuda_kv_write,
     .attention = cuda_attention,
     .kv_digest = cuda_kv_digest,

@@ -130,6 +130,10 @@ static inline uint32_t atomicAdd(uint32_t *p, uint32_t n)
     *p += n;
     return *p - n;
 }
+static inline void add_shared64(uint64_t *p, uint64_t x)
+{
+    *p += x;
+}
 
 static inline void prefetch_line(const void *p)
 {
