@@ -72,8 +72,9 @@ static void feed_forward(struct model *m, uint32_t layer, uint32_t n)
     float *gate = m->s.ff, *up = m->s.ff + f;
     if (gated)
         model_multiply(m, l->matrix[SLOT_FFN_GATE], NULL, gate, 2 * f);
-    model_multiply(m, l->matrix[SLOT_FFN_UP], l->vector[SLOT_FFN_UP_BIAS], gated ? up : gate,
-                   2 * f);
+    if (l->matrix[SLOT_FFN_UP]) /* else the gate's matrix holds it */
+        model_multiply(m, l->matrix[SLOT_FFN_UP], l->vector[SLOT_FFN_UP_BIAS], gated ? up : gate,
+                       2 * f);
     model_glu(m, layer, gated, n);
     model_multiply(m, l->matrix[SLOT_FFN_DOWN], l->vector[SLOT_FFN_DOWN_BIAS], m->s.out, d);
     model_tell(m, (int)layer, "ffn_out", m->s.out, d, n, h->n_embd);

@@ -133,14 +133,17 @@ void model_qkv(struct model *m, uint32_t layer, uint32_t n)
     size_t q = (size_t)h->n_heads * h->head_size, kv = (size_t)h->n_kv_heads * h->head_size;
     size_t stride = q + 2 * kv;
     float *qkv = m->s.qkv;
-    if (l->matrix[SLOT_ATTN_QKV]) {
-        model_multiply(m, l->matrix[SLOT_ATTN_QKV], l->vector[SLOT_ATTN_QKV_BIAS], qkv, stride);
-    } else {
-        model_multiply(m, l->matrix[SLOT_ATTN_Q], l->vector[SLOT_ATTN_Q_BIAS], qkv, stride);
-        model_multiply(m, l->matrix[SLOT_ATTN_K], l->vector[SLOT_ATTN_K_BIAS], qkv + q, stride);
-        model_multiply(m, l->matrix[SLOT_ATTN_V], l->vector[SLOT_ATTN_V_BIAS], qkv + q + kv,
-                       stride);
-    }
+    const struct {
+        enum layer_slot matrix, bias;
+        float *to;
+    } products[] = {{SLOT_ATTN_QKV, SLOT_ATTN_QKV_BIAS, qkv},
+                    {SLOT_ATTN_Q, SLOT_ATTN_Q_BIAS, qkv},
+                    {SLOT_ATTN_K, SLOT_ATTN_K_BIAS, qkv + q},
+                    {SLOT_ATTN_V, SLOT_ATTN_V_BIAS, qkv + q + kv}};
+    for (size_t i = 0; i < COUNT_OF(products); i++) /* a matrix may hold its neighbours too */
+        if (l->matrix[products[i].matrix])
+            model_multiply(m, l->matrix[products[i].matrix], l->vector[products[i].bias],
+                           products[i].to, stride);
     model_tell(m, (int)layer, "qkv", qkv, stride, n, (uint32_t)stride);
 }
 
@@ -252,7 +255,8 @@ static void feed_forward(struct model *m, uint32_t layer, struct rows *r)
             model_multiply(m, l->matrix[SLOT_FFN_GATE_UP], NULL, gate, 2 * f);
         } else {
             model_multiply(m, l->matrix[SLOT_FFN_GATE], l->vector[SLOT_FFN_GATE_BIAS], gate, 2 * f);
-            model_multiply(m, l->matrix[SLOT_FFN_UP], l->vector[SLOT_FFN_UP_BIAS], up, 2 * f);
+            if (l->matrix[SLOT_FFN_UP]) /* else the gate's matrix holds it */
+                model_multiply(m, l->matrix[SLOT_FFN_UP], l->vector[SLOT_FFN_UP_BIAS], up, 2 * f);
         }
         model_tell(m, (int)layer, "gate_up", gate, 2 * f, r->n, 2 * h->n_ff);
         model_glu(m, layer, true, r->n);

@@ -196,8 +196,8 @@ static void read_common(struct hparams *h, struct meta_reader *r)
     if (h->is_encoder)
         return;
     h->needs_global |= SLOT_BIT(OUTPUT_NORM);
-    h->allows_global = SLOT_BIT(OUTPUT) | SLOT_BIT(ROPE_FREQS) | SLOT_BIT(ROPE_LONG) |
-                       SLOT_BIT(ROPE_SHORT);
+    h->allows_global =
+        SLOT_BIT(OUTPUT) | SLOT_BIT(ROPE_FREQS) | SLOT_BIT(ROPE_LONG) | SLOT_BIT(ROPE_SHORT);
 }
 
 /* A number whose only values here mean "as usual". */

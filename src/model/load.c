@@ -287,6 +287,46 @@ static enum err load_vector(struct loader *l, const struct tensor_view *v, const
     return ERR_OK;
 }
 
+/* Whether b begins where a ends, so that both are one matrix: a whole number of steps is packed
+ * like a matrix of its own. */
+static bool follows(const struct matrix *a, const struct matrix *b)
+{
+    return !a->is_raw && !b->is_raw && a->dtype == b->dtype && a->n_rows % MATRIX_STEP == 0 &&
+           (const uint8_t *)a->data + a->n_bytes == b->data;
+}
+
+/* Matrices that multiply the same rows into results side by side, with their biases. */
+static const struct {
+    enum layer_slot matrix, bias, next, next_bias;
+} neighbours[] = {
+    {SLOT_ATTN_K, SLOT_ATTN_K_BIAS, SLOT_ATTN_V, SLOT_ATTN_V_BIAS}, /* from the end */
+    {SLOT_ATTN_Q, SLOT_ATTN_Q_BIAS, SLOT_ATTN_K, SLOT_ATTN_K_BIAS},
+    {SLOT_FFN_GATE, SLOT_FFN_GATE_BIAS, SLOT_FFN_UP, SLOT_FFN_UP_BIAS},
+};
+
+/* Where they lie one after another they become one, in the first one's slot: one product. */
+static enum err join_neighbours(struct loader *l, struct layer *layer)
+{
+    for (size_t i = 0; i < COUNT_OF(neighbours); i++) {
+        const struct matrix **a = &layer->matrix[neighbours[i].matrix];
+        const struct matrix **b = &layer->matrix[neighbours[i].next];
+        const float *bias = layer->vector[neighbours[i].bias];
+        const float *next_bias = layer->vector[neighbours[i].next_bias];
+        if (!*a || !*b || !follows(*a, *b) || !bias != !next_bias ||
+            (bias && bias + (*a)->n_rows != next_bias))
+            continue;
+        struct matrix *both = arena_alloc(&l->m->arena, sizeof *both);
+        if (!both)
+            return no_memory(l);
+        *both = **a;
+        both->n_rows += (*b)->n_rows;
+        both->n_bytes += (*b)->n_bytes;
+        *a = both;
+        *b = NULL;
+    }
+    return ERR_OK;
+}
+
 static enum err place_layer(struct loader *l, uint32_t i)
 {
     enum err rc = ERR_OK;
@@ -298,7 +338,7 @@ static enum err place_layer(struct loader *l, uint32_t i)
         else if (v)
             rc = place_matrix(l, v, &layer->matrix[s]);
     }
-    return rc;
+    return rc ? rc : join_neighbours(l, &l->m->layers[i]);
 }
 
 static enum err load_rope(struct loader *l)
@@ -339,9 +379,8 @@ static const enum global_slot looked_up[] = {SLOT_TOKEN_EMBD, SLOT_POSITION_EMBD
 
 size_t model_vector_bytes(const struct model *m)
 {
-    static const enum global_slot vectors[] = {SLOT_OUTPUT_NORM, SLOT_EMBD_NORM,
-                                               SLOT_EMBD_NORM_BIAS, SLOT_CLS_BIAS,
-                                               SLOT_CLS_OUT_BIAS};
+    static const enum global_slot vectors[] = {
+        SLOT_OUTPUT_NORM, SLOT_EMBD_NORM, SLOT_EMBD_NORM_BIAS, SLOT_CLS_BIAS, SLOT_CLS_OUT_BIAS};
     size_t total = 0;
     for (size_t i = 0; i < COUNT_OF(vectors); i++)
         if (m->w.global[vectors[i]])
