@@ -42,8 +42,10 @@
 extern "C" {
 #endif
 
-/* The version of the arithmetic: equal strings, equal bits. */
-#define ISO_ARITHMETIC "exact-1"
+/* The version of the arithmetic: equal strings, equal bits. And the name of what promises no bits:
+ * F16 and BF16 weights on a GPU's tensor cores (iso_engine_options.profile). */
+#define ISO_ARITHMETIC      "exact-1"
+#define ISO_ARITHMETIC_FAST "fast"
 
 enum {
     ISO_PAGE_POSITIONS = 64,
@@ -85,6 +87,10 @@ struct iso_engine_options {
     const char *gpu;     /* "cpu", "cuda", "cuda:1"; "auto", NULL: a GPU that works, else the CPU.
                             One that is named and is not there is an error */
     uint64_t n_bytes_gpu; /* of its memory that may be taken; 0: 80 % of it */
+    /* "exact": the same bits on every machine. "fast": F16 and BF16 weights on a GPU's tensor
+     * cores, close to that, the same again only for the same passes on the same kind of GPU. NULL:
+     * fast where the weights are F16 or BF16 and a GPU computes, which notice tells; else exact. */
+    const char *profile;
     uint32_t n_ctx;      /* positions of one session; 0: what the model was trained for */
     uint32_t n_chunk;    /* rows of one forward pass; 0: 512 */
     uint32_t n_sessions; /* open at once, at most; 0: 1 */
@@ -114,7 +120,8 @@ struct iso_engine_options {
     void (*progress)(void *context, uint64_t n_bytes_done, uint64_t n_bytes);
     void *progress_context;
     /* One line for a person when the engine goes on in another way than was asked for: with the CPU
-     * in place of a device that was lost in mid-work. The tokens stay the same. May be NULL. */
+     * in place of a device that was lost in mid-work (the tokens stay the same, unless the profile
+     * was fast), or in a profile that it chose. May be NULL. */
     void (*notice)(void *context, const char *text);
     void *notice_context;
 };
@@ -134,7 +141,7 @@ struct iso_cache_info {
 /* What is known of an open engine. Strings live as long as it. */
 struct iso_engine_info {
     const char *arch;       /* "llama", "qwen3", ... */
-    const char *arithmetic; /* ISO_ARITHMETIC */
+    const char *arithmetic; /* ISO_ARITHMETIC; or ISO_ARITHMETIC_FAST, as it was opened */
     const char *isa;        /* the instruction set that computes, where the CPU does */
     const char *device;     /* what computes: "cpu", ... */
     int n_threads;
@@ -450,7 +457,8 @@ struct iso_embedder_options {
     int n_threads;   /* 0: the processors that this process may use */
     const char *isa; /* as in iso_engine_options, */
     const char *gpu; /* this too, */
-    uint64_t n_bytes_gpu; /* and this */
+    uint64_t n_bytes_gpu; /* this, */
+    const char *profile;  /* and this */
     uint32_t n_ctx;  /* tokens of one text; 0: what the model was trained for, at most 8192 */
     uint32_t n_rows; /* texts share a pass up to so many; 0: 128 for each thread, 256 to 2048 */
     enum iso_pooling pooling;

@@ -7,14 +7,16 @@
  *        gpu_bench DEVICE roof SCALE          what the card can do, as JSON
  *        gpu_bench DEVICE decode MODEL BATCH DEPTH TOKENS READ INT8 BF16
  *        gpu_bench DEVICE prefill MODEL TOKENS READ INT8 BF16
- * DEVICE: cpu, cuda, cuda:N. The last two print one line of JSON; READ, INT8 and BF16 are what roof
- * printed. SCALE: 1, or less where the card is emulated. */
+ *        gpu_bench DEVICE embed MODEL TEXTS TOKENS READ INT8 BF16
+ * DEVICE: cpu, cuda, cuda:N. The last three print one line of JSON, in the model's default profile;
+ * READ, INT8 and BF16 are what roof printed. SCALE: 1, or less where the card is emulated. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "base/threads.h"
 #include "bench/cost.h"
 #include "bench/stats.h"
@@ -23,10 +25,11 @@
 #include "device/cuda/image.h"
 #include "device/cuda/roof.h"
 #include "device/open.h"
+#include "engine/embedder.h"
 #include "engine/engine.h"
 #include "format/gguf.h"
 
-enum { CHUNK = 2048, STEPS_MAX = 4096, PRODUCTS_MAX = 4096 };
+enum { CHUNK = 2048, STEPS_MAX = 4096, PRODUCTS_MAX = 4096, EMBED_ROWS = 8192 };
 
 struct run {
     const char *device;
@@ -97,19 +100,23 @@ static int roof(const char *name, double scale)
     struct device *d = open_device(name);
     struct err_note note = {""};
     struct cuda_roof r;
-    must(cuda_roof_find(d, (size_t)(scale * 0x1p30) + (1 << 20), (uint32_t)(1 + scale * 20000), &r,
-                        &note),
+    must(cuda_roof_find(d, (size_t)(scale * 0x1p30) + (1 << 20), (uint32_t)(1 + scale * 20000),
+                        64 * (uint32_t)(1 + scale * 127), &r, &note),
          &note);
-    printf("{\"read_bytes\": %.4g, \"int8_ops\": %.4g, \"bf16_ops\": %.4g}\n", r.read_bytes,
-           r.int8_ops, r.bf16_ops);
+    double bf16 = r.library_ops > r.bf16_ops ? r.library_ops : r.bf16_ops;
+    printf("{\"read_bytes\": %.4g, \"int8_ops\": %.4g, \"bf16_ops\": %.4g, \"bf16_ops_mma\": "
+           "%.4g}\n",
+           r.read_bytes, r.int8_ops, bf16, r.bf16_ops);
     d->ops->close(d);
     return 0;
 }
 
-static void open_engine(struct run *r, const char *path, uint32_t n_ctx, uint32_t n_logits)
+static void open_engine(struct run *r, const char *path, uint32_t n_ctx, uint32_t n_logits,
+                        const char *profile)
 {
     struct err_note note = {""};
     const struct iso_engine_options o = {.gpu = r->device,
+                                         .profile = profile,
                                          .n_ctx = n_ctx,
                                          .n_chunk = CHUNK,
                                          .n_sessions = r->n_batch,
@@ -182,20 +189,21 @@ static void print(struct run *r, const struct bench_test *t, const char *model, 
            int8 = cost.int8_ops / strtod(limits[1], NULL),
            compute = bf16 > 0 ? (cost.int8_ops + cost.f32_ops) / bf16 : int8, /* before 8.0: none */
         least = read > compute ? read : compute;
-    const char *device = iso_engine_info(r->engine).device;
-    printf("{\"model\": \"%s\", \"device\": \"%s\", \"test\": \"%s\", \"batch\": %u, \"depth\": "
+    struct iso_engine_info info = iso_engine_info(r->engine);
+    printf("{\"model\": \"%s\", \"device\": \"%s\", \"arithmetic\": \"%s\", \"test\": \"%s\", "
+           "\"batch\": %u, \"depth\": "
            "%u, \"tokens\": %u, \"seconds\": %.6g, \"tokens_per_second\": %.5g, "
            "\"least_seconds_read\": %.5g, \"least_seconds_bf16\": %.5g, \"least_seconds_int8\": "
            "%.5g, \"share\": %.4f}\n",
-           model, device, t->kind == BENCH_GEN ? "decode" : "prefill", t->n_batch, t->n_depth,
-           t->n_tokens, seconds, t->n_tokens * t->n_batch / seconds, read, compute, int8,
-           least / seconds);
+           model, info.device, info.arithmetic, t->kind == BENCH_GEN ? "decode" : "prefill",
+           t->n_batch, t->n_depth, t->n_tokens, seconds, t->n_tokens * t->n_batch / seconds, read,
+           compute, int8, least / seconds);
 }
 
 static int decode(struct run *r, const char *model, uint32_t n_depth, uint32_t n_tokens,
                   char **limits)
 {
-    open_engine(r, model, n_depth + n_tokens + 1, r->n_batch);
+    open_engine(r, model, n_depth + n_tokens + 1, r->n_batch, NULL);
     for (uint32_t i = 0; i < r->n_batch; i++)
         submit(r, i, n_depth, n_tokens);
     run_steps(r, true);
@@ -212,7 +220,7 @@ static int prefill(struct run *r, const char *model, uint32_t n_tokens, char **l
 {
     enum { REPEATS = 4 };
     double seconds[REPEATS];
-    open_engine(r, model, n_tokens + 1, 1);
+    open_engine(r, model, n_tokens + 1, 1, NULL);
     for (int i = 0; i < REPEATS; i++) {
         r->n_steps = 0;
         submit(r, 0, n_tokens, 0);
@@ -229,6 +237,51 @@ static int prefill(struct run *r, const char *model, uint32_t n_tokens, char **l
     return 0;
 }
 
+/* Many texts of one length. Two operations for each weight and row are the least; every row goes
+ * through all matrices. */
+static int embed(const char *device, const char *path, uint32_t n_texts, uint32_t n_tokens,
+                 char **limits)
+{
+    enum { REPEATS = 5 };
+    const struct iso_embedder_options o = {.gpu = device, .n_rows = EMBED_ROWS};
+    struct err_note note = {""};
+    struct table table;
+    struct iso_embedder *e;
+    double seconds[REPEATS], n_weights = 0, bf16 = strtod(limits[2], NULL);
+    must(gguf_open(path, &table, &note), &note);
+    must(embedder_open(&table, &o, &e, &note), &note);
+    struct iso_embedder_info info = iso_embedder_info(e);
+    int32_t *tokens = mem_array((size_t)n_texts * n_tokens, sizeof *tokens);
+    struct iso_text *texts = mem_array(n_texts, sizeof *texts);
+    float *out = mem_array((size_t)n_texts * info.n_dims, sizeof *out);
+    must(tokens && texts && out ? ERR_OK : ERR_MEMORY, &note);
+    for (size_t i = 0; i < (size_t)n_texts * n_tokens; i++)
+        tokens[i] = (int32_t)((i * 2654435761u >> 7) % info.n_vocab);
+    for (uint32_t i = 0; i < n_texts; i++)
+        texts[i] = (struct iso_text){tokens + (size_t)i * n_tokens, n_tokens, 0};
+    for (size_t i = 0; i < table.n_tensors; i++)
+        if (str_starts(table.tensors[i].name, STR("blk.")) && table.tensors[i].dim[1] > 1)
+            n_weights += (double)table.tensors[i].dim[0] * (double)table.tensors[i].dim[1];
+    for (int i = -1; i < REPEATS; i++) { /* the first does not count */
+        uint64_t begin_ns = clock_ns();
+        must((enum err)iso_embed(e, texts, n_texts, out, (struct iso_note *)&note), &note);
+        seconds[i < 0 ? 0 : i] = (double)(clock_ns() - begin_ns) * 1e-9;
+    }
+    stats_sort(seconds, REPEATS);
+    double s = stats_median(seconds, REPEATS), n_rows = (double)n_texts * n_tokens;
+    double least = bf16 > 0 ? 2 * n_weights * n_rows / bf16 : 0;
+    printf("{\"model\": \"%s\", \"device\": \"%s\", \"arithmetic\": \"%s\", \"test\": \"embed\", "
+           "\"batch\": %u, \"depth\": 0, \"tokens\": %u, \"seconds\": %.6g, \"tokens_per_second\": "
+           "%.5g, \"least_seconds_bf16\": %.5g, \"share\": %.4f}\n",
+           path, info.device, info.arithmetic, n_texts, n_tokens, s, n_rows / s, least, least / s);
+    iso_embedder_close(e);
+    table_close(&table);
+    mem_free(tokens);
+    mem_free(texts);
+    mem_free(out);
+    return 0;
+}
+
 /* As isobit logits has it, of tokens that need no tokenizer. */
 static int logits(struct run *r, const char *model, uint32_t n_tokens)
 {
@@ -238,7 +291,7 @@ static int logits(struct run *r, const char *model, uint32_t n_tokens)
     struct sha256 hash;
     uint8_t digest[SHA256_BYTES];
     char hex[SHA256_HEX];
-    open_engine(r, model, n_tokens, n_tokens);
+    open_engine(r, model, n_tokens, n_tokens, "exact");
     for (uint32_t i = 0; i < n_tokens; i++)
         r->tokens[i] = (int32_t)(i * 40503u % iso_engine_info(r->engine).n_vocab);
     q.tokens = r->tokens;
@@ -281,13 +334,16 @@ int main(int argc, char **argv)
         return logits(&r, argv[3], number(argv[4]));
     if (strcmp(what, "prefill") == 0 && argc == 8)
         return prefill(&r, argv[3], number(argv[4]), argv + 5);
+    if (strcmp(what, "embed") == 0 && argc == 9)
+        return embed(r.device, argv[3], number(argv[4]), number(argv[5]), argv + 6);
     if (strcmp(what, "decode") == 0 && argc == 10) {
         r.n_batch = number(argv[4]);
         return decode(&r, argv[3], number(argv[5]), number(argv[6]), argv + 7);
     }
     fputs("usage: gpu_bench DEVICE card | vectors | roof SCALE | logits MODEL N | decode MODEL "
           "BATCH DEPTH "
-          "TOKENS READ INT8 BF16 | prefill MODEL TOKENS READ INT8 BF16\n",
+          "TOKENS READ INT8 BF16 | prefill MODEL TOKENS READ INT8 BF16 | embed MODEL TEXTS TOKENS "
+          "READ INT8 BF16\n",
           stderr);
     return 2;
 }

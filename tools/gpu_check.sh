@@ -7,7 +7,8 @@
 # In order: the conformance vectors on CPU and card; hashes of logits, of the demo model and of random models of
 # every family, CPU against card; compute-sanitizer over the vectors, where there is one; what the card can do; the
 # Llama-3.1-8B and Llama-2-7B shapes with random weights: decoding 1, 16 and 64 rows at a context of 512,
-# prefill of 2,048. A short table comes last. Within 8 minutes: what does not fit is left out, and said.
+# prefill of 2,048; BERT-base, 256 texts of 128 tokens. F16 and BF16 are in the profile fast, all else is exact.
+# A short table comes last. Within 8 minutes: what does not fit is left out, and said.
 # Exit status 0: every bit is the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -135,11 +136,12 @@ say "compute-sanitizer: $sanitizer"
 
 # ---- speed ----------------------------------------------------------------------------------------------------
 
-scale=1 shapes="llama-3.1-8b llama-2-7b" kinds="Q4_K Q8_0 NF4" batches="1 16 64" depth=512 length=2048 steps=64
-$emulated && scale=0.0001 shapes=tiny kinds=Q4_K batches="1 3" depth=20 length=40 steps=3
+scale=1 shapes="llama-3.1-8b llama-2-7b" kinds="Q4_K Q8_0 NF4 F16" batches="1 16 64" depth=512 length=2048 steps=64
+encoder=bert-base texts=256 text=128
+$emulated && scale=0.0001 shapes=tiny kinds="Q4_K F16" batches="1 3" depth=20 length=40 steps=3 encoder=tiny-bert texts=3 text=20
 roof=$(bench "$device" roof $scale)
 say "the card: $roof"
-limits=$(echo "$roof" | sed 's/.*"read_bytes": \([^,]*\), "int8_ops": \([^,]*\), "bf16_ops": \([^}]*\)}.*/\1 \2 \3/')
+limits=$(echo "$roof" | sed 's/.*"read_bytes": \([^,]*\), "int8_ops": \([^,]*\), "bf16_ops": \([^,]*\),.*/\1 \2 \3/')
 : >"$work/results"
 left=
 for shape in $shapes; do
@@ -156,6 +158,15 @@ for shape in $shapes; do
             sed "s|\"model\": \"[^\"]*\"|\"model\": \"$shape $kind\"|" "$work/line" >>"$work/results" || left="$left $shape/$kind/prefill"
         rm -f "$work/m.gguf"
     done
+done
+
+for kind in F16 BF16; do
+    late && { left="$left $encoder/$kind"; continue; }
+    # shellcheck disable=SC2086
+    "$bin/mkmodel" $encoder $kind "$work/m.gguf" >/dev/null 2>"$work/why" &&
+        bench "$device" embed "$work/m.gguf" $texts $text $limits >"$work/line" 2>"$work/why" &&
+        sed "s|\"model\": \"[^\"]*\"|\"model\": \"$encoder $kind\"|" "$work/line" >>"$work/results" || left="$left $encoder/$kind"
+    rm -f "$work/m.gguf"
 done
 
 # ---- what came of it ------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@
 struct shape {
     const char *name, *arch;
     uint32_t n_layers, n_embd, n_heads, n_kv_heads, head_dim, n_ff, n_vocab, n_ctx;
-    double rope_theta, rms_eps;
+    double rope_theta, rms_eps; /* an encoder: none, of LayerNorm */
     bool tied, qkv_bias, qk_norm;
 };
 
@@ -35,6 +35,8 @@ static const struct shape shapes[] = {
     {"llama-2-7b", "llama", 32, 4096, 32, 32, 128, 11008, 32000, 4096, 1e4, 1e-5},
     {"mistral-7b", "llama", 32, 4096, 32, 8, 128, 14336, 32768, 32768, 1e6, 1e-5},
     {"llama-3.1-8b", "llama", 32, 4096, 32, 8, 128, 14336, 128256, 131072, 5e5, 1e-5},
+    {"tiny-bert", "bert", 2, 128, 4, 4, 32, 512, 515, 512, 0, 1e-12, true},
+    {"bert-base", "bert", 12, 768, 12, 12, 64, 3072, 30522, 512, 0, 1e-12, true},
 };
 
 enum { TENSORS_MAX = 1024, POOL_BLOCKS = 1024, POOLS_MAX = 64, PLAIN_BLOCK = 32 };
@@ -156,22 +158,63 @@ static void add(struct model *m, const char *name, int n_dims, uint64_t k, uint6
     struct mix_model info = {str_from(s->arch), (int)s->n_layers, 0,
                              (int)(s->n_heads / s->n_kv_heads), !s->tied};
     if (n_dims == 2)
-        v->dtype = m->mix ? mix_dtype(m->mix, &info, v->name, DTYPE_F32, n_dims, v->dim, NULL)
-                          : m->type;
+        v->dtype =
+            m->mix ? mix_dtype(m->mix, &info, v->name, DTYPE_F32, n_dims, v->dim, NULL) : m->type;
     if (k % (unsigned)dtype_info(v->dtype)->block_len)
         die("rows are no multiple of the block of ", dtype_info(v->dtype)->name);
+}
+
+struct part {
+    const char *name;
+    bool present;
+    int n_dims;
+    uint64_t k, n;
+};
+
+static void add_parts(struct model *m, uint32_t layer, const struct part *parts, size_t n_parts)
+{
+    for (size_t i = 0; i < n_parts; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "blk.%u.%s", layer, parts[i].name);
+        if (parts[i].present)
+            add(m, name, parts[i].n_dims, parts[i].k, parts[i].n);
+    }
+}
+
+static bool is_encoder(const struct shape *s)
+{
+    return strcmp(s->arch, "bert") == 0;
+}
+
+static void add_encoder_layer(struct model *m, uint32_t layer)
+{
+    uint64_t d = m->shape->n_embd, f = m->shape->n_ff;
+    const struct part parts[] = {
+        {"attn_q.weight", true, 2, d, d},
+        {"attn_q.bias", true, 1, d, 1},
+        {"attn_k.weight", true, 2, d, d},
+        {"attn_k.bias", true, 1, d, 1},
+        {"attn_v.weight", true, 2, d, d},
+        {"attn_v.bias", true, 1, d, 1},
+        {"attn_output.weight", true, 2, d, d},
+        {"attn_output.bias", true, 1, d, 1},
+        {"attn_output_norm.weight", true, 1, d, 1},
+        {"attn_output_norm.bias", true, 1, d, 1},
+        {"ffn_up.weight", true, 2, d, f},
+        {"ffn_up.bias", true, 1, f, 1},
+        {"ffn_down.weight", true, 2, f, d},
+        {"ffn_down.bias", true, 1, d, 1},
+        {"layer_output_norm.weight", true, 1, d, 1},
+        {"layer_output_norm.bias", true, 1, d, 1},
+    };
+    add_parts(m, layer, parts, COUNT_OF(parts));
 }
 
 static void add_layer(struct model *m, uint32_t layer)
 {
     const struct shape *s = m->shape;
     uint64_t q = (uint64_t)s->n_heads * s->head_dim, kv = (uint64_t)s->n_kv_heads * s->head_dim;
-    const struct {
-        const char *name;
-        bool present;
-        int n_dims;
-        uint64_t k, n;
-    } parts[] = {
+    const struct part parts[] = {
         {"attn_norm.weight", true, 1, s->n_embd, 1},
         {"attn_q.weight", true, 2, s->n_embd, q},
         {"attn_k.weight", true, 2, s->n_embd, kv},
@@ -187,12 +230,27 @@ static void add_layer(struct model *m, uint32_t layer)
         {"ffn_up.weight", true, 2, s->n_embd, s->n_ff},
         {"ffn_down.weight", true, 2, s->n_ff, s->n_embd},
     };
-    for (size_t i = 0; i < COUNT_OF(parts); i++) {
-        char name[64];
-        snprintf(name, sizeof name, "blk.%u.%s", layer, parts[i].name);
-        if (parts[i].present)
-            add(m, name, parts[i].n_dims, parts[i].k, parts[i].n);
+    add_parts(m, layer, parts, COUNT_OF(parts));
+}
+
+/* Every tensor, in the order of the file. */
+static void add_tensors(struct model *m)
+{
+    const struct shape *s = m->shape;
+    bool encodes = is_encoder(s);
+    add(m, "token_embd.weight", 2, s->n_embd, s->n_vocab);
+    if (encodes) {
+        add(m, "position_embd.weight", 2, s->n_embd, s->n_ctx);
+        add(m, "token_types.weight", 2, s->n_embd, 2);
+        add(m, "token_embd_norm.weight", 1, s->n_embd, 1);
+        add(m, "token_embd_norm.bias", 1, s->n_embd, 1);
     }
+    for (uint32_t i = 0; i < s->n_layers; i++)
+        (encodes ? add_encoder_layer : add_layer)(m, i);
+    if (!encodes)
+        add(m, "output_norm.weight", 1, s->n_embd, 1);
+    if (!s->tied)
+        add(m, "output.weight", 2, s->n_embd, s->n_vocab);
 }
 
 static void put(struct metas *m, const struct shape *s, const char *suffix, uint32_t value)
@@ -219,6 +277,12 @@ static void put_shape(struct metas *m, const struct model *model)
     put(m, s, "block_count", s->n_layers);
     put(m, s, "feed_forward_length", s->n_ff);
     put(m, s, "attention.head_count", s->n_heads);
+    if (is_encoder(s)) {
+        snprintf(key, sizeof key, "%s.attention.layer_norm_epsilon", s->arch);
+        metas_f32(m, key, s->rms_eps);
+        put(m, s, "pooling_type", 1); /* the mean */
+        return;
+    }
     put(m, s, "attention.head_count_kv", s->n_kv_heads);
     put(m, s, "attention.key_length", s->head_dim);
     put(m, s, "attention.value_length", s->head_dim);
@@ -307,12 +371,7 @@ int main(int argc, char **argv)
         usage();
     if (argc == 5 && !str_to_u64(str_from(argv[4]), &m.seed))
         usage();
-    add(&m, "token_embd.weight", 2, m.shape->n_embd, m.shape->n_vocab);
-    for (uint32_t i = 0; i < m.shape->n_layers; i++)
-        add_layer(&m, i);
-    add(&m, "output_norm.weight", 1, m.shape->n_embd, 1);
-    if (!m.shape->tied)
-        add(&m, "output.weight", 2, m.shape->n_embd, m.shape->n_vocab);
+    add_tensors(&m);
     metas_init(&metas);
     put_shape(&metas, &m);
     put_vocabulary(&metas, m.shape->n_vocab);

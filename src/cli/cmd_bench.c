@@ -43,6 +43,7 @@ static enum err parse(struct bench_command *c, int argc, char **argv, bool *help
         OPT_TEXT('t', "threads", "LIST", &c->threads,
                  "threads that compute (default: all processors)"),
         GPU_OPTIONS(c->gpu),
+        PROFILE_OPTION(c->gpu),
         OPT_HEADING("What is measured (lists 1,2,4 and ranges 1-4, 0-1024+256, 1-16*2)"),
         OPT_TEXT('p', "prompt", "LIST", &c->prompt, "tokens read; 0: none (default: 512)"),
         OPT_TEXT('n', "gen", "LIST", &c->gen, "tokens generated; 0: none (default: 128)"),

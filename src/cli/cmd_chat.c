@@ -252,7 +252,8 @@ static enum err keep(struct chat *c, struct err_note *note)
     r.n_tokens = n_tokens;
     r.seed = c->sample.sampling.seed;
     r.temperature = (double)c->sample.sampling.temperature;
-    snprintf(r.arithmetic, sizeof r.arithmetic, "%s", ISO_ARITHMETIC);
+    snprintf(r.arithmetic, sizeof r.arithmetic, "%s",
+             iso_engine_info(c->loaded.engine).arithmetic);
     memcpy(r.model_key, engine_model_key(c->loaded.engine), sizeof r.model_key);
     enum err rc = chat_session_save(&c->session, &r, note);
     iso_engine_save(c->loaded.engine);
@@ -304,9 +305,10 @@ static enum err resume(struct chat *c, struct err_note *note)
     conversation_release(&c->conversation);
     c->conversation = c->record.conversation;
     c->record.conversation = (struct conversation){0};
-    if (strcmp(c->record.arithmetic, ISO_ARITHMETIC) != 0) {
+    const char *arithmetic = iso_engine_info(c->loaded.engine).arithmetic;
+    if (strcmp(c->record.arithmetic, arithmetic) != 0) {
         say("session %s was kept with arithmetic %s, this is %s: its text is read again", name,
-            c->record.arithmetic, ISO_ARITHMETIC);
+            c->record.arithmetic, arithmetic);
         return ERR_OK;
     }
     if (memcmp(c->record.model_key, key, sizeof c->record.model_key) != 0) {
@@ -369,7 +371,7 @@ static enum err parse(struct chat *c, int argc, char **argv, bool *help, struct 
         OPT_HEADING("Model"),
         MODEL_OPTION(c->model),
         CONTEXT_OPTION(c->model),
-        DEVICE_OPTIONS(c->model),
+        COMPUTE_OPTIONS(c->model),
         CHUNK_OPTION(c->model),
         SPECULATION_OPTION(c->model),
         OPT_TEXT(0, "system", "TEXT", &c->system, "how the model should behave"),

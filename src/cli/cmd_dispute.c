@@ -294,6 +294,12 @@ static enum err judge(struct settle *s, const char *const *paths, int *status,
         return ERR_OK;
     }
     print_difference(s);
+    if (!verify_has_bits(&s->a.c)) {
+        printf("they were computed in the profile %.*s, whose bits nobody makes again: not "
+               "settled\n",
+               STR_ARG(s->a.c.receipt.arithmetic));
+        return ERR_OK;
+    }
     if (s->model.path)
         return settle(s, status, note);
     puts("no model: nothing was computed");

@@ -62,7 +62,9 @@ static void print_now(const struct nvml_state *s)
                s->memory_use_percent);
     if (s->knows_temperature)
         printf("  temperature  %u C\n", s->temperature_c);
-    for (uint32_t i = 0; i < s->n_processes && i < NVML_PROCESSES_MAX; i++)
+    if (s->n_processes_all > s->n_processes)
+        printf("  processes    %u\n", s->n_processes_all);
+    for (uint32_t i = 0; i < s->n_processes; i++)
         printf("  process      %u%s%s\n", s->processes[i].pid, s->processes[i].n_bytes ? ", " : "",
                s->processes[i].n_bytes ? size_text(s->processes[i].n_bytes, used) : "");
 }
@@ -102,10 +104,11 @@ static json_t *now_json(const struct nvml_state *s)
     }
     if (s->knows_temperature)
         json_object_set_new(o, "temperature_c", json_integer(s->temperature_c));
-    for (uint32_t i = 0; i < s->n_processes && i < NVML_PROCESSES_MAX; i++)
+    for (uint32_t i = 0; i < s->n_processes; i++)
         json_array_append_new(processes,
                               json_pack("{s:I,s:I}", "pid", (json_int_t)s->processes[i].pid,
                                         "memory_bytes", (json_int_t)s->processes[i].n_bytes));
+    json_object_set_new(o, "n_processes", json_integer(s->n_processes_all));
     json_object_set_new(o, "processes", processes);
     return o;
 }

@@ -136,7 +136,8 @@ static enum err work(struct logits *g, struct err_note *note)
         return rc;
     uint32_t n = (uint32_t)g->tokens.n_ids;
     if (g->json)
-        printf("{\n \"arithmetic\": \"%s\",\n \"tokens\": [", ISO_ARITHMETIC);
+        printf("{\n \"arithmetic\": \"%s\",\n \"tokens\": [",
+               iso_engine_info(g->loaded.engine).arithmetic);
     for (uint32_t from = 0; !rc && from < n; from += g->model.n_chunk)
         rc = run_chunk(g, from, n - from < g->model.n_chunk ? n - from : g->model.n_chunk, note);
     if (!rc)
@@ -159,7 +160,7 @@ int cmd_logits(int argc, char **argv)
                 "tokens read in one pass (default: 64)"),
         OPT_U32(0, "batch", "N", &g.n_batch, 1, 4096,
                 "the same tokens N times side by side; all must agree"),
-        DEVICE_OPTIONS(g.model),
+        COMPUTE_OPTIONS(g.model),
         OPT_HEADING("Model"),
         MODEL_OPTION(g.model),
         CONTEXT_OPTION(g.model),

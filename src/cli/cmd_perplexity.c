@@ -136,7 +136,7 @@ static void print_result(const struct perplexity *p, uint32_t n_windows)
         json_t *all = json_pack("{s:f,s:f,s:I,s:I,s:I,s:s}", "perplexity", perplexity_of(s),
                                 "error", error_of(s), "tokens_predicted", (json_int_t)s->n,
                                 "windows", (json_int_t)n_windows, "window", (json_int_t)p->n_window,
-                                "arithmetic", ISO_ARITHMETIC);
+                                "arithmetic", iso_engine_info(p->loaded.engine).arithmetic);
         if (p->f64) {
             json_object_set_new(all, "perplexity_f64", json_real(exp(s->nll_f64 / n)));
             json_object_set_new(all, "kl_mean", json_real(s->kl / n));
@@ -239,7 +239,7 @@ int cmd_perplexity(int argc, char **argv)
                 "at most N windows (default: all of the text)"),
         OPT_HEADING("Model"),
         MODEL_OPTION(p.model),
-        DEVICE_OPTIONS(p.model),
+        COMPUTE_OPTIONS(p.model),
         OPT_U32(0, "chunk", "N", &p.model.n_chunk, 1, 1 << 16,
                 "tokens read in one pass (default: 128)"),
         OPT_HEADING("Output"),

@@ -56,7 +56,7 @@ static enum err parse(struct run *r, int argc, char **argv, bool *help, struct e
         OPT_HEADING("Model"),
         MODEL_OPTION(r->model),
         CONTEXT_OPTION(r->model),
-        DEVICE_OPTIONS(r->model),
+        COMPUTE_OPTIONS(r->model),
         CHUNK_OPTION(r->model),
         SPECULATION_OPTION(r->model),
         SAMPLE_OPTIONS(r->sample),
@@ -185,7 +185,8 @@ static void print_json(const struct run *r)
     json_decref(list);
     json_t *rest = json_pack("{s:o,s:I,s:s,s:f,s:f}", "prompt_tokens",
                              json_tokens(r->tokens.ids, r->tokens.n_ids), "seed",
-                             (json_int_t)r->sample.sampling.seed, "arithmetic", ISO_ARITHMETIC,
+                             (json_int_t)r->sample.sampling.seed, "arithmetic",
+                             iso_engine_info(r->loaded.engine).arithmetic,
                              "prompt_seconds", a->prompt_s, "answer_seconds", a->answer_s);
     json_object_update(all, rest);
     json_decref(rest);

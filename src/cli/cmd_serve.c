@@ -32,6 +32,7 @@ struct engine_words {
         OPT_U32('t', "threads", "N", &(e).n_threads, 1, 1024,                                      \
                 "threads that compute (default: all processors)"),                                 \
         GPU_OPTIONS((e).gpu),                                                                      \
+        PROFILE_OPTION((e).gpu),                                                                   \
         OPT_U32('c', "ctx", "N", &(e).n_ctx, 1, 1 << 30,                                           \
                 "tokens of one conversation (default: what the model was\n"                        \
                 "trained for, at most 8192)"),                                                     \
@@ -141,6 +142,7 @@ static void make_worker(struct serve *s)
     add_number(s, "--chunk", e->n_chunk);
     add_text(s, "--gpu", e->gpu.which);
     add_text(s, "--gpu-memory", e->gpu.memory);
+    add_text(s, "--profile", e->gpu.profile);
     add_text(s, "--template", e->template);
     add_text(s, "--tool-format", e->tool_format);
     if (s->receipts && strcmp(s->receipts, "off") != 0)
@@ -268,6 +270,9 @@ static enum err serve(struct serve *s, struct err_note *note)
                        FRONT_MODELS_MAX);
     if (s->poc_order && !o.poc_by_score && strcmp(s->poc_order, "index") != 0)
         return err_set(note, ERR_USAGE, "--poc-order %s: it is index or score", s->poc_order);
+    if (s->engine.poc && s->engine.gpu.profile && strcmp(s->engine.gpu.profile, "exact") != 0)
+        return err_set(note, ERR_USAGE, "--poc needs the profile exact, not %s",
+                       s->engine.gpu.profile);
     if (memory)
         rc = load_memory("--memory", memory, &o.n_bytes_memory, note);
     if (!rc && s->models_dir && !file_is_dir(s->models_dir))
@@ -396,6 +401,7 @@ int cmd_worker(int argc, char **argv)
     if (rc)
         return say_error(rc, &note);
     o.isa = isa && *isa ? isa : NULL;
+    o.profile = e.gpu.profile;
     o.fd = (int)fd;
     o.n_threads = (int)e.n_threads;
     o.n_ctx = e.n_ctx;

@@ -248,7 +248,7 @@ static enum err parse(struct tracing *g, int argc, char **argv, struct args *arg
         OPT_HEADING("Model"),
         MODEL_OPTION(g->model),
         CONTEXT_OPTION(g->model),
-        DEVICE_OPTIONS(g->model),
+        COMPUTE_OPTIONS(g->model),
         OPT_U32(0, "chunk", "N", &g->model.n_chunk, 1, 1 << 16,
                 "tokens read in one pass (default: 64)"),
     };

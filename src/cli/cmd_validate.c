@@ -441,7 +441,7 @@ static enum err run(struct validate *v, int argc, char **argv, bool *help, struc
         OPT_HEADING("Model"),
         MODEL_OPTION(v->model),
         CONTEXT_OPTION(v->model),
-        DEVICE_OPTIONS(v->model),
+        COMPUTE_OPTIONS(v->model),
         OPT_U32(0, "chunk", "N", &v->model.n_chunk, 1, 1 << 16,
                 "tokens read in one pass (default: 256)"),
         OPT_HEADING("Output"),

@@ -9,6 +9,7 @@
 #include "device/cuda/driver.h"
 #include "device/cuda/image.h"
 #include "device/open.h"
+#include "model/profile.h"
 
 /* Of the card that is meant; 0 where there is none, which whoever opens it says. */
 static uint64_t card_bytes(const char *gpu)
@@ -73,6 +74,8 @@ enum err gpu_choose(const struct gpu_options *g, const char **gpu, uint64_t *n_b
         rc = device_name_check(*gpu, note);
     if (rc == ERR_USAGE)
         return err_wrap(note, rc, "--gpu");
+    if (!rc && profile_name_check(g->profile, note))
+        return err_wrap(note, ERR_USAGE, "--profile");
     if (!rc && g->memory)
         rc = load_size("--gpu-memory", g->memory, card_bytes(*gpu), n_bytes, note);
     return rc;

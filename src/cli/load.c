@@ -164,6 +164,7 @@ enum err load_options(const struct loaded *l, const struct model_options *m,
     o->no_speculation |= m->no_speculation;
     uint64_t n_bytes = o->n_bytes_memory;
     o->notice = say_notice;
+    o->profile = m->gpu.profile;
     enum err rc = gpu_choose(&m->gpu, &o->gpu, &o->n_bytes_gpu, note);
     if (rc)
         return rc;

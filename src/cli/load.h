@@ -28,6 +28,7 @@ struct model_options {
             "threads that compute (default: all processors)")
 /* Where a model is computed. */
 #define DEVICE_OPTIONS(m) THREAD_OPTION(m), GPU_OPTIONS((m).gpu)
+#define COMPUTE_OPTIONS(m) DEVICE_OPTIONS(m), PROFILE_OPTION((m).gpu)
 #define CONTEXT_OPTION(m)                                                                          \
     OPT_U32('c', "ctx", "N", &(m).n_ctx, 1, 1 << 30,                                               \
             "tokens that prompt and answer may have together\n"                                    \

@@ -93,7 +93,6 @@ static enum err fill_common(struct receipt_file *f, const struct loaded *l,
     r->utilisation_permille = taken_permille(&f->begun, &ended, n_threads);
     snprintf(device, DEVICE_BYTES_MAX, "%s, %s, %d threads", computed_by, isa, n_threads);
     r->device = str_from(device);
-    r->arithmetic = STR(ISO_ARITHMETIC);
     if (!identity_known(f->identity))
         say("hashing the weights for the receipt");
     enum err rc = identity_wait(f->identity, &identity, note);
@@ -204,7 +203,8 @@ enum err receipt_file_write(struct receipt_file *f, const struct receipt_source 
 {
     struct iso_engine_info info = iso_engine_info(s->loaded->engine);
     char device[DEVICE_BYTES_MAX];
-    struct receipt r = {.seed = s->parameters.request.sampling.seed,
+    struct receipt r = {.arithmetic = str_from(info.arithmetic),
+                        .seed = s->parameters.request.sampling.seed,
                         .seed_by_node = s->seed_by_node};
     enum err rc = fill_common(f, s->loaded, s->template, info.device, info.isa, info.n_threads,
                               device, &r, note);
@@ -225,6 +225,7 @@ enum err receipt_file_write_vectors(struct receipt_file *f, const struct loaded 
     struct bundle b = {.request = request, .salt = *salt};
     struct buf body;
     b.has[BUNDLE_REQUEST] = b.has[BUNDLE_SALT] = true;
+    r->of.arithmetic = str_from(info->arithmetic);
     enum err rc =
         fill_common(f, l, NULL, info->device, info->isa, info->n_threads, device, &r->of, note);
     if (rc)

@@ -41,6 +41,7 @@ static enum err open_embedder(struct vectors *k, uint32_t n_ctx, struct err_note
         .isa = general.isa,
         .gpu = general.gpu,
         .n_bytes_gpu = general.n_bytes_gpu,
+        .profile = "exact",
         .notice = general.notice,
         .n_ctx = n_ctx,
         .pooling = k->again.pooling,
@@ -193,6 +194,8 @@ static bool read_texts(struct vectors *k, const struct receipt_vectors *told, en
     struct err_note why = {""};
     if (!request.ptr && b->has[BUNDLE_REQUEST])
         request = b->request;
+    if (!verify_has_bits(k->c)) /* as was said */
+        return false;
     if (k->in->prompt)
         verify_say(k->r, "request", VERIFY_MISSING, VERIFY_WHOLE_REQUEST);
     if (!request.ptr || !b->has[BUNDLE_SALT]) {

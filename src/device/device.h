@@ -32,6 +32,8 @@ enum act_kind {
     ACT_Q256, /* K-quants: int8, one f32 scale per 256, a 2-bit exponent per 32 */
     ACT_Q32,  /* types with a scale per 32 or 64: int8, one f32 scale per 32 */
     ACT_F32,  /* F32, F16, BF16: as they are */
+    ACT_F16,  /* F16 in the profile `fast`: rounded to binary16 */
+    ACT_BF16, /* BF16 in the profile `fast`: rounded to bfloat16 */
 };
 enum act_kind act_kind_of(enum dtype t);
 
@@ -180,6 +182,11 @@ struct device_ops {
     enum err (*raw_reserve)(struct device *d, enum dtype t, uint32_t n_cols, struct err_note *note);
 
     size_t (*acts_bytes)(struct device *d, enum act_kind kind, uint32_t n_rows, uint32_t n_cols);
+    /* What such a matrix multiplies with in the profile `fast` (docs/arithmetic.md, "Profiles"):
+     * ACT_F16, ACT_BF16, or act_kind_of(t) where the device has nothing faster for it. */
+    enum act_kind (*fast_kind)(struct device *d, enum dtype t, uint32_t n_cols);
+    /* Before the first of such products; note: what a person should know of their speed, or "". */
+    void (*fast_begin)(struct device *d, struct err_note *note);
     /* Quantise rows; bad[t] = 1 where row t holds a non-finite value (its acts are then zero). */
     void (*quantize)(struct device *d, const float *x, size_t stride, struct acts *a, uint8_t *bad);
     /* y[T,N] = acts . w^T (+ bias[N] unless NULL, one rounded addition). */

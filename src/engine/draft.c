@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/profile.h"
 
 enum { WAIT_MIN = 32, WAIT_MAX = 512 };
 
@@ -77,6 +78,8 @@ enum err draft_open(struct draft *d, const struct table *table, const struct tab
         rc = check_vocabulary(table, plan.n_vocab, target, n_vocab, note);
     if (limits.n_ctx_max > plan.n_ctx_train)
         limits.n_ctx_max = plan.n_ctx_train;
+    if (!rc)
+        rc = profile_choose(NULL, table, device, &limits.is_fast, NULL);
     if (!rc)
         rc = model_open(table, device, limits, NULL, NULL, &d->model, note);
     if (rc)

@@ -17,6 +17,7 @@
 #include "engine/engine_int.h"
 #include "model/hparams.h"
 #include "model/model.h"
+#include "model/profile.h"
 #include "numeric/func.h"
 #include "numeric/reduce.h"
 #include "tensor/half.h"
@@ -40,6 +41,7 @@ struct iso_embedder {
     struct model *model;
     const char *isa;
     int n_threads;
+    bool is_fast; /* as an engine's */
     uint32_t n_rows, n_dims, n_pages;
     uint32_t n_fill; /* a pass takes no more texts from here on; its first may be longer */
     enum iso_pooling pooling;
@@ -195,18 +197,20 @@ static enum err open_scratch(struct iso_embedder *e, struct err_note *note)
 }
 
 /* No logits but a cross-encoder's. */
-static struct model_limits limits_of(const struct iso_embedder_options *o)
+static struct model_limits limits_of(const struct iso_embedder_options *o, bool is_fast)
 {
-    return (struct model_limits){.n_rows_max = o->n_rows, .n_ctx_max = o->n_ctx, .n_logits_max = 1};
+    return (struct model_limits){.n_rows_max = o->n_rows,
+                                 .n_ctx_max = o->n_ctx,
+                                 .n_logits_max = 1,
+                                 .is_fast = is_fast};
 }
 
 /* What the model takes, and what everything takes beside its matrices. */
 static enum err find_needs(const struct table *t, struct device *d,
-                           const struct iso_embedder_options *o, struct model_needs *needs,
-                           uint64_t *n_bytes, struct err_note *note)
+                           const struct iso_embedder_options *o, bool is_fast,
+                           struct model_needs *needs, uint64_t *n_bytes, struct err_note *note)
 {
-    struct model_limits limits = limits_of(o);
-    enum err rc = model_needs_find(t, d, limits, needs, note);
+    enum err rc = model_needs_find(t, d, limits_of(o, is_fast), needs, note);
     if (rc)
         return rc;
     const struct model_info *info = &needs->info;
@@ -223,6 +227,7 @@ enum err embedder_needs(const struct table *t, const struct iso_embedder_options
     struct model_needs needs;
     struct device *d;
     uint32_t n_fill;
+    bool is_fast;
     enum err rc = model_plan(t, (struct model_limits){.n_rows_max = 1}, &needs.info, note);
     if (!rc)
         rc = fill_options(&o, &needs.info, t->path, &n_fill, note);
@@ -230,7 +235,8 @@ enum err embedder_needs(const struct table *t, const struct iso_embedder_options
         rc = open_device(&o, &d, note);
     if (rc)
         return rc;
-    rc = find_needs(t, d, &o, &needs, n_bytes, note);
+    rc = profile_choose(o.profile, t, d, &is_fast, note);
+    rc = rc ? rc : find_needs(t, d, &o, is_fast, &needs, n_bytes, note);
     *n_bytes += rc ? 0 : needs.packed_bytes;
     d->ops->close(d);
     return rc;
@@ -239,13 +245,20 @@ enum err embedder_needs(const struct table *t, const struct iso_embedder_options
 static enum err open_model(struct iso_embedder *e, const struct table *t,
                            const struct iso_embedder_options *o, struct err_note *note)
 {
-    struct model_limits limits = limits_of(o);
+    struct err_note said = {""};
     struct model_needs needs;
     uint64_t taken;
     size_t n_all;
-    enum err rc = find_needs(t, e->device, o, &needs, &taken, note);
+    bool is_fast;
+    enum err rc = profile_choose(o->profile, t, e->device, &is_fast, &said);
+    if (rc)
+        return err_set(note, rc, "%s", said.text);
+    profile_begin(e->device, is_fast, &said, o->notice, o->notice_context);
+    struct model_limits limits = limits_of(o, is_fast);
+    rc = find_needs(t, e->device, o, is_fast, &needs, &taken, note);
     if (rc)
         return rc;
+    e->is_fast |= is_fast;
     size_t usable = !e->device->ops->host_memory ? e->device->ops->mem_left(e->device, &n_all)
                     : o->n_bytes_memory          ? o->n_bytes_memory
                                                  : mem_room_find().n_bytes;
@@ -372,7 +385,7 @@ struct iso_embedder_info iso_embedder_info(const struct iso_embedder *e)
     const struct model_info *m = model_info(e->model);
     return (struct iso_embedder_info){
         .arch = m->arch,
-        .arithmetic = ISO_ARITHMETIC,
+        .arithmetic = engine_arithmetic(e->is_fast),
         .isa = e->isa,
         .device = e->device->ops->name,
         .n_threads = e->n_threads,
@@ -580,14 +593,16 @@ static enum err fall_back(struct iso_embedder *e, struct err_note *note)
     struct err_note why = {""}, failed = {""};
     char text[sizeof why.text + 128];
     lost.device->ops->status(lost.device, &why);
-    snprintf(text, sizeof text, "%s is lost (%s); the CPU goes on, with the same vectors",
-             lost.device->ops->name, why.text);
+    struct iso_embedder_options o = e->options;
+    o.profile = NULL; /* the CPU has one */
+    snprintf(text, sizeof text, "%s is lost (%s); the CPU goes on, %s", lost.device->ops->name,
+             why.text, e->is_fast ? ENGINE_GOES_ON_EXACT : "with the same vectors");
     e->memory = NULL;
     e->model = NULL;
     e->device = NULL;
     enum err rc = cpu_device_open(e->n_threads, e->isa, &e->device, &failed);
     if (!rc)
-        rc = open_model(e, e->weights, &e->options, &failed);
+        rc = open_model(e, e->weights, &o, &failed);
     if (!rc)
         rc = open_pages(e, &failed);
     if (rc) {

@@ -162,6 +162,8 @@ enum err engine_open_model(const struct table *table, struct device *device,
         rc = plan_check(&plan, note);
     if (rc)
         return rc;
+    profile_begin(device, plan.is_fast, &plan.said, o->notice, o->notice_context);
+    limits.is_fast = plan.is_fast;
     if (plan.n_bytes_in_file)
         limits.packed_bytes_max = plan.n_bytes_weights ? plan.n_bytes_weights : 1;
     *n_kv_pages = plan.n_kv_pages;
@@ -176,6 +178,7 @@ static enum err open_parts(struct iso_engine *e, const struct table *table,
     if (rc)
         return rc;
     e->n_ctx = model_info(e->model)->n_ctx;
+    e->is_fast = model_info(e->model)->is_fast;
     rc = open_sessions(e, n_kv_pages, note);
     if (!rc)
         rc = speculate_init(&e->speculate, o->no_speculation, e->n_ctx, note);
@@ -317,7 +320,7 @@ struct iso_engine_info iso_engine_info(const struct iso_engine *e)
     tier_info(e, &cache);
     return (struct iso_engine_info){
         .arch = m->arch,
-        .arithmetic = ISO_ARITHMETIC,
+        .arithmetic = engine_arithmetic(e->is_fast),
         .isa = e->isa,
         .device = e->device->ops->name,
         .n_threads = e->n_threads,

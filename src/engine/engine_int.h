@@ -68,6 +68,7 @@ struct iso_engine {
     uint64_t (*clock_ns)(void *context);
     void *clock_context;
     float stretch;
+    bool is_fast; /* opened in the profile `fast`: so it is called even when the CPU goes on */
     uint32_t n_ctx, n_chunk, n_logits, n_sessions;
     int n_threads;
     const char *isa;              /* borrowed from the options, or static */
@@ -119,6 +120,14 @@ static inline struct err_note *note_of(struct iso_note *note)
 {
     return (struct err_note *)note;
 }
+
+/* The arithmetic's name, and how the CPU goes on where a device that was fast is lost. */
+static inline const char *engine_arithmetic(bool is_fast)
+{
+    return is_fast ? ISO_ARITHMETIC_FAST : ISO_ARITHMETIC;
+}
+#define ENGINE_GOES_ON_EXACT                                                                       \
+    "in the profile exact: close to what the GPU would have made, not the same bits"
 
 /* engine_open_model - within the memory that is planned for it; the pages of the pool. */
 enum err engine_open_model(const struct table *table, struct device *device,

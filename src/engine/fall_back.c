@@ -36,6 +36,7 @@ static enum err open_on_cpu(struct iso_engine *e, struct parts *p, struct err_no
     struct iso_engine_options o = e->options;
     uint32_t n_kv_pages;
     o.n_ctx = e->n_ctx;
+    o.profile = NULL; /* the CPU has one */
     o.n_kv_pages = e->pages.n_pages;
     enum err rc = cpu_device_open(e->n_threads, e->isa, &p->device, note);
     if (!rc)
@@ -78,8 +79,8 @@ enum err engine_fall_back(struct iso_engine *e)
     struct err_note why = {""}, note = {""};
     char text[sizeof why.text + 128];
     CHECK(e->device->ops->status(e->device, &why) != ERR_OK);
-    snprintf(text, sizeof text, "%s is lost (%s); the CPU goes on, with the same tokens",
-             e->device->ops->name, why.text);
+    snprintf(text, sizeof text, "%s is lost (%s); the CPU goes on, %s", e->device->ops->name,
+             why.text, e->is_fast ? ENGINE_GOES_ON_EXACT : "with the same tokens");
     enum err rc = open_on_cpu(e, &p, &note);
     if (rc == ERR_OK)
         exchange(e, &p);

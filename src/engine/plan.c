@@ -23,7 +23,11 @@ enum err plan_make(const struct table *t, struct device *d, const struct iso_eng
         .n_rows_max = o->n_chunk, .n_ctx_max = o->n_ctx, .n_logits_max = o->n_logits};
     size_t n_all;
     *p = (struct plan){.n_sessions = o->n_sessions};
-    enum err rc = model_needs_find(t, d, limits, &p->model, note);
+    enum err rc = profile_choose(o->profile, t, d, &p->is_fast, &p->said);
+    if (rc)
+        return err_set(note, rc, "%s", p->said.text);
+    limits.is_fast = p->is_fast;
+    rc = model_needs_find(t, d, limits, &p->model, note);
     if (rc)
         return rc;
     const struct model_info *info = &p->model.info;

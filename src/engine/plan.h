@@ -8,12 +8,15 @@
 #include "base/room.h"
 #include "isobit.h"
 #include "model/model.h"
+#include "model/profile.h"
 
 struct plan {
     const char *device;   /* its name, where it has memory of its own; else NULL */
     struct mem_room room; /* available, there; a part is left to others */
     uint64_t n_bytes_usable;
     uint32_t n_ctx, n_sessions, n_kv_pages;
+    bool is_fast;         /* the profile, and what a person should know of it, or "" */
+    struct err_note said;
     struct model_needs model;
     uint64_t n_bytes_weights; /* in memory */
     uint64_t n_bytes_in_file; /* weights that no room was found for: a device with memory of its

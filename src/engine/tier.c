@@ -23,11 +23,14 @@ static void add_u64(struct sha256 *h, uint64_t x)
 enum err tier_open(struct iso_engine *e, const char *folder, uint64_t n_bytes_max,
                    const struct identity *identity, struct err_note *note)
 {
-    static const char magic[] = "isobit-kv-1\n" ISO_ARITHMETIC "\n";
+    static const char magic[] = "isobit-kv-1\n";
+    const char *arithmetic = engine_arithmetic(e->is_fast);
     struct tier *t = &e->tier;
     struct sha256 h;
     sha256_init(&h);
     sha256_add(&h, magic, sizeof magic - 1);
+    sha256_add(&h, arithmetic, strlen(arithmetic));
+    sha256_add(&h, "\n", 1);
     sha256_add(&h, identity->weights, SHA256_BYTES);
     sha256_add(&h, identity->config, SHA256_BYTES);
     sha256_end(&h, t->root);

@@ -1,4 +1,4 @@
-/* forward.c - one pass of the exact profile: a batch of rows through every layer.
+/* forward.c - one pass: a batch of rows through every layer.
  *
  * Each row is computed as if it were alone: operations work row by row, and a row meets others only
  * through the cache. In the last layer rows whose logits nobody wants stop once their keys and
@@ -31,7 +31,7 @@ uint32_t model_operand_made(struct model *m, const struct matrix *const *matrix,
     for (int i = 0; i < LAYER_SLOT_COUNT; i++) {
         if (!(slots >> i & 1) || !matrix[i])
             continue;
-        enum act_kind kind = act_kind_of(matrix[i]->dtype);
+        enum act_kind kind = model_act_kind(m, matrix[i]->dtype, matrix[i]->n_cols);
         if (!o->ready[kind])
             acts[n++] = (struct acts){kind, o->n_rows, o->n_cols, m->s.acts[kind]};
         o->ready[kind] = true;
@@ -50,7 +50,7 @@ void model_multiply(struct model *m, const struct matrix *w, const float *bias, 
                     size_t stride)
 {
     struct operand *o = &m->operand;
-    enum act_kind kind = act_kind_of(w->dtype);
+    enum act_kind kind = model_act_kind(m, w->dtype, w->n_cols);
     struct acts acts = {kind, o->n_rows, o->n_cols, m->s.acts[kind]};
     if (!o->ready[kind])
         m->device->ops->quantize(m->device, o->x, o->stride, &acts, o->bad);

@@ -26,6 +26,7 @@ static void fill_info(const struct hparams *h, const struct weights *w, struct m
         .n_labels = h->n_labels,
         .n_types = h->n_types,
         .n_params = w->n_params,
+        .is_fast = limits.is_fast,
     };
     struct kv_shape shape = {h->n_kv_heads, h->head_size};
     /* An encoder's pages hold one layer at a time. */
@@ -72,6 +73,7 @@ static void set_limits(struct model *m, struct model_limits limits)
 {
     m->n_rows_max = limits.n_rows_max;
     m->n_logits_max = limits.n_logits_max ? limits.n_logits_max : limits.n_rows_max;
+    m->is_fast = limits.is_fast;
 }
 
 /* ---- scratch ---- */
@@ -96,7 +98,7 @@ static void acts_size(const struct model *m, const struct tensor_view *v, size_t
     struct device *d = m->device;
     if (!v)
         return;
-    enum act_kind kind = act_kind_of(v->dtype);
+    enum act_kind kind = model_act_kind(m, v->dtype, (uint32_t)v->dim[0]);
     size_t n = d->ops->acts_bytes(d, kind, m->n_rows_max, (uint32_t)v->dim[0]);
     if (n > n_bytes[kind])
         n_bytes[kind] = n;

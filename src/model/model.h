@@ -22,6 +22,7 @@ struct model_limits {
      * host_memory has no such products: ERR_MEMORY. */
     size_t packed_bytes_max;
     uint32_t n_logits_max; /* rows of one forward call whose logits are wanted; 0: n_rows_max */
+    bool is_fast; /* the profile `fast` (profile.h) */
 };
 
 /* What others may ask about a loaded model. Strings live as long as the model. */
@@ -37,6 +38,7 @@ struct model_info {
     size_t kv_file_bytes; /* the same in canonical bytes (model_kv_export) */
     size_t weight_bytes;  /* on the device, or read where they lie */
     size_t raw_bytes;     /* of these, what limits.packed_bytes_max left in the file */
+    bool is_fast;         /* limits.is_fast */
     uint32_t window_max;  /* largest sliding window; 0 if a layer attends to everything */
     uint32_t rope_border; /* LongRoPE: see batch.rope_far; 0: none */
 };

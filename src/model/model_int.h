@@ -9,7 +9,7 @@
 #include "model/rope_exact.h"
 #include "model/weights.h"
 
-enum { ACT_KINDS = ACT_F32 + 1 };
+enum { ACT_KINDS = ACT_BF16 + 1 };
 
 /* What fills a slot: a vector, a matrix, or one matrix for each expert side by side. */
 struct layer {
@@ -81,6 +81,7 @@ struct model {
     struct device *device;
     struct model_tap tap;
     uint32_t n_rows_max, n_logits_max;
+    bool is_fast;
 
     struct layer *layers;
     const struct matrix *head;
@@ -124,6 +125,12 @@ static inline void model_get(const struct model *m, void *to, const void *from, 
 static inline bool model_shares(const struct model *m)
 {
     return m->device->ops->host_memory;
+}
+
+/* What a matrix of this type and width multiplies with, in the model's profile. */
+static inline enum act_kind model_act_kind(const struct model *m, enum dtype t, uint32_t n_cols)
+{
+    return m->is_fast ? m->device->ops->fast_kind(m->device, t, n_cols) : act_kind_of(t);
 }
 
 /* The device's operations on a model's rows, shared by forward.c, moe.c and encode.c. */

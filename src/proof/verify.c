@@ -114,10 +114,16 @@ static void say_opened(struct verify_case *c, struct verify_report *r)
     verify_say(r, "device", VERIFY_ASSERTED, "%.*s", STR_ARG(c->receipt.device));
     verify_say(r, "time", VERIFY_ASSERTED, "from %" PRIu64 " to %" PRIu64 " ms since 1970",
                c->receipt.started_ms, c->receipt.ended_ms);
-    if (!str_is(c->receipt.arithmetic, ISO_ARITHMETIC))
+    if (!verify_has_bits(c))
         verify_say(r, "arithmetic", VERIFY_MISSING,
-                   "\"%.*s\" is not computed here, " ISO_ARITHMETIC " is",
+                   "the bits of \"%.*s\" are not made here, those of " ISO_ARITHMETIC
+                   " are; isobit validate judges others by statistics",
                    STR_ARG(c->receipt.arithmetic));
+}
+
+bool verify_has_bits(const struct verify_case *c)
+{
+    return str_is(c->receipt.arithmetic, ISO_ARITHMETIC);
 }
 
 bool verify_open(struct verify_case *c, struct str text, const struct bundle *bundle,

@@ -63,6 +63,8 @@ struct verify_case {
     struct merkle_hash name;     /* of the receipt, as its log has it */
     const struct bundle *bundle; /* parts that were not shown are absent */
 };
+/* verify_has_bits - whether its arithmetic is the one that is computed here: to the bit. */
+bool verify_has_bits(const struct verify_case *c);
 /* verify_open - reads the receipt and says of its signature; false: it is none, or forged, and the
  * report says so. The text and the bundle outlive the case. */
 bool verify_open(struct verify_case *c, struct str text, const struct bundle *bundle,

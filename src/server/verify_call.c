@@ -171,6 +171,17 @@ static bool compare_model(struct verification *v, struct api_error *e)
     return true;
 }
 
+/* Whether this worker makes the bits that the receipt is of. */
+static bool can_compute(struct verification *v)
+{
+    const char *arithmetic = v->worker->info.arithmetic;
+    if (strcmp(arithmetic, ISO_ARITHMETIC) != 0)
+        verify_say(&v->report, "output", VERIFY_MISSING,
+                   "this server computes in the profile %s, which makes nobody's bits again",
+                   arithmetic);
+    return verify_has_bits(&v->about) && strcmp(arithmetic, ISO_ARITHMETIC) == 0;
+}
+
 /* Prompt and parameters must follow from the request. */
 static void compare_request(struct verification *v)
 {
@@ -207,6 +218,8 @@ static bool can_replay(struct verification *v)
         return false;
     }
     compare_request(v);
+    if (!can_compute(v))
+        return false;
     if (v->parameters.constraint.kind.len > 0 &&
         (!v->asked || !v->asked->answer.request.constraint))
         verify_say(r, "output.ids", VERIFY_MISSING,
@@ -268,6 +281,8 @@ static bool start_vectors(struct verification *v, struct api_error *e)
     const struct bundle *b = &v->bundle;
     struct str request = v->request.ptr ? v->request : b->request;
     enum embed_kind kind;
+    if (!can_compute(v))
+        return true;
     if (!b->has[BUNDLE_SALT] || (!v->request.ptr && !b->has[BUNDLE_REQUEST])) {
         verify_say(&v->report, "vectors", VERIFY_MISSING,
                    "salt and request are needed to compute them");

@@ -198,6 +198,7 @@ static enum err open_embedder(struct worker *w, struct err_note *note)
                                            .isa = o->isa,
                                            .gpu = o->gpu,
                                            .n_bytes_gpu = o->n_bytes_gpu,
+                                           .profile = o->profile,
                                            .n_ctx = o->n_ctx,
                                            .n_rows = o->n_chunk,
                                            .notice = on_notice,
@@ -237,6 +238,8 @@ static enum err open_model(struct worker *w, struct err_note *note)
                                         .isa = o->isa,
                                         .gpu = o->gpu,
                                         .n_bytes_gpu = o->n_bytes_gpu,
+                                        /* Artifacts of proof of compute are exact. */
+                                        .profile = o->poc ? "exact" : o->profile,
                                         .notice = on_notice,
                                         .notice_context = w,
                                         .n_ctx = o->n_ctx,

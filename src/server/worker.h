@@ -10,7 +10,7 @@
 struct worker_options {
     const char *path, *name, *template; /* the model, what it is called, its template or NULL */
     const char *tool_format; /* the form of calls of tools, by name, or NULL */
-    const char *isa, *gpu; /* as in iso_engine_options */
+    const char *isa, *gpu, *profile; /* as in iso_engine_options */
     uint64_t n_bytes_gpu;
     int n_threads;
     uint32_t n_ctx, n_sessions, n_running, n_queue, n_kv_pages, n_chunk; /* 0: defaults */

@@ -27,6 +27,20 @@ says err "gpu: cuda: no NVIDIA driver" "gpu: metal: " "gpu: kernels in this prog
 
 expect 0 card "$isobit" gpu
 says out "cuda:0" "emulated, no GPU, compute capability 9.0" "2.15 GB"
+# What the card does now, as its management library tells; what that does not tell is left out.
+says out "570.00 of the stand-in" "memory       314.6 MB of 2.15 GB taken" "used         37 % of the time, its memory 12 %" \
+    "temperature  41 C" "process      4711, 209.7 MB"
+grep -q "process      4712$" "$tmp/out" || fail "a process whose memory is not known"
+expect 0 env STANDIN_NVML=nvmlDeviceGetUtilizationRates:3 LD_LIBRARY_PATH="$standin" "$isobit" gpu
+says out "temperature  41 C"
+grep -q " of the time" "$tmp/out" && fail "a use that was not told"
+expect 0 env STANDIN_NVML=nvmlDeviceGetComputeRunningProcesses_v3:0:many LD_LIBRARY_PATH="$standin" "$isobit" gpu
+says out "processes    100"
+grep -q "process      " "$tmp/out" && fail "processes that were not told"
+expect 0 env STANDIN_NVML=nvmlInit_v2:999 LD_LIBRARY_PATH="$standin" "$isobit" gpu
+says out "now          not known: nvmlInit: as the test wanted"
+expect 0 card "$isobit" gpu --json
+says out '"use_percent": 37' '"temperature_c": 41' '"n_processes": 2' '"memory_used_bytes": 314572800'
 expect 0 env STANDIN_CARDS=2 LD_LIBRARY_PATH="$standin" "$isobit" gpu --json
 says out '"device": "cuda:1"' '"memory_bytes": 2147483648'
 refuses 1 card "$isobit" run -p x --gpu cuda:7 -- "there is no GPU 7; the driver knows 1"
@@ -46,7 +60,7 @@ for model in llama qwen2 qwen3 phi3 gemma2 gemma3 mixtral qwen3moe gpt-oss; do
     file="tests/golden/model/$model.gguf"
     expect 0 bare "$isobit" logits -m "$file" --tokens "1 2 3 4 5 6 7 8 9" --chunk 9 --gpu cpu
     tail -1 "$tmp/out" >"$tmp/cpu"
-    expect 0 card "$isobit" logits -m "$file" --tokens "1 2 3 4 5 6 7 8 9" --chunk $chunk --gpu cuda
+    expect 0 card "$isobit" logits -m "$file" --tokens "1 2 3 4 5 6 7 8 9" --chunk $chunk --gpu cuda --profile exact
     says err "exact-1 on cuda"
     tail -1 "$tmp/out" | cmp -s - "$tmp/cpu" || fail "$model: other logits on the card"
     chunk=$((chunk % 4 + 1))
@@ -57,3 +71,41 @@ cp "$tmp/out" "$tmp/text"
 expect 0 env STANDIN_FAIL=cuLaunchKernel:150:719 LD_LIBRARY_PATH="$standin" "$isobit" run --raw -p "What is" -n 6 --temp 0 --gpu cuda
 says err "is lost (GPU 0 (emulated, no GPU): cuLaunchKernel of " "the CPU goes on, with the same tokens"
 cmp -s "$tmp/out" "$tmp/text" || fail "another text once the card was lost"
+
+# The profile fast: where F16 weights meet a card, said in a line; the same again on the same card.
+fast_model="tests/golden/model/llama-rope3.gguf"
+again() { card "$isobit" logits -m "$fast_model" --tokens "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18" --gpu cuda "$@"; }
+expect 0 again
+says err "F16 and BF16 weights on a GPU: profile fast" "fast on cuda"
+tail -1 "$tmp/out" >"$tmp/fast"
+expect 0 again --profile fast
+tail -1 "$tmp/out" | cmp -s - "$tmp/fast" || fail "the profile fast is not the same again"
+expect 0 again --profile exact
+tail -1 "$tmp/out" | cmp -s - "$tmp/fast" && fail "the profile fast has the bits of the profile exact"
+expect 0 again --json
+says out '"arithmetic": "fast"'
+refuses 1 card "$isobit" logits -m tests/golden/model/llama.gguf --tokens 1 --gpu cuda --profile fast -- "for F16 and BF16 matrices, of which it has none"
+refuses 1 card "$isobit" logits -m "$fast_model" --tokens 1 --gpu cpu --profile fast -- "the profile fast needs a GPU"
+refuses 2 card "$isobit" logits -m "$fast_model" --tokens 1 --profile quick -- '"quick" is no profile; there are exact and fast'
+refuses 2 card "$isobit" serve --poc --profile fast -- "--poc needs the profile exact"
+# Lost in mid-answer: the CPU goes on, and says that it cannot be the same bits.
+expect 0 env STANDIN_FAIL=cuLaunchKernel:40:719 LD_LIBRARY_PATH="$standin" "$isobit" logits -m "$fast_model" --tokens "1 2 3" --gpu cuda
+says err "the CPU goes on, in the profile exact"
+# Receipts: one of the profile fast says so, and nobody recomputes it; exact ones are checked on any device.
+m="$tmp/talker16.gguf"
+expect 0 "$isobit" quantize --allow-requantize tests/golden/engine/talker.gguf "$m" F16
+expect 0 "$isobit" node-key create
+expect 0 card "$isobit" run -m "$m" -q -p Hello -n 5 -s 7 --gpu cuda --receipt "$tmp/fast_a"
+expect 0 card "$isobit" run -m "$m" -q -p Hello -n 5 -s 7 --gpu cuda --profile exact --receipt "$tmp/exact_a"
+expect 0 bare "$isobit" run -m "$m" -q -p Hello -n 5 -s 7 --receipt "$tmp/exact_b"
+grep -q '"arithmetic":"fast"' "$tmp/fast_a" || fail "the receipt does not name its profile"
+grep -q '"arithmetic":"exact-1"' "$tmp/exact_a" || fail "the receipt does not name its arithmetic"
+for device in cpu cuda; do
+    expect 3 card "$isobit" verify "$tmp/fast_a" -m "$m" -p Hello --gpu $device
+    says out 'the bits of "fast" are not made here' NotMeasured
+    expect 0 card "$isobit" verify "$tmp/exact_a" -m "$m" -p Hello --gpu $device
+    says out Valid
+done
+expect 0 bare "$isobit" verify "$tmp/exact_b" -m "$m" -p Hello
+expect 3 bare "$isobit" dispute "$tmp/fast_a" "$tmp/exact_a" -m "$m"
+says err "arithmetic"

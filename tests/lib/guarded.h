@@ -281,6 +281,18 @@ static size_t guarded_acts_bytes(struct device *d, enum act_kind kind, uint32_t 
     return cpu->ops->acts_bytes(cpu, kind, n_rows, n_cols);
 }
 
+static enum act_kind guarded_fast_kind(struct device *d, enum dtype t, uint32_t n_cols)
+{
+    struct device *cpu = guarded_of(d)->cpu;
+    return cpu->ops->fast_kind(cpu, t, n_cols);
+}
+
+static void guarded_fast_begin(struct device *d, struct err_note *note)
+{
+    struct device *cpu = guarded_of(d)->cpu;
+    cpu->ops->fast_begin(cpu, note);
+}
+
 /* Activations whose data is really there. */
 static struct acts guarded_acts(const struct guarded *g, const struct acts *a)
 {
@@ -505,6 +517,8 @@ static const struct device_ops guarded_ops = {
     .matrix_pack = guarded_matrix_pack,
     .raw_reserve = guarded_raw_reserve,
     .acts_bytes = guarded_acts_bytes,
+    .fast_kind = guarded_fast_kind,
+    .fast_begin = guarded_fast_begin,
     .quantize = guarded_quantize,
     .matmul = guarded_matmul,
     .embed = guarded_embed,

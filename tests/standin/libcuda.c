@@ -16,8 +16,8 @@
 #include "device/cuda/driver.h"
 #include "lib/cuda_emulate.h"
 #include "standin/memory.h"
+#include "standin/share.h"
 
-#define EXPORT __attribute__((visibility("default")))
 
 #define DECLARE(field, symbol, parameters) EXPORT int symbol parameters;
 DRIVER_CALLS(DECLARE)
@@ -25,7 +25,7 @@ extern uint64_t standin_n_calls; /* since cuInit, for tests */
 
 enum { ARGS_BYTES_MAX = 4096, FREE_SHARED_BYTES = 48 << 10, SHARED_BYTES_MAX = 227 << 10 };
 
-enum work_kind { WORK_PUT, WORK_GET, WORK_MOVE, WORK_SET, WORK_LAUNCH, WORK_EVENT };
+enum work_kind { WORK_PUT, WORK_GET, WORK_MOVE, WORK_SET, WORK_LAUNCH, WORK_CALL, WORK_EVENT };
 
 struct work {
     enum work_kind kind;
@@ -37,7 +37,9 @@ struct work {
     struct CUevent_st *event;
     const struct kernel_entry *kernel;
     uint32_t grid[3], block, shared_bytes;
-    uint8_t *args; /* of a launch: owned */
+    void (*call)(const void *args); /* of a library's work, and its name */
+    const char *name;
+    uint8_t *args; /* of a launch or call: owned */
     size_t n_args_bytes;
 };
 
@@ -221,6 +223,9 @@ static const char *do_work(struct work *w)
     case WORK_LAUNCH:
         cuda_emulate(w->kernel, w->grid, w->block, w->shared_bytes, w->args);
         return w->kernel->name;
+    case WORK_CALL:
+        w->call(w->args);
+        return w->name;
     case WORK_EVENT:
         w->event->is_done = true;
         return "an event";
@@ -705,6 +710,15 @@ EXPORT int cuFuncSetAttribute(struct CUfunc_st *function, int attribute, int val
     return 0;
 }
 
+static void own_args(struct work *w, const void *args, size_t n_bytes)
+{
+    w->args = malloc(n_bytes);
+    if (!w->args)
+        refuse("out of memory");
+    memcpy(w->args, args, n_bytes);
+    w->n_args_bytes = n_bytes;
+}
+
 /* The arguments out of `extra`. */
 static void take_args(struct work *w, const char *kernel, void **extra)
 {
@@ -714,11 +728,7 @@ static void take_args(struct work *w, const char *kernel, void **extra)
     size_t n_bytes = *(const size_t *)extra[3];
     if (n_bytes == 0 || n_bytes > ARGS_BYTES_MAX)
         refuse("%s is launched with %zu bytes of arguments", kernel, n_bytes);
-    w->args = malloc(n_bytes);
-    if (!w->args)
-        refuse("out of memory");
-    memcpy(w->args, extra[1], n_bytes);
-    w->n_args_bytes = n_bytes;
+    own_args(w, extra[1], n_bytes);
 }
 
 EXPORT int cuLaunchKernel(struct CUfunc_st *function, unsigned grid_x, unsigned grid_y,
@@ -748,4 +758,30 @@ EXPORT int cuLaunchKernel(struct CUfunc_st *function, unsigned grid_x, unsigned 
     take_args(&w, kernel->name, extra);
     submit(stream, w, __func__);
     return 0;
+}
+
+/* ---- for other libraries of ours (share.h) ------------------------------------------------ */
+
+EXPORT int standin_failing(const char *call)
+{
+    return failing(call);
+}
+
+EXPORT void standin_submit(struct CUstream_st *stream, void (*call)(const void *args),
+                           const void *args, size_t n_bytes, const char *name)
+{
+    struct work w = {.kind = WORK_CALL, .call = call, .name = name};
+    need_context(name);
+    own_args(&w, args, n_bytes);
+    submit(stream, w, name);
+}
+
+EXPORT void standin_check_device(const void *p, size_t n_bytes, const char *call)
+{
+    memory_check(PLACE_DEVICE, p, n_bytes, call);
+}
+
+EXPORT void standin_need_context(const char *call)
+{
+    need_context(call);
 }

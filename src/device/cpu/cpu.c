@@ -171,6 +171,19 @@ static size_t cpu_acts_bytes(struct device *d, enum act_kind kind, uint32_t n_ro
     return cpu_of(d)->isa.acts_bytes(kind, n_rows, n_cols);
 }
 
+/* `exact` is the CPU's only profile. */
+static enum act_kind cpu_fast_kind(struct device *d, enum dtype t, uint32_t n_cols)
+{
+    (void)d, (void)n_cols;
+    return act_kind_of(t);
+}
+
+static void cpu_fast_begin(struct device *d, struct err_note *note)
+{
+    (void)d;
+    note->text[0] = 0;
+}
+
 struct quantize_args {
     const float *x;
     size_t stride;
@@ -631,6 +644,8 @@ static const struct device_ops cpu_ops = {
     .matrix_pack = cpu_matrix_pack,
     .raw_reserve = cpu_raw_reserve,
     .acts_bytes = cpu_acts_bytes,
+    .fast_kind = cpu_fast_kind,
+    .fast_begin = cpu_fast_begin,
     .quantize = cpu_quantize,
     .matmul = cpu_matmul,
     .embed = cpu_embed,

@@ -141,6 +141,7 @@ static void cuda_close(struct device *d)
         (void)v->cuStreamSynchronize(c->stream);
     }
     cuda_release_graphs(c);
+    cublas_close(c->cublas);
     cuda_release_memory(c);
     if (c->stream)
         (void)v->cuStreamDestroy(c->stream);
@@ -175,6 +176,8 @@ static const struct device_ops cuda_ops = {
     .matrix_pack = cuda_matrix_pack,
     .raw_reserve = cuda_raw_reserve,
     .acts_bytes = cuda_acts_bytes,
+    .fast_kind = cuda_fast_kind,
+    .fast_begin = cuda_fast_begin,
     .quantize = cuda_quantize,
     .matmul = cuda_matmul,
     .embed = cuda_embed,

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "device/cuda/cublas.h"
 #include "device/cuda/driver.h"
 #include "device/cuda/image.h"
 #include "device/device.h"
@@ -91,6 +92,8 @@ struct cuda {
     size_t n_pages_there;
     uint32_t n_pages_longest; /* the most that one of them has, up to a power of two */
 
+    struct cublas *cublas; /* of fast_begin; NULL: not asked for, or not to be had */
+
     struct cuda_graph graphs[CUDA_GRAPHS_MAX], *recording;
     size_t n_graphs;
     uint64_t n_passes;
@@ -126,6 +129,12 @@ size_t cuda_matrix_bytes(struct device *d, enum dtype t, uint32_t n_rows, uint32
 void cuda_matrix_pack(struct device *d, enum dtype t, uint32_t n_rows, uint32_t n_cols,
                       const void *rows, void *packed);
 size_t cuda_acts_bytes(struct device *d, enum act_kind kind, uint32_t n_rows, uint32_t n_cols);
+/* ops_fast.c: the profile `fast`; the last two of ACT_F16 and ACT_BF16. */
+enum act_kind cuda_fast_kind(struct device *d, enum dtype t, uint32_t n_cols);
+void cuda_fast_begin(struct device *d, struct err_note *note);
+void cuda_round(struct cuda *c, const float *x, size_t stride, const struct acts *to, uint8_t *bad);
+void cuda_fast_matmul(struct cuda *c, const struct matrix *w, const struct acts *x,
+                      const float *bias, float *y, size_t stride);
 void cuda_matmul(struct device *d, const struct matrix *w, const struct acts *a, const float *bias,
                  float *y, size_t stride);
 void cuda_embed(struct device *d, enum dtype t, const void *rows, uint32_t n_cols,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "device/cuda/kernels/args_fast.h"
 #include "tensor/half.h"
 #include "tensor/quant/quant.h"
 
@@ -177,6 +178,8 @@ void layout_pack(enum dtype t, uint32_t n_rows, uint32_t n_cols, const void *row
 size_t layout_acts_bytes(enum act_kind kind, uint32_t n_rows, uint32_t n_cols)
 {
     size_t n_tiles = units(acts_rows(n_rows), ACTS_ROWS);
+    if (acts_are_halves(kind))
+        return fast_scales_at(n_rows, n_cols) + n_rows * sizeof(float);
     if (kind == ACT_F32)
         return (size_t)n_rows * n_cols * sizeof(float);
     return n_tiles * acts_tile_bytes(kind == ACT_Q256, n_cols / 32);

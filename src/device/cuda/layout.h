@@ -18,6 +18,11 @@ struct panel_planes panel_planes(int format, uint32_t n_cols);
 /* As the slots of device_ops. Pieces of a multiple of MATRIX_STEP rows are packed on their own. */
 size_t layout_bytes(enum dtype t, uint32_t n_rows, uint32_t n_cols);
 void layout_pack(enum dtype t, uint32_t n_rows, uint32_t n_cols, const void *rows, void *packed);
+/* Rows rounded to halves lie as they are, and after them a scale for each (kernels/args_fast.h). */
+static inline bool acts_are_halves(enum act_kind kind)
+{
+    return kind == ACT_F16 || kind == ACT_BF16;
+}
 size_t layout_acts_bytes(enum act_kind kind, uint32_t n_rows, uint32_t n_cols);
 
 #endif

@@ -1,4 +1,8 @@
-/* nvml.c - libnvidia-ml.so.1 by dlopen: opened, asked and closed again. */
+/* nvml.c - libnvidia-ml.so.1 by dlopen: opened, asked and closed again.
+ *
+ * Structs and numbers were compared with nvml.h of NVML 12.2.140 (as NVIDIA's go-nvml carries it):
+ * nvmlUtilization_t, nvmlMemory_t (the first version), nvmlProcessInfo_t, which is its second
+ * version there, NVML_ERROR_INSUFFICIENT_SIZE, NVML_TEMPERATURE_GPU. */
 #include "device/cuda/nvml.h"
 
 #include <dlfcn.h>
@@ -11,11 +15,19 @@ struct use {
 struct memory {
     unsigned long long total, free, used;
 };
-struct process { /* nvmlProcessInfo_v2_t */
+struct process {
     unsigned pid;
-    unsigned long long n_bytes;
+    unsigned long long n_bytes; /* all ones: not known */
     unsigned instance, compute_instance;
 };
+_Static_assert(sizeof(struct use) == 8 && offsetof(struct use, memory) == 4, "nvmlUtilization_t");
+_Static_assert(sizeof(struct memory) == 24 && offsetof(struct memory, free) == 8 &&
+                   offsetof(struct memory, used) == 16,
+               "nvmlMemory_t");
+_Static_assert(sizeof(struct process) == 24 && offsetof(struct process, n_bytes) == 8 &&
+                   offsetof(struct process, instance) == 16 &&
+                   offsetof(struct process, compute_instance) == 20,
+               "nvmlProcessInfo_t");
 enum { RESULT_MANY = 7, SENSOR_GPU = 0 };
 
 /* X(field, symbol, parameters) */
@@ -63,8 +75,9 @@ static void read_processes(const struct nvml *v, struct nvmlDevice_st *device,
     int rc = v->processes(device, &n, processes);
     if (rc && rc != RESULT_MANY)
         return;
-    state->n_processes = n;
-    for (unsigned i = 0; !rc && i < n && i < NVML_PROCESSES_MAX; i++)
+    state->n_processes_all = n;
+    state->n_processes = rc ? 0 : n;
+    for (unsigned i = 0; i < state->n_processes; i++)
         state->processes[i] = (struct nvml_process){
             processes[i].pid, processes[i].n_bytes == ~0ull ? 0 : processes[i].n_bytes};
 }

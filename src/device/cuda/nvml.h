@@ -23,8 +23,9 @@ struct nvml_state {
     uint32_t use_percent, memory_use_percent; /* of the time a kernel ran, memory was used */
     uint32_t temperature_c;
     uint64_t n_bytes, n_bytes_used;
-    struct nvml_process processes[NVML_PROCESSES_MAX]; /* those that compute */
-    uint32_t n_processes; /* that there are; more than fit are counted only */
+    /* Those that compute; more than fit are only counted. */
+    struct nvml_process processes[NVML_PROCESSES_MAX];
+    uint32_t n_processes, n_processes_all; /* told here; that there are */
 };
 
 /* nvml_read - bus_id: as the driver gives it. ERR_NOT_FOUND: no such library, or it does not know

@@ -157,6 +157,10 @@ void cuda_matmul(struct device *d, const struct matrix *w, const struct acts *a,
                  float *y, size_t stride)
 {
     union matmul_launch_args args;
+    if (acts_are_halves(a->kind)) {
+        cuda_fast_matmul(cuda_of(d), w, a, bias, y, stride);
+        return;
+    }
     struct launch l = matmul_launch(w, a, bias, y, stride, &args);
     cuda_launch(cuda_of(d), &l);
 }

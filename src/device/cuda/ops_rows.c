@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "device/cuda/kernels/formats.h"
+#include "device/cuda/layout.h"
 
 static uint32_t parts(uint32_t n, uint32_t of)
 {
@@ -46,6 +47,8 @@ static uint32_t acts_of(const struct acts *acts, uint32_t n_acts, uint8_t *bad, 
     *args = (struct acts_args){.bad = n_acts ? bad : NULL, .n_rows = n_rows, .n_cols = n};
     for (uint32_t i = 0; i < n_acts; i++) {
         CHECK(acts[i].n_rows == n_rows && acts[i].n_cols == n);
+        if (acts_are_halves(acts[i].kind))
+            continue;
         if (acts[i].kind == ACT_Q256)
             args->q256 = acts[i].data;
         else if (acts[i].kind == ACT_Q32)
@@ -57,6 +60,20 @@ static uint32_t acts_of(const struct acts *acts, uint32_t n_acts, uint8_t *bad, 
     return n_filled;
 }
 
+/* Acts of the profile `fast` are made of y afterwards, which is kept for them. */
+static bool has_halves(const struct acts *acts, uint32_t n_acts)
+{
+    return n_acts > 0 && (acts_are_halves(acts[0].kind) || has_halves(acts + 1, n_acts - 1));
+}
+
+static void round_halves(struct cuda *c, const float *y, size_t stride, const struct acts *acts,
+                         uint32_t n_acts, uint8_t *bad)
+{
+    for (uint32_t i = 0; i < n_acts; i++)
+        if (acts_are_halves(acts[i].kind))
+            cuda_round(c, y, stride, &acts[i], bad);
+}
+
 struct launch norm_launch(const struct norm_args *a, struct norm_row_args *args)
 {
     CHECK(!a->add_norm || a->add);
@@ -65,7 +82,7 @@ struct launch norm_launch(const struct norm_args *a, struct norm_row_args *args)
                                    .add_norm = a->add_norm,
                                    .w = a->w,
                                    .b = a->is_layernorm ? a->b : NULL,
-                                   .y = a->keeps_y ? a->y : NULL,
+                                   .y = a->keeps_y || has_halves(a->acts, a->n_acts) ? a->y : NULL,
                                    .stride_x = a->stride_x,
                                    .stride_add = a->stride_add,
                                    .stride_y = a->stride_y,
@@ -98,7 +115,7 @@ struct launch glu_launch(const struct glu_args *a, uint32_t *tickets, struct qua
 {
     *args = (struct quantize_args){.x = a->gate,
                                    .up = a->up,
-                                   .y = a->keeps_y ? a->y : NULL,
+                                   .y = a->keeps_y || has_halves(a->acts, a->n_acts) ? a->y : NULL,
                                    .tickets = tickets,
                                    .stride_x = a->stride_gate,
                                    .stride_up = a->stride_up,
@@ -137,11 +154,16 @@ void cuda_norm(struct device *d, const struct norm_args *a)
     struct norm_row_args args;
     struct launch l = norm_launch(a, &args);
     cuda_launch(cuda_of(d), &l);
+    round_halves(cuda_of(d), a->y, a->stride_y, a->acts, a->n_acts, a->bad);
 }
 
 void cuda_quantize(struct device *d, const float *x, size_t stride, struct acts *a, uint8_t *bad)
 {
     struct quantize_args args;
+    if (acts_are_halves(a->kind)) {
+        cuda_round(cuda_of(d), x, stride, a, bad);
+        return;
+    }
     struct launch l = quantize_launch(x, stride, a, bad, cuda_of(d)->tickets, &args);
     cuda_launch(cuda_of(d), &l);
 }
@@ -151,6 +173,7 @@ void cuda_glu(struct device *d, const struct glu_args *a)
     struct quantize_args args;
     struct launch l = glu_launch(a, cuda_of(d)->tickets, &args);
     cuda_launch(cuda_of(d), &l);
+    round_halves(cuda_of(d), a->y, a->stride_y, a->acts, a->n_acts, a->bad);
 }
 
 void cuda_reflect(struct device *d, float *x, size_t stride, const float *const *mirrors, size_t at,

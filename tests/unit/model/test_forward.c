@@ -5,9 +5,12 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "device/cuda/cuda.h"
 #include "device/device.h"
 #include "lib/guarded.h"
 #include "model/model.h"
+#include "tensor/half.h"
+#include "tensor/quant/quant.h"
 #include "unit/model/tiny.h"
 
 enum { PAGES_MAX = 16 };
@@ -22,22 +25,50 @@ struct runner {
     void *pages[PAGES_MAX];
 };
 
-static void runner_open_on(struct runner *r, const char *name, struct device *device,
-                           uint32_t n_rows_max, size_t packed_bytes_max)
+/* Every matrix of a tiny model as F16 or BF16; the new ones come from the arena. */
+static void halve(struct tiny *m, enum dtype type, struct arena *arena)
+{
+    for (size_t i = 0; i < m->table.n_tensors; i++) {
+        struct tensor_view *v = (struct tensor_view *)&m->table.tensors[i];
+        size_t n = v->dim[0] * v->dim[1] * v->dim[2];
+        if (v->dim[1] == 1 || v->dtype == DTYPE_F32)
+            continue;
+        float *x = mem_array(n, sizeof *x);
+        uint16_t *to = arena_alloc(arena, n * sizeof *to);
+        assert_true(x && to);
+        quant_decode_row(v->dtype, v->data, x, n);
+        for (size_t k = 0; k < n; k++)
+            to[k] = type == DTYPE_F16 ? f16_round(x[k]) : bf16_round(x[k]);
+        mem_free(x);
+        v->dtype = type;
+        v->data = to;
+        v->n_bytes = n * sizeof *to;
+    }
+}
+
+/* r->tiny is open. */
+static void runner_begin(struct runner *r, const char *name, struct device *device,
+                         struct model_limits limits)
 {
     struct err_note note = {""};
-    struct model_limits limits = {n_rows_max, 1024, packed_bytes_max, n_rows_max};
     void *memory = NULL;
-    tiny_open(&r->tiny, name);
     r->device = device;
     if (model_open(&r->tiny.table, device, limits, NULL, NULL, &r->model, &note))
         fail_msg("%s: %s", name, note.text);
     r->info = model_info(r->model);
-    assert_ok(device->ops->mem_take(device, PAGES_MAX * r->info->kv_page_bytes, "pages", &memory,
-                                    NULL));
+    assert_ok(
+        device->ops->mem_take(device, PAGES_MAX * r->info->kv_page_bytes, "pages", &memory, NULL));
     r->memory = memory;
     for (size_t i = 0; i < PAGES_MAX; i++)
         r->pages[i] = r->memory + i * r->info->kv_page_bytes;
+}
+
+static void runner_open_on(struct runner *r, const char *name, struct device *device,
+                           uint32_t n_rows_max, size_t packed_bytes_max)
+{
+    tiny_open(&r->tiny, name);
+    runner_begin(r, name, device,
+                 (struct model_limits){n_rows_max, 1024, packed_bytes_max, n_rows_max});
 }
 
 static void runner_open_packed(struct runner *r, const char *name, int n_threads, const char *isa,
@@ -400,9 +431,71 @@ static void a_bad_row_leaves_the_others_alone(void **state)
     runner_close(&r);
 }
 
+/* A family's matrices as halves, on the CPU or on the emulated card in the profile `fast`. */
+static float *halves_logits(const char *name, enum dtype type, bool is_fast, uint32_t n_tokens,
+                            uint32_t chunk, double *want, uint32_t *n_vocab)
+{
+    struct runner r;
+    struct arena arena;
+    struct device *d = NULL;
+    struct err_note note = {""};
+    struct model_limits limits = {.n_rows_max = chunk, .n_ctx_max = 1024, .is_fast = is_fast};
+    arena_init(&arena, SIZE_MAX);
+    tiny_open(&r.tiny, name);
+    halve(&r.tiny, type, &arena);
+    if (is_fast ? cuda_device_open(0, 0, &d, &note) : cpu_device_open(1, "auto", &d, &note))
+        fail_msg("%s", note.text);
+    if (is_fast)
+        d->ops->fast_begin(d, &note);
+    assert_string_equal(note.text, "");
+    runner_begin(&r, name, d, limits);
+    r.tiny.n_tokens = n_tokens;
+    *n_vocab = r.info->n_vocab;
+    if (want)
+        assert_ok(model_forward_f64(&r.tiny.table, r.tiny.tokens, n_tokens, NULL, want, NULL));
+    float *logits = runner_logits(&r, chunk);
+    assert_ok(d->ops->status(d, NULL));
+    runner_close(&r);
+    arena_release(&arena);
+    return logits;
+}
+
+/* Halves' rounding of activations shows more than the exact profile's cache; the same pass has the
+ * same bits, and up to 16 rows every pass has. */
+static void the_profile_fast_is_near_f64(void **state)
+{
+    enum { N = 18, FEW = 5 };
+    (void)state;
+    for (size_t i = 0; i < 2 * TINY_COUNT; i += 5 * test_every(3)) {
+        const char *name = tiny_names[i / 2];
+        enum dtype type = i % 2 ? DTYPE_BF16 : DTYPE_F16;
+        double *want = mem_array(N * 256, sizeof *want);
+        uint32_t v;
+        float *exact = halves_logits(name, type, false, N, N, want, &v);
+        float *fast = halves_logits(name, type, true, N, N, NULL, &v);
+        float *again = halves_logits(name, type, true, N, N, NULL, &v);
+        float *few = halves_logits(name, type, true, FEW, FEW, NULL, &v);
+        float *one = halves_logits(name, type, true, FEW, 1, NULL, &v);
+        struct distance e = distance_of(want, exact, N, v), f = distance_of(want, fast, N, v);
+        printf("%-14s %-4s KL exact %.1e, fast %.1e; logits off by %.2f and %.2f %% (rms)\n", name,
+               type == DTYPE_F16 ? "F16" : "BF16", e.kl, f.kl, 100 * e.rms, 100 * f.rms);
+        assert_memory_equal(fast, again, N * v * sizeof *fast);
+        assert_memory_equal(few, one, FEW * v * sizeof *few);
+        assert_true(f.kl < (type == DTYPE_F16 ? 5 : 200) * e.kl + 1e-6);
+        assert_true(f.rms < (type == DTYPE_F16 ? 0.005 : 0.02));
+        mem_free(want);
+        mem_free(exact);
+        mem_free(fast);
+        mem_free(again);
+        mem_free(few);
+        mem_free(one);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_profile_fast_is_near_f64),
         cmocka_unit_test(the_exact_profile_is_near_f64),
         cmocka_unit_test(chunks_and_threads_change_no_bit),
         cmocka_unit_test(matrices_left_in_the_file_change_no_bit),

@@ -94,6 +94,10 @@ static inline float half_float(uint32_t h)
     return f16_widen((uint16_t)h);
 }
 
+static inline uint32_t float_half(float x)
+{
+    return f16_round(x);
+}
 static inline float bits_float(uint32_t bits)
 {
     return f32_from_bits(bits);
@@ -133,6 +137,15 @@ static inline uint32_t atomicAdd(uint32_t *p, uint32_t n)
 static inline void add_shared64(uint64_t *p, uint64_t x)
 {
     *p += x;
+}
+
+static inline uint4 load_ahead16_or_0(const uint8_t *p, bool is_there)
+{
+    return is_there ? *(const uint4 *)p : (uint4){0, 0, 0, 0};
+}
+static inline uint4 load_once16_or_0(const uint8_t *p, bool is_there)
+{
+    return load_ahead16_or_0(p, is_there);
 }
 
 static inline void prefetch_line(const void *p)
@@ -190,6 +203,30 @@ static inline void mma_u8s8_m16n8k32(int d[4], const uint32_t a[4], const uint32
 static inline void mma_s8_m16n8k16(int d[4], const uint32_t a[2], uint32_t b)
 {
     mma_s8_m16n8k32(d, (const uint32_t[4]){a[0], a[1], 0, 0}, (const uint32_t[2]){b, 0});
+}
+
+/* Products of halves; each is exact in binary32, and added in ascending order of the columns. */
+static inline void cuda_mma_halves(float d[4], const uint32_t a[4], const uint32_t b[2],
+                                   float (*widen)(uint16_t))
+{
+    struct mma_parts mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+    uint32_t lane = cuda_thread->thread.x % 32;
+    const struct mma_parts *all = cuda_exchange(&mine, sizeof mine);
+    for (uint32_t i = 0; i < 4; i++)
+        for (uint32_t k = 0; k < 16; k++) {
+            uint32_t row = lane / 4 * 4 + k % 8 / 2,
+                     column = (lane % 4 * 2 + i % 2) * 4 + k % 8 / 2;
+            uint32_t x = all[row].a[i / 2 + k / 8 * 2], y = all[column].b[k / 8];
+            d[i] = d[i] + widen((uint16_t)(x >> k % 2 * 16)) * widen((uint16_t)(y >> k % 2 * 16));
+        }
+}
+static inline void mma_f16_m16n8k16(float d[4], const uint32_t a[4], const uint32_t b[2])
+{
+    cuda_mma_halves(d, a, b, f16_widen);
+}
+static inline void mma_bf16_m16n8k16(float d[4], const uint32_t a[4], const uint32_t b[2])
+{
+    cuda_mma_halves(d, a, b, bf16_widen);
 }
 
 #endif

@@ -47,6 +47,14 @@ DEVICE_FN float half_float(uint32_t h)
     return x;
 }
 
+/* The nearest half, ties to even: equal to f16_round. */
+DEVICE_FN uint32_t float_half(float x)
+{
+    unsigned short h;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(x));
+    return h;
+}
+
 DEVICE_FN float bits_float(uint32_t bits)
 {
     return __uint_as_float(bits);
@@ -113,6 +121,30 @@ DEVICE_FN void add_shared64(uint64_t *p, uint64_t x)
     atomicAdd((unsigned long long *)p, (unsigned long long)x);
 }
 
+/* Loads for later, as above; zeros where nothing is there. */
+DEVICE_FN uint4 load_once16_or_0(const uint8_t *p, bool is_there)
+{
+    uint4 v;
+    asm volatile("{.reg .pred q; setp.ne.u32 q, %5, 0;"
+                 "mov.u32 %0, 0; mov.u32 %1, 0; mov.u32 %2, 0; mov.u32 %3, 0;"
+                 "@q ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];}"
+                 : "=&r"(v.x), "=&r"(v.y), "=&r"(v.z), "=&r"(v.w)
+                 : "l"(p), "r"((uint32_t)is_there)
+                 : "memory");
+    return v;
+}
+DEVICE_FN uint4 load_ahead16_or_0(const uint8_t *p, bool is_there)
+{
+    uint4 v;
+    asm volatile("{.reg .pred q; setp.ne.u32 q, %5, 0;"
+                 "mov.u32 %0, 0; mov.u32 %1, 0; mov.u32 %2, 0; mov.u32 %3, 0;"
+                 "@q ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];}"
+                 : "=&r"(v.x), "=&r"(v.y), "=&r"(v.z), "=&r"(v.w)
+                 : "l"(p), "r"((uint32_t)is_there)
+                 : "memory");
+    return v;
+}
+
 /* Into the second cache. */
 DEVICE_FN void prefetch_line(const void *p)
 {
@@ -158,6 +190,38 @@ DEVICE_FN void mma_s8_m16n8k16(int d[4], const uint32_t a[2], uint32_t b)
         asm("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};"
             : "+r"(d[2 * i]), "+r"(d[2 * i + 1])
             : "r"(a[i]), "r"(b));
+#endif
+}
+
+/* d[16x8] += a[16x16] b[16x8] of halves with sums in binary32, in an order that is the card's own.
+ * For code of 7.5 (F16) or 8.0 (BF16) and later; in older code they do nothing, and nobody asks. */
+DEVICE_FN void mma_f16_m16n8k16(float d[4], const uint32_t a[4], const uint32_t b[2])
+{
+#if __CUDA_ARCH__ >= 800
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+        "{%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#elif __CUDA_ARCH__ >= 750
+    UNROLL
+    for (int i = 0; i < 2; i++)
+        asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, "
+            "{%0,%1,%2,%3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[2 * i]), "r"(a[2 * i + 1]), "r"(b[i]));
+#else
+    (void)d, (void)a, (void)b;
+#endif
+}
+DEVICE_FN void mma_bf16_m16n8k16(float d[4], const uint32_t a[4], const uint32_t b[2])
+{
+#if __CUDA_ARCH__ >= 800
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, "
+        "{%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    (void)d, (void)a, (void)b;
 #endif
 }
 
