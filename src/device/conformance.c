@@ -453,6 +453,7 @@ static void sample_vectors(struct run *r)
     a.bad = on_device(r, NULL, T);
     a.work = on_device(r, NULL, sample_work_floats(T, V) * sizeof *a.work);
     a.results = on_device(r, NULL, T * sizeof *a.results);
+    a.tokens = on_device(r, NULL, T * sizeof *a.tokens);
     if (r->failed)
         return;
     _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "results are hashed as they lie");

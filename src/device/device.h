@@ -58,6 +58,8 @@ struct acts {
     void *data;              /* device_acts_bytes(kind, T, K) bytes, 64-byte aligned */
 };
 
+enum { FETCH_PLACES = 2, FETCH_BYTES = 1 << 20 /* at most, in one */ };
+
 /* One layer's part of a key-value page holds, for each of G heads, KV_PAGE positions of 12-bit
  * keys and values with their scales. Opaque but for its size; kv_export gives canonical bytes. */
 struct kv_shape {
@@ -159,11 +161,16 @@ struct device_ops {
     void (*put)(struct device *d, void *to, const void *from, size_t n_bytes);
     /* To the host's memory, after all that was submitted before; waits for it. */
     void (*get)(struct device *d, void *to, const void *from, size_t n_bytes);
+    /* A get in two halves, not with host_memory: fetch submits it, fetched waits for it, but not
+     * for what was submitted since, and gives the bytes. One of each `place` at a time. */
+    void (*fetch)(struct device *d, uint32_t place, const void *from, size_t n_bytes);
+    void (*fetched)(struct device *d, uint32_t place, void *to, size_t n_bytes);
     void (*move)(struct device *d, void *to, const void *from, size_t n_bytes); /* no overlap */
     void (*zero)(struct device *d, void *to, size_t n_bytes);
 
     /* rows [n], the host's: those that kv_write and attention name from now on, by this pointer or
-     * one inside it. They and their page tables stay as they are until get or wait. */
+     * one inside it. They and their page tables stay as they are until get or wait; without
+     * host_memory they are taken as put takes them. */
     void (*rows)(struct device *d, const struct kv_row *rows, uint32_t n);
     /* The operations up to pass_end are a pass, which another of this key repeats with the same
      * arguments; only what was put before it differs. True: the device has recorded such a pass,

@@ -62,6 +62,7 @@ struct sample_args {
     const uint8_t *bad;              /* [T]: such rows give no token */
     float *work;                     /* sample_work_floats(T, V) */
     struct sample_result *results;   /* [T] */
+    int32_t *tokens;                 /* [T] the tokens again, 0 for none: a next pass reads them */
 };
 
 /* Rows of changed logits, one after another; then for each row the largest of each run twice: of

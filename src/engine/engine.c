@@ -185,6 +185,8 @@ static enum err open_parts(struct iso_engine *e, const struct table *table,
     if (!rc)
         rc = queue_init(&e->queue, o->n_running, o->n_queue, e->pages.n_pages, note);
     if (!rc)
+        rc = ahead_init(&e->ahead, o->n_running, note);
+    if (!rc)
         rc = open_scratch(e, o->n_running, note);
     return rc ? rc : open_tier(e, table, o, note);
 }
@@ -278,6 +280,7 @@ void iso_engine_close(struct iso_engine *e)
     close_sessions(e);
     prefix_release(&e->prefix);
     queue_release(&e->queue);
+    ahead_release(&e->ahead);
     kv_pages_release(&e->pages);
     sampler_release(&e->sampler);
     speculate_release(&e->speculate);

@@ -9,6 +9,7 @@
 #define ENGINE_ENGINE_INT_H
 
 #include "device/device.h"
+#include "engine/ahead.h"
 #include "engine/engine.h"
 #include "engine/kv_pages.h"
 #include "engine/prefix.h"
@@ -39,10 +40,10 @@ struct iso_session {
     /* The request in force. */
     struct iso_request request; /* tokens and stops point into this session */
     int32_t stops[ISO_STOPS_MAX];
-    uint32_t border;    /* tokens before it were read, those from it on chosen */
-    float mu;           /* mirostat's state after the tokens chosen so far */
-    uint32_t read_from; /* what the request reads begins here */
-    uint32_t n_told;    /* LOGITS events went out for the positions before it */
+    uint32_t border;       /* tokens before it were read, those from it on chosen */
+    float mu;              /* mirostat's state after the tokens chosen so far */
+    uint32_t read_from;    /* what the request reads begins here */
+    uint32_t n_told;       /* LOGITS events went out for the positions before it */
     uint32_t n_pages_told; /* pages before it are full, and told or none of the request's */
     enum iso_finish cancel;
     uint64_t ticket;      /* the order of arrival */
@@ -64,6 +65,8 @@ struct iso_engine {
     struct queue queue;
     struct cost cost;
     struct speculate speculate;
+    struct ahead ahead;
+    uint64_t observed_ns;          /* when the last pass was over */
     struct iso_engine_stats stats; /* the counters */
     uint64_t (*clock_ns)(void *context);
     void *clock_context;
@@ -75,20 +78,20 @@ struct iso_engine {
     struct iso_session *sessions; /* [n_sessions] */
 
     /* One step's scratch. */
-    int32_t *token;       /* [n_chunk] */
-    struct kv_row *rows;  /* [n_chunk] */
-    uint8_t *bad;         /* [n_chunk] */
-    uint8_t *rope_far;    /* [n_chunk] */
+    int32_t *token;                 /* [n_chunk] */
+    struct kv_row *rows;            /* [n_chunk] */
+    uint8_t *bad;                   /* [n_chunk] */
+    uint8_t *rope_far;              /* [n_chunk] */
     const float **input, **mirrors; /* [n_chunk] of rows that are none of a text; else NULL */
-    uint32_t *logit_rows; /* [n_logits] */
+    uint32_t *logit_rows;           /* [n_logits] */
     /* Of each: whether a device chooses the token, and the logits stay there; what it is told for
      * it, and what it answers. */
     uint8_t *stays;                /* [n_logits] */
     struct sample_row *sample;     /* [n_logits] */
     struct sample_edit *edits;     /* [n_logits, MODEL_EDITS] */
     struct sample_result *results; /* [n_logits] */
-    float *hidden;        /* [n_logits, n_embd] */
-    float *logits;        /* [n_logits, n_vocab] */
+    float *hidden;                 /* [n_logits, n_embd] */
+    float *logits;                 /* [n_logits, n_vocab] */
     size_t n_bytes_logits;
     uint8_t (*digests)[ISO_DIGEST_BYTES];             /* [n_logits] */
     struct iso_logprob (*logprobs)[ISO_LOGPROBS_MAX]; /* [n_logits] */
@@ -143,9 +146,16 @@ void session_drop_page(struct iso_session *s);
 /* session_reserve - pages for positions up to n_end, those from n_kv on exclusive. ERR_LIMIT when
  * the pool is empty; what was taken stays with the session, to be called again. */
 enum err session_reserve(struct iso_session *s, uint32_t n_end, struct err_note *note);
+/* session_drop_spare - a page that was taken for a position that is not read after all. */
+void session_drop_spare(struct iso_session *s);
 /* session_need - what the session wants from the next pass. Where it crosses LongRoPE's border, its
  * cache is dropped here, to be read again. */
 struct schedule_need session_need(struct iso_session *s);
+
+/* engine_leave_to_device - lets the device choose the token at n_tokens, from logits i of the
+ * batch, if it can do all that is asked. False: nothing is asked of it, and the logits come here.
+ */
+bool engine_leave_to_device(struct iso_session *s, uint32_t n_tokens, uint32_t i, struct batch *b);
 
 /* engine_event - a new event of this step, its session and request filled in. */
 struct iso_event *engine_event(struct iso_session *s, enum iso_event_kind kind);

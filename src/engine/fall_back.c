@@ -93,6 +93,7 @@ enum err engine_fall_back(struct iso_engine *e)
     for (uint32_t i = 0; i < e->n_sessions; i++)
         forget_pages(&e->sessions[i]);
     e->cost = (struct cost){0};
+    e->ahead.n = 0;
     model_set_tap(e->model, e->tap);
     if (e->options.notice)
         e->options.notice(e->options.notice_context, text);

@@ -126,6 +126,13 @@ enum err session_reserve(struct iso_session *s, uint32_t n_end, struct err_note 
     return ERR_OK;
 }
 
+void session_drop_spare(struct iso_session *s)
+{
+    uint32_t n = session_pages(s->state == SESSION_RUNNING ? s->n_tokens : s->n_kv);
+    while (s->n_pages > n)
+        kv_pages_drop(&s->engine->pages, s->pages[--s->n_pages]);
+}
+
 static enum err check_answered(const struct iso_session *s, const struct iso_request *r,
                                struct err_note *note)
 {

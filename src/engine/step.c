@@ -73,9 +73,7 @@ static struct sampler_row row_to_choose(struct iso_session *s, uint32_t n_tokens
     };
 }
 
-/* Lets the device choose the token at n_tokens, from the logits i, if it can do all that is asked.
- * False: it is nothing of its, and the logits come here. */
-static bool leave_to_device(struct iso_session *s, uint32_t n_tokens, uint32_t i, struct batch *b)
+bool engine_leave_to_device(struct iso_session *s, uint32_t n_tokens, uint32_t i, struct batch *b)
 {
     struct iso_engine *e = s->engine;
     const struct iso_request *r = &s->request;
@@ -121,7 +119,7 @@ static void add_rows(struct iso_session *s, struct schedule_need need, uint32_t 
         e->mirrors[row] = s->request.rows ? s->request.mirrors : NULL;
         if (i < n_rows - n_logits)
             continue;
-        e->stays[b->n_logits] = leave_to_device(s, s->n_kv + i + 1, b->n_logits, b);
+        e->stays[b->n_logits] = engine_leave_to_device(s, s->n_kv + i + 1, b->n_logits, b);
         e->logit_rows[b->n_logits++] = row;
     }
 }
@@ -393,8 +391,6 @@ static void choose_along(struct iso_session *s, const struct batch *b, uint32_t 
             break;
     }
     e->stats.n_guesses += n_guesses;
-    while (n_guesses > 0 && s->n_pages > session_pages(s->n_kv))
-        kv_pages_drop(&e->pages, s->pages[--s->n_pages]);
 }
 
 /* What a pass means for one session: rows [first_row, +n_rows), logits from logits_i on. */
@@ -434,23 +430,42 @@ static void take_results(struct iso_session *s, struct schedule_need need, const
 /* What the pass that began then took, for the plans to come. */
 static void observe(struct iso_engine *e, uint64_t begin_ns, uint32_t n_rows, uint64_t depth)
 {
-    uint64_t ns = e->clock_ns(e->clock_context) - begin_ns - e->speculate.ns_aside;
+    e->observed_ns = e->clock_ns(e->clock_context);
+    uint64_t ns = e->observed_ns - begin_ns - e->speculate.ns_aside;
     cost_observe(&e->cost, n_rows, depth, (double)ns);
     e->stats.n_steps++;
     e->stats.n_rows += n_rows;
     e->stats.busy_ns += ns;
 }
 
-/* One pass. What a device gives that is lost meanwhile goes nowhere. */
+/* One pass: the one that is under way, which began where the last was over, or a new one. */
+static struct batch pass(struct iso_engine *e, uint64_t *begin_ns, uint64_t *depth)
+{
+    struct batch b;
+    bool is_under_way = ahead_take(e, &b);
+    if (is_under_way) {
+        *begin_ns = e->observed_ns;
+    } else {
+        b = build_batch(e);
+        b.turn = e->ahead.turn;
+        model_submit(e->model, &b);
+    }
+    for (uint32_t i = 0; i < b.n_rows; i++)
+        *depth += b.rows[i].position;
+    ahead_go(e, &b);
+    if (is_under_way)
+        ahead_collect(e, &b);
+    else
+        model_collect(e->model, &b);
+    return b;
+}
+
+/* What a device gives that is lost meanwhile goes nowhere. */
 static void run(struct iso_engine *e, uint64_t begin_ns)
 {
     uint32_t row = 0, logits_i = 0;
-    struct batch b = build_batch(e);
     uint64_t depth = 0;
-    for (uint32_t i = 0; i < b.n_rows; i++)
-        depth += b.rows[i].position;
-    model_forward(e->model, &b);
-    e->device->ops->wait(e->device);
+    struct batch b = pass(e, &begin_ns, &depth);
     for (uint32_t i = 0; i < e->n_turns && !engine_is_lost(e); i++) {
         uint32_t n_rows = e->n_rows[i];
         if (n_rows == 0)
@@ -458,6 +473,7 @@ static void run(struct iso_engine *e, uint64_t begin_ns)
         take_results(e->turn[i], e->need[i], &b, row, n_rows, logits_i);
         session_remember(e->turn[i]);
         forget_rows(e->turn[i]);
+        session_drop_spare(e->turn[i]);
         row += n_rows;
         logits_i += schedule_logits(e->need[i], n_rows);
     }

@@ -346,8 +346,9 @@ static void make_logits(struct model *m, const struct batch *b, struct rows *r)
     m->device->ops->logits(m->device, logits, v, r->n, v, m->final_softcap, m->s.bad);
     model_tell(m, -1, "logits", logits, v, r->n, v);
     if (b->sample) {
-        struct sample_args a = {logits,     v,        r->n,         v,           m->s.sample,
-                                m->s.edits, m->s.bad, m->s.changed, m->s.results};
+        struct sample_args a = {logits,       v,          r->n,     v,
+                                m->s.sample,  m->s.edits, m->s.bad, m->s.changed,
+                                m->s.results, m->s.token};
         m->device->ops->sample(m->device, &a);
     }
 }
@@ -405,14 +406,17 @@ static void begin(struct model *m, const struct batch *b)
     CHECK(!m->h.is_encoder && n > 0 && n <= m->n_rows_max);
     CHECK(b->n_logits <= n && (!b->logits || b->n_logits <= m->n_logits_max));
     for (uint32_t t = 0; t < n; t++) {
-        CHECK(b->token[t] >= 0 && (uint32_t)b->token[t] < m->h.n_vocab);
+        CHECK(b->token ? b->token[t] >= 0 && (uint32_t)b->token[t] < m->h.n_vocab
+                       : b->sample && n <= MODEL_AHEAD_ROWS);
         CHECK(b->rows[t].position < m->info.n_ctx);
         CHECK(!m->info.rope_border || b->rows[t].position < m->info.rope_border ||
               (b->rope_far && b->rope_far[t]));
         m->host.origin[t] = t;
     }
-    memcpy(m->host.token, b->token, n * sizeof *b->token);
-    model_put(m, m->s.token, m->host.token, n * sizeof *b->token);
+    if (b->token) {
+        memcpy(m->host.token, b->token, n * sizeof *b->token);
+        model_put(m, m->s.token, m->host.token, n * sizeof *b->token);
+    }
     model_put(m, m->s.origin, m->host.origin, n * sizeof *m->s.origin);
     fill_angles(m, b);
     ops->rows(m->device, b->rows, b->n_rows);
@@ -490,18 +494,24 @@ static void get_logits(const struct model *m, const struct batch *b)
     }
 }
 
-/* Tokens, and with them what is bad. */
-static void get_results(const struct model *m, const struct batch *b)
+/* Tokens, and with them what is bad: from first_bad on. */
+static size_t result_bytes(const struct model *m, const struct batch *b)
 {
-    size_t n_before = (size_t)((uint8_t *)m->s.results - m->s.first_bad);
-    size_t n_bytes = b->n_logits * sizeof *b->results;
-    model_get(m, m->host.first_bad, m->s.first_bad, n_before + n_bytes);
-    memcpy(b->bad, m->host.first_bad, b->n_rows);
-    memcpy(b->results, m->host.results, n_bytes);
+    return (size_t)((uint8_t *)m->s.results - m->s.first_bad) + b->n_logits * sizeof *b->results;
 }
 
-/* What the host wants of it. */
-static void end(const struct model *m, const struct batch *b)
+static void get_results(const struct model *m, const struct batch *b)
+{
+    size_t n_bytes = result_bytes(m, b);
+    if (n_bytes <= FETCH_BYTES)
+        m->device->ops->fetched(m->device, b->turn, m->host.first_bad, n_bytes);
+    else
+        model_get(m, m->host.first_bad, m->s.first_bad, n_bytes);
+    memcpy(b->bad, m->host.first_bad, b->n_rows);
+    memcpy(b->results, m->host.results, b->n_logits * sizeof *b->results);
+}
+
+void model_collect(struct model *m, const struct batch *b)
 {
     if (b->hidden)
         model_get(m, b->hidden, m->s.normed, b->n_logits * m->h.n_embd * sizeof *b->hidden);
@@ -513,7 +523,7 @@ static void end(const struct model *m, const struct batch *b)
         model_get(m, b->bad, first_bad(m, b), b->n_rows);
 }
 
-void model_forward(struct model *m, const struct batch *b)
+void model_submit(struct model *m, const struct batch *b)
 {
     const struct device_ops *ops = m->device->ops;
     begin(m, b);
@@ -523,5 +533,12 @@ void model_forward(struct model *m, const struct batch *b)
         compute(m, b);
         ops->pass_end(m->device);
     }
-    end(m, b);
+    if (b->sample && result_bytes(m, b) <= FETCH_BYTES)
+        ops->fetch(m->device, b->turn, m->s.first_bad, result_bytes(m, b));
+}
+
+void model_forward(struct model *m, const struct batch *b)
+{
+    model_submit(m, b);
+    model_collect(m, b);
 }

@@ -49,14 +49,15 @@ struct model_info {
  * again from its first position, once. That is what generation in Transformers does, and it keeps
  * the promise that logits depend on the tokens before them alone. */
 
-enum { MODEL_EDITS = 256 };
+enum { MODEL_EDITS = 256, MODEL_AHEAD_ROWS = 4096 };
 
 /* One forward call: T rows, in any mixture of sequences. All arrays are the host's but for the
  * pages, which are the device's. Rows of one sequence come in ascending
  * position, and every earlier position of the sequence is in its pages or earlier in this batch. */
 struct batch {
     uint32_t n_rows;
-    const int32_t *token;       /* [T] */
+    const int32_t *token;       /* [T]; NULL: row i's is what the device chose from logits i of the
+                                   batch that was submitted before */
     const struct kv_row *rows;  /* [T] pages and positions; written pages are exclusive */
     const uint32_t *logit_rows; /* [n_logits] indexes of rows whose logits are wanted, ascending */
     uint32_t n_logits; /* at most limits.n_logits_max where logits are computed */
@@ -70,6 +71,7 @@ struct batch {
     uint32_t n_edits;
     struct sample_result *results;    /* [n_logits] out */
     const uint8_t *stays;             /* [n_logits] 1: nobody wants these logits on the host */
+    uint32_t turn; /* 0 or 1: with `sample`, of two batches under way each has another */
     /* Of rows that are none of a text (proof of compute); NULL: there are none. */
     const float *const *input;   /* [T] D values that enter the first layer in place of the token's
                                     row, or NULL: the token's; token is in the vocabulary all the
@@ -109,6 +111,11 @@ size_t model_products(const struct model *m, struct model_product *out, size_t n
 /* model_cache_bytes - what a row reads of its cache when it sees n_positions, windows regarded. */
 size_t model_cache_bytes(const struct model *m, uint32_t n_positions);
 void model_forward(struct model *m, const struct batch *b);
+/* model_forward in two halves: model_submit lets the device compute, model_collect waits for it and
+ * for nothing that was submitted since. Another batch may be submitted in between where all logits
+ * of this one stay on the device, hidden is not wanted, and both have at most MODEL_AHEAD_ROWS. */
+void model_submit(struct model *m, const struct batch *b);
+void model_collect(struct model *m, const struct batch *b);
 
 /* The forward call of an encoder: whole texts side by side, each row sees all of its text. */
 struct encode_batch {

@@ -15,13 +15,14 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "device/cpu/scalar.h"
 #include "engine/sampler.h"
 #include "format/identity.h"
 #include "lib/test.h"
 #include "model/model.h"
 
-enum { FAKE_VOCAB = 50, FAKE_CTX = 200, FAKE_BAD_TOKEN = 49, FAKE_FAR = 1000,
-       FAKE_ROW = 2000 };
+enum { FAKE_ROWS = 512 /* of a pass, where the device chooses */ };
+enum { FAKE_VOCAB = 50, FAKE_CTX = 200, FAKE_BAD_TOKEN = 49, FAKE_FAR = 1000, FAKE_ROW = 2000 };
 
 /* A bias that keeps FAKE_BAD_TOKEN out of answers. */
 static const struct iso_bias fake_no_bad[] = {{FAKE_BAD_TOKEN, -1000}};
@@ -30,6 +31,7 @@ static const struct iso_bias fake_no_bad[] = {{FAKE_BAD_TOKEN, -1000}};
 static struct fake_options {
     uint32_t n_vocab;     /* 0: FAKE_VOCAB */
     uint32_t rope_border; /* LongRoPE's; 0: none */
+    bool chooses;         /* its device chooses tokens, and passes are submitted ahead */
 } fake_options;
 
 /* Nanoseconds of a pass: once, for each row, for each row and position before it. */
@@ -41,6 +43,12 @@ struct model {
     struct model_info info;
     uint32_t n_rows_max, n_calls, n_rows_largest;
     uint64_t now_ns;
+    uint32_t n_ahead;                  /* passes submitted while another was not collected */
+    bool is_under_way[2], all_stay[2]; /* by turn; no logits of it are wanted */
+    double ns[2];                      /* what it takes */
+    int32_t token[FAKE_ROWS];          /* what was chosen last */
+    uint8_t bad[2][FAKE_ROWS];
+    struct sample_result results[2][FAKE_ROWS];
 };
 static struct model fake;
 
@@ -70,19 +78,24 @@ static void fake_move(struct device *d, void *to, const void *from, size_t n_byt
     (void)d;
     memcpy(to, from, n_bytes);
 }
-static const struct device_ops fake_ops = {.name = "fake",
-                                           .host_memory = true,
-                                           .close = fake_device_nothing,
-                                           .wait = fake_device_nothing,
-                                           .status = fake_status,
-                                           .mem_take = fake_mem_take,
-                                           .mem_give = fake_mem_give,
-                                           .move = fake_move};
-static struct device fake_device = {&fake_ops};
+static size_t fake_mem_left(struct device *d, size_t *n_bytes)
+{
+    (void)d;
+    return *n_bytes = (size_t)1 << 40;
+}
+#define FAKE_OPS(is_host_memory)                                                                   \
+    {                                                                                              \
+        .name = "fake", .host_memory = is_host_memory, .close = fake_device_nothing,               \
+        .wait = fake_device_nothing, .status = fake_status, .mem_take = fake_mem_take,             \
+        .mem_give = fake_mem_give, .mem_left = fake_mem_left, .move = fake_move                    \
+    }
+static const struct device_ops fake_ops[2] = {FAKE_OPS(true), FAKE_OPS(false)};
+static struct device fake_device;
 
 enum err cpu_device_open(int n_threads, const char *isa, struct device **d, struct err_note *note)
 {
     (void)n_threads, (void)isa, (void)note;
+    fake_device.ops = &fake_ops[fake_options.chooses];
     *d = &fake_device;
     return ERR_OK;
 }
@@ -190,6 +203,11 @@ static uint64_t *fake_cell(struct kv_row r, uint32_t position)
     return (uint64_t *)r.pages[position / KV_PAGE] + position % KV_PAGE;
 }
 
+static int32_t fake_token(const struct batch *b, uint32_t row)
+{
+    return b->token ? b->token[row] : fake.token[row];
+}
+
 /* For a row of input stands FAKE_ROW and its one value, small and whole, with the mirrors'. */
 static uint64_t fake_input(const struct batch *b, uint32_t row)
 {
@@ -197,21 +215,21 @@ static uint64_t fake_input(const struct batch *b, uint32_t row)
     const float *mirrors = b->mirrors ? b->mirrors[row] : NULL;
     CHECK(input || !mirrors);
     return input ? FAKE_ROW + (uint64_t)(*input + (mirrors ? *mirrors : 0))
-                 : (uint64_t)b->token[row];
+                 : (uint64_t)fake_token(b, row);
 }
 
-static void fake_row(const struct batch *b, uint32_t row, float *logits)
+static void fake_row(const struct batch *b, uint32_t row, float *logits, uint8_t *bad)
 {
     struct kv_row r = b->rows[row];
     uint32_t border = fake.info.rope_border;
     bool far = b->rope_far && b->rope_far[row];
     CHECK(far || !border || r.position < border);
-    CHECK(b->token[row] >= 0 && (uint32_t)b->token[row] < fake.info.n_vocab);
+    CHECK(fake_token(b, row) >= 0 && (uint32_t)fake_token(b, row) < fake.info.n_vocab);
     CHECK(r.position < fake.info.n_ctx);
     uint64_t hash = r.position ? *fake_cell(r, r.position - 1) : 0;
     hash = fake_mix(hash, fake_input(b, row) + (far ? FAKE_FAR : 0));
     *fake_cell(r, r.position) = hash;
-    b->bad[row] = b->token[row] == FAKE_BAD_TOKEN ? 3 : 0; /* layer 2 is not finite */
+    *bad = fake_token(b, row) == FAKE_BAD_TOKEN ? 3 : 0; /* layer 2 is not finite */
     if (!logits)
         return;
     for (uint32_t page = 0; page < r.position / KV_PAGE; page++)
@@ -219,24 +237,65 @@ static void fake_row(const struct batch *b, uint32_t row, float *logits)
     fake_logits(hash, fake.info.n_vocab, logits);
 }
 
-void model_forward(struct model *m, const struct batch *b)
+/* What the device says of all rows of logits, which nobody sees that stay there. */
+static void fake_choose(const struct batch *b)
+{
+    static float work[FAKE_ROWS * 4 * SAMPLE_RUN];
+    static const uint8_t bad[FAKE_ROWS];
+    uint32_t v = fake.info.n_vocab;
+    CHECK(b->n_logits <= FAKE_ROWS && b->n_rows <= FAKE_ROWS && b->turn < 2);
+    CHECK(sample_work_floats(b->n_logits, v) <= COUNT_OF(work));
+    struct sample_args a = {b->logits, v,    b->n_logits,           v,         b->sample, b->edits,
+                            bad,       work, fake.results[b->turn], fake.token};
+    for (uint32_t i = 0; i < b->n_logits; i++) {
+        scalar_sample(&a, i);
+        for (uint32_t k = 0; b->stays[i] && k < v; k++)
+            b->logits[i * v + k] = __builtin_nanf("");
+        fake.all_stay[b->turn] &= b->stays[i];
+    }
+}
+
+void model_submit(struct model *m, const struct batch *b)
 {
     uint32_t logits_i = 0;
     double ns = fake_cost.pass;
     CHECK(b->n_rows >= 1 && b->n_rows <= m->n_rows_max);
+    CHECK(!m->is_under_way[!b->turn] || m->all_stay[!b->turn]);
+    m->n_ahead += m->is_under_way[!b->turn];
+    m->is_under_way[b->turn] = true;
+    m->all_stay[b->turn] = b->sample && !b->hidden;
     m->n_calls++;
     m->n_rows_largest = b->n_rows > m->n_rows_largest ? b->n_rows : m->n_rows_largest;
     for (uint32_t row = 0; row < b->n_rows; row++) {
         bool wanted = logits_i < b->n_logits && b->logit_rows[logits_i] == row;
         float *logits = wanted ? b->logits + (size_t)m->info.n_vocab * logits_i : NULL;
-        fake_row(b, row, logits);
+        fake_row(b, row, logits, b->sample ? &m->bad[b->turn][row] : &b->bad[row]);
         if (wanted && b->hidden)
             b->hidden[logits_i] = logits[0];
         logits_i += wanted;
         ns += fake_cost.row + fake_cost.depth * b->rows[row].position;
     }
     CHECK(logits_i == b->n_logits);
-    m->now_ns += (uint64_t)ns;
+    if (b->sample)
+        fake_choose(b);
+    m->ns[b->turn] = ns;
+}
+
+void model_collect(struct model *m, const struct batch *b)
+{
+    CHECK(m->is_under_way[b->turn]);
+    m->is_under_way[b->turn] = false;
+    m->now_ns += (uint64_t)m->ns[b->turn];
+    if (!b->sample)
+        return;
+    memcpy(b->bad, m->bad[b->turn], b->n_rows);
+    memcpy(b->results, m->results[b->turn], b->n_logits * sizeof b->results[0]);
+}
+
+void model_forward(struct model *m, const struct batch *b)
+{
+    model_submit(m, b);
+    model_collect(m, b);
 }
 
 /* Logits after tokens[0..n): beyond LongRoPE's border every token was computed with the far set. */
@@ -267,11 +326,9 @@ static inline uint32_t fake_oracle(int32_t *tokens, uint32_t n_prompt, uint32_t 
     CHECK(logits && sampler_init(&s, n_vocab, n_prompt + n_answer, NULL) == ERR_OK);
     for (uint32_t n = n_prompt; n < n_prompt + n_answer; n++) {
         fake_oracle_logits(tokens, n, logits);
-        tokens[n] = sampler_choose(&s, &(struct sampler_row){.sampling = p,
-                                                             .logits = logits,
-                                                             .tokens = tokens,
-                                                             .n_tokens = n,
-                                                             .mu = &mu});
+        tokens[n] = sampler_choose(
+            &s, &(struct sampler_row){
+                    .sampling = p, .logits = logits, .tokens = tokens, .n_tokens = n, .mu = &mu});
     }
     sampler_release(&s);
     mem_free(logits);

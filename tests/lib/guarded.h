@@ -42,6 +42,9 @@ struct guarded {
     uint32_t n_rows;
     struct guarded_pass passes[GUARDED_PASSES], pass;
     uint32_t n_passes, n_repeated;
+    size_t n_fetched[FETCH_PLACES]; /* bytes on their way; 0: none */
+    uint32_t n_ahead;               /* fetches submitted while another was on its way */
+    uint8_t fetched[FETCH_PLACES][FETCH_BYTES];
 };
 
 static inline struct guarded *guarded_of(struct device *d)
@@ -178,6 +181,27 @@ static void guarded_get(struct device *d, void *to, const void *from, size_t n_b
     CHECK(!g->in_pass);
     DO(get(g->cpu, to, REAL(from), n_bytes));
     if (g->is_lost)
+        memset(to, 0xff, n_bytes);
+}
+
+static void guarded_fetch(struct device *d, uint32_t place, const void *from, size_t n_bytes)
+{
+    struct guarded *g = guarded_of(d);
+    CHECK(!g->in_pass && place < FETCH_PLACES && n_bytes <= FETCH_BYTES);
+    g->n_ahead += g->n_fetched[!place] > 0;
+    g->n_fetched[place] = n_bytes;
+    DO(get(g->cpu, g->fetched[place], REAL(from), n_bytes));
+}
+
+static void guarded_fetched(struct device *d, uint32_t place, void *to, size_t n_bytes)
+{
+    struct guarded *g = guarded_of(d);
+    ON_HOST(to);
+    CHECK(place < FETCH_PLACES && n_bytes > 0 && n_bytes == g->n_fetched[place]);
+    g->n_fetched[place] = 0;
+    if (guarded_works(g))
+        memcpy(to, g->fetched[place], n_bytes);
+    else
         memset(to, 0xff, n_bytes);
 }
 
@@ -486,7 +510,9 @@ static void guarded_sample(struct device *d, const struct sample_args *a)
     real.bad = REAL(a->bad);
     real.work = REAL(a->work);
     real.results = REAL(a->results);
-    TOLD(P(a->logits), a->stride, a->n_rows, a->n_vocab, P(a->rows), P(a->edits), P(a->results));
+    real.tokens = REAL(a->tokens);
+    TOLD(P(a->logits), a->stride, a->n_rows, a->n_vocab, P(a->rows), P(a->edits), P(a->results),
+         P(a->tokens));
     DO(sample(g->cpu, &real));
 }
 
@@ -508,6 +534,8 @@ static const struct device_ops guarded_ops = {
     .mem_left = guarded_mem_left,
     .put = guarded_put,
     .get = guarded_get,
+    .fetch = guarded_fetch,
+    .fetched = guarded_fetched,
     .move = guarded_move,
     .zero = guarded_zero,
     .rows = guarded_rows,

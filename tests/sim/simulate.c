@@ -59,7 +59,7 @@ static struct world {
 
 static struct totals {
     uint64_t n_worlds, n_steps, n_tokens, n_rows, n_requests, n_preempted, n_hits;
-    uint64_t n_restored, n_guarded, n_pages, n_nonces;
+    uint64_t n_restored, n_guarded, n_pages, n_nonces, n_ahead;
     double worst_gap[2]; /* in calm worlds; in others */
 } totals;
 
@@ -172,19 +172,25 @@ static void check_logits(struct talk *t, const struct iso_event *v, uint32_t n)
 {
     float wanted[VOCAB];
     wanted_logits(t, n, wanted);
-    DEMAND(memcmp(v->logits, wanted, sizeof wanted) == 0, "logits after %u tokens", n);
+    DEMAND(v->logits || (fake_options.chooses && v->kind == ISO_EVENT_TOKEN &&
+                         !t->request.want_logits),
+           "no logits");
+    DEMAND(!v->logits || memcmp(v->logits, wanted, sizeof wanted) == 0, "logits after %u tokens",
+           n);
 }
 
 /* Eight tokens are fewer than a record holds: all of them, the largest first. */
-static void check_record(const struct talk *t, const struct iso_event *v)
+static void check_record(struct talk *t, const struct iso_event *v, uint32_t n)
 {
     const struct iso_record *r = v->record;
+    float logits[VOCAB];
+    wanted_logits(t, n, logits);
     DEMAND((r != NULL) == t->request.want_records, "a record that nobody wanted, or none");
     if (!r)
         return;
     DEMAND(r->n_best == VOCAB && r->sum == 0, "%u of %d tokens", r->n_best, VOCAB);
     for (uint32_t i = 0; i < VOCAB; i++) {
-        DEMAND(r->best[i].logit == v->logits[r->best[i].token], "another token's logit");
+        DEMAND(r->best[i].logit == logits[r->best[i].token], "another token's logit");
         if (i > 0)
             DEMAND(r->best[i].logit < r->best[i - 1].logit ||
                        (r->best[i].logit == r->best[i - 1].logit &&
@@ -216,8 +222,10 @@ static void take_token(struct talk *t, const struct iso_event *v)
 {
     DEMAND(v->position == t->n, "a token at %u after %u", v->position, t->n);
     check_logits(t, v, t->n);
-    check_record(t, v);
-    DEMAND(v->token == most_likely(v->logits), "token %d", v->token);
+    check_record(t, v, t->n);
+    float logits[VOCAB];
+    wanted_logits(t, t->n, logits);
+    DEMAND(v->token == most_likely(logits), "token %d", v->token);
     t->line[t->n++] = v->token;
     t->n_chosen++;
     totals.n_tokens++;
@@ -273,7 +281,7 @@ static void take_events(const struct iso_event *events, size_t n)
                    v->position, t->n_told);
             t->n_told = v->position + 1;
             check_logits(t, v, t->n_told);
-            check_record(t, v);
+            check_record(t, v, t->n_told);
         } else if (v->kind == ISO_EVENT_PAGE) {
             take_page(t, v);
         } else if (v->kind == ISO_EVENT_BORDER) {
@@ -479,6 +487,7 @@ static struct iso_request random_request(struct talk *t)
     r.deadline_ms = chance(w.p_odd) ? 1 + below(3000) : 0;
     r.want_logits_prompt = chance(w.p_odd * 2);
     r.want_records = chance(200);
+    r.want_logits = chance(100);
     r.want_pages = chance(300);
     return r;
 }
@@ -623,6 +632,7 @@ static void open_world(uint64_t seed)
     fake_cost.depth = fake_cost.row * below(4) / 1000; /* attention to 1,000: up to three times */
     fake_options = (struct fake_options){.n_vocab = VOCAB};
     fake_options.rope_border = chance(200) ? 1 + below(300) : 0;
+    fake_options.chooses = chance(500);
     struct iso_engine_options *o = &w.options;
     o->n_ctx = 1 + below(CTX_MAX);
     o->n_chunk = one_of(chunks, COUNT_OF(chunks));
@@ -663,6 +673,7 @@ static void end_world(void)
     totals.n_steps += stats.n_steps;
     totals.n_rows += stats.n_rows;
     totals.n_preempted += stats.n_preempted;
+    totals.n_ahead += fake.n_ahead;
     totals.n_hits += w.engine->cache.n_hits;
     totals.n_restored += w.engine->cache.n_positions_restored;
     iso_engine_close(w.engine);
@@ -754,13 +765,14 @@ int main(int argc, char **argv)
     if (all_mutations)
         return status;
     printf("%llu worlds, %llu steps, %llu rows, %llu tokens, %llu requests, %llu preempted, "
-           "%llu prefix hits, %llu positions from disk, %llu nonces, %llu mixed steps, worst gap / "
-           "stretch %.3f, disturbed %.3f\n",
+           "%llu prefix hits, %llu positions from disk, %llu nonces, %llu mixed steps, "
+           "%llu passes ahead, worst gap / stretch %.3f, disturbed %.3f\n",
            (unsigned long long)totals.n_worlds, (unsigned long long)totals.n_steps,
            (unsigned long long)totals.n_rows, (unsigned long long)totals.n_tokens,
            (unsigned long long)totals.n_requests, (unsigned long long)totals.n_preempted,
            (unsigned long long)totals.n_hits, (unsigned long long)totals.n_restored,
            (unsigned long long)totals.n_nonces, (unsigned long long)totals.n_guarded,
+           (unsigned long long)totals.n_ahead,
            totals.worst_gap[0], totals.worst_gap[1]);
     return 0;
 }

@@ -126,6 +126,7 @@ void scalar_sample(const struct sample_args *a, uint32_t row)
     const float *l = a->logits + row * a->stride;
     struct sample_result *out = a->results + row;
     *out = (struct sample_result){.token = -1};
+    a->tokens[row] = 0;
     if (r->token == SAMPLE_NOTHING || a->bad[row])
         return;
     out->token = r->token;
@@ -133,8 +134,10 @@ void scalar_sample(const struct sample_args *a, uint32_t row)
         float *work = a->work + row * sample_runs(a->n_vocab) * SAMPLE_RUN;
         out->token = choose(r, edit(a, r, l, work), a->n_vocab, &out->sum);
     }
-    if (out->token >= 0)
+    if (out->token >= 0) {
         out->logit = l[out->token];
+        a->tokens[row] = out->token;
+    }
     find_best(l, a->n_vocab, r->n_best, out);
     if (!r->wants_sum)
         return;

@@ -74,6 +74,8 @@ struct cuda {
     size_t slot;
     uint8_t *back; /* pinned, for get: two halves of CUDA_SLOT_BYTES */
     struct CUevent_st *back_done[2];
+    uint8_t *fetched[FETCH_PLACES]; /* pinned */
+    struct CUevent_st *fetched_done[FETCH_PLACES];
 
     /* Device memory that operations use between two of their kernels. */
     uint8_t *scratch; /* CUDA_SCRATCH_BYTES; what is in it lasts no longer than the operation */
@@ -174,6 +176,8 @@ void cuda_mem_give(struct device *d, void *p, size_t n_bytes);
 size_t cuda_mem_left(struct device *d, size_t *n_bytes);
 void cuda_put(struct device *d, void *to, const void *from, size_t n_bytes);
 void cuda_get(struct device *d, void *to, const void *from, size_t n_bytes);
+void cuda_fetch(struct device *d, uint32_t place, const void *from, size_t n_bytes);
+void cuda_fetched(struct device *d, uint32_t place, void *to, size_t n_bytes);
 void cuda_move(struct device *d, void *to, const void *from, size_t n_bytes);
 void cuda_zero(struct device *d, void *to, size_t n_bytes);
 void cuda_take_rows(struct device *d, const struct kv_row *rows, uint32_t n);

@@ -172,6 +172,32 @@ void cuda_get(struct device *d, void *to, const void *from, size_t n_bytes)
     cuda_leave(c);
 }
 
+void cuda_fetch(struct device *d, uint32_t place, const void *from, size_t n_bytes)
+{
+    struct cuda *c = cuda_of(d);
+    CHECK(place < FETCH_PLACES && n_bytes > 0 && n_bytes <= FETCH_BYTES);
+    if (cuda_enter(c)) {
+        cuda_break_recording(c);
+        if (cuda_did(c,
+                     c->driver.cuMemcpyDtoHAsync(c->fetched[place], at(from), n_bytes, c->stream),
+                     "cuMemcpyDtoHAsync"))
+            cuda_did(c, c->driver.cuEventRecord(c->fetched_done[place], c->stream),
+                     "cuEventRecord");
+    }
+    cuda_leave(c);
+}
+
+void cuda_fetched(struct device *d, uint32_t place, void *to, size_t n_bytes)
+{
+    struct cuda *c = cuda_of(d);
+    if (cuda_enter(c) &&
+        cuda_did(c, c->driver.cuEventSynchronize(c->fetched_done[place]), "cuEventSynchronize"))
+        memcpy(to, c->fetched[place], n_bytes);
+    else
+        memset(to, 0, n_bytes);
+    cuda_leave(c);
+}
+
 void cuda_move(struct device *d, void *to, const void *from, size_t n_bytes)
 {
     struct cuda *c = cuda_of(d);
@@ -263,10 +289,10 @@ const struct kv_row *cuda_rows(struct cuda *c, const struct kv_row *rows, uint32
 
 /* ---- begin and end ------------------------------------------------------------------------ */
 
-static enum err take_pinned(struct cuda *c, uint8_t **p, struct err_note *note)
+static enum err take_pinned(struct cuda *c, size_t n_bytes, uint8_t **p, struct err_note *note)
 {
     void *found = NULL;
-    int rc = c->driver.cuMemHostAlloc(&found, CUDA_SLOT_BYTES, 0);
+    int rc = c->driver.cuMemHostAlloc(&found, n_bytes, 0);
     *p = found;
     return rc ? driver_error(&c->driver, rc, "cuMemHostAlloc", note) : ERR_OK;
 }
@@ -314,12 +340,16 @@ enum err cuda_begin_memory(struct cuda *c, struct err_note *note)
                          "cuMemsetD8Async"))
         rc = err_set(note, c->failed, "%s", c->failure.text);
     for (size_t i = 0; !rc && i < CUDA_SLOTS; i++) {
-        rc = take_pinned(c, &c->slots[i].bytes, note);
+        rc = take_pinned(c, CUDA_SLOT_BYTES, &c->slots[i].bytes, note);
         rc = rc ? rc : make_event(c, &c->slots[i].event, note);
     }
-    rc = rc ? rc : take_pinned(c, &c->back, note);
+    rc = rc ? rc : take_pinned(c, CUDA_SLOT_BYTES, &c->back, note);
     for (size_t i = 0; !rc && i < 2; i++)
         rc = make_event(c, &c->back_done[i], note);
+    for (size_t i = 0; !rc && i < FETCH_PLACES; i++) {
+        rc = take_pinned(c, FETCH_BYTES, &c->fetched[i], note);
+        rc = rc ? rc : make_event(c, &c->fetched_done[i], note);
+    }
     return rc;
 }
 
@@ -342,6 +372,12 @@ void cuda_release_memory(struct cuda *c)
     for (size_t i = 0; i < 2; i++)
         if (c->back_done[i])
             (void)v->cuEventDestroy(c->back_done[i]);
+    for (size_t i = 0; i < FETCH_PLACES; i++) {
+        if (c->fetched[i])
+            (void)v->cuMemFreeHost(c->fetched[i]);
+        if (c->fetched_done[i])
+            (void)v->cuEventDestroy(c->fetched_done[i]);
+    }
     mem_pages_free(c->host_rows, CUDA_ROWS_MAX * sizeof c->host_rows[0]);
     mem_pages_free(c->host_pages, CUDA_PAGES_MAX * sizeof c->host_pages[0]);
 }

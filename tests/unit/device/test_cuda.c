@@ -72,6 +72,31 @@ static void test_copies(void **state)
     mem_free(kept);
 }
 
+/* What was there when it was fetched, whatever was submitted since. */
+static void test_fetches(void **state)
+{
+    struct device *d = open_card();
+    uint8_t *p = take(d, FETCH_BYTES), *back = mem_zalloc(FETCH_BYTES);
+    uint8_t *bytes = random_bytes(FETCH_BYTES, 2);
+    (void)state;
+    assert_non_null(back);
+    for (uint32_t round = 0; round < 3; round++) {
+        d->ops->put(d, p, bytes, FETCH_BYTES);
+        d->ops->fetch(d, round % 2, p, FETCH_BYTES);
+        d->ops->zero(d, p, FETCH_BYTES);
+        d->ops->fetch(d, (round + 1) % 2, p + 5, 10);
+        d->ops->fetched(d, round % 2, back, FETCH_BYTES);
+        assert_memory_equal(back, bytes, FETCH_BYTES);
+        d->ops->fetched(d, (round + 1) % 2, back, 10);
+        assert_memory_equal(back, (uint8_t[10]){0}, 10);
+    }
+    assert_ok(d->ops->status(d, NULL));
+    d->ops->mem_give(d, p, FETCH_BYTES);
+    d->ops->close(d);
+    mem_free(back);
+    mem_free(bytes);
+}
+
 static void test_limits(void **state)
 {
     struct device *d;
@@ -260,8 +285,14 @@ static enum err live(struct err_note *note)
     for (uint64_t i = 0; !rc && i < 6; i++) {
         p.d->ops->rows(p.d, &row, 1);
         run_pass(&p, 1 + i / 4, 1);
-        p.d->ops->get(p.d, &word, p.words, sizeof word);
+        p.d->ops->fetch(p.d, i % 2, p.words, sizeof word);
+        p.d->ops->zero(p.d, p.more, sizeof word);
+        p.d->ops->fetched(p.d, i % 2, &word, sizeof word);
         rc = p.d->ops->status(p.d, note);
+        if (!rc) {
+            p.d->ops->get(p.d, &word, p.words, sizeof word);
+            rc = p.d->ops->status(p.d, note);
+        }
         if (rc)
             assert_int_equal(p.d->ops->status(p.d, NULL), rc); /* and stays so */
         else
@@ -312,10 +343,10 @@ static void test_every_call_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copies),           cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_old_card),         cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_passes),           cmocka_unit_test(test_conformance),
-        cmocka_unit_test(test_every_call_fails),
+        cmocka_unit_test(test_copies),      cmocka_unit_test(test_fetches),
+        cmocka_unit_test(test_limits),      cmocka_unit_test(test_old_card),
+        cmocka_unit_test(test_rows),        cmocka_unit_test(test_passes),
+        cmocka_unit_test(test_conformance), cmocka_unit_test(test_every_call_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

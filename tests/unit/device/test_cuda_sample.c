@@ -90,14 +90,17 @@ static void compare(enum shape shape, uint32_t v)
 {
     static float work[2][ROWS * (V_MAX + SAMPLE_RUN) * 2];
     assert_true(sample_work_floats(ROWS, v) <= COUNT_OF(work[0]));
-    struct sample_args a = {logits, v + shape, ROWS, v, rows, edits, bad, work[0], want};
+    int32_t tokens[2][ROWS] = {{-9, -9, -9, -9}};
+    struct sample_args a = {logits, v + shape, ROWS, v, rows, edits, bad, work[0], want, tokens[0]};
     cpu()->ops->sample(cpu(), &a);
     memset(got, 0x55, sizeof got);
     a.work = work[1];
     a.results = got;
+    a.tokens = tokens[1];
     struct launch scan = sample_scan_launch(&a), choose = sample_choose_launch(&a);
     cuda_emulate_launch(&scan);
     cuda_emulate_launch(&choose);
+    assert_memory_equal(tokens[0], tokens[1], sizeof tokens[0]);
     for (uint32_t t = 0; t < ROWS; t++)
         if (memcmp(&got[t], &want[t], sizeof got[t]) != 0) {
             const struct sample_row *r = &rows[t];

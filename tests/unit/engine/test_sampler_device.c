@@ -68,8 +68,10 @@ static struct sample_result on_device(struct sample_row *told, const struct samp
     struct sample_result result;
     uint8_t bad = 0;
     assert_true(sample_work_floats(1, v) <= COUNT_OF(work));
-    struct sample_args a = {logits, v, 1, v, told, edits, &bad, work, &result};
+    int32_t token;
+    struct sample_args a = {logits, v, 1, v, told, edits, &bad, work, &result, &token};
     cpu()->ops->sample(cpu(), &a);
+    assert_int_equal(token, result.token < 0 ? 0 : result.token);
     return result;
 }
 

@@ -549,13 +549,15 @@ DEVICE_FN struct view view_of(const struct sample_args *a, uint32_t t, bool edit
     return v;
 }
 
-DEVICE_FN void clear(struct sample_result *out)
+DEVICE_FN void clear(struct sample_result *out, int32_t *token)
 {
     for (uint32_t i = threadIdx.x; i < sizeof *out / 4; i += CHOOSE_THREADS)
         ((uint32_t *)out)[i] = 0;
     __syncthreads();
-    if (threadIdx.x == 0)
+    if (threadIdx.x == 0) {
         out->token = -1;
+        *token = 0;
+    }
     __syncthreads();
 }
 
@@ -574,7 +576,7 @@ KERNEL_BOUNDS(sample_choose, struct sample_args, CHOOSE_THREADS, 1)
     uint32_t t = blockIdx.x;
     const struct sample_row *r = a.rows + t;
     struct sample_result *out = a.results + t;
-    clear(out);
+    clear(out, a.tokens + t);
     if (r->token == SAMPLE_NOTHING || a.bad[t])
         return;
     struct view v = view_of(&a, t, is_edited(r)), model = view_of(&a, t, false);
@@ -590,6 +592,7 @@ KERNEL_BOUNDS(sample_choose, struct sample_args, CHOOSE_THREADS, 1)
         return;
     out->sum = total;
     out->token = chosen;
+    a.tokens[t] = chosen >= 0 ? chosen : 0;
     out->logit = chosen >= 0 ? model.l[chosen] : 0.0f;
     out->max = model.max;
     out->log2_sum = r->wants_sum ? sample_log2_sum(sum) : 0.0f;
