@@ -291,6 +291,7 @@ static enum err open_parts(struct iso_embedder *e, const struct table *t, struct
     e->normalize = !o->no_normalize && o->pooling != ISO_POOLING_RANK;
     e->n_dims = o->pooling == ISO_POOLING_RANK ? info.n_labels : info.n_embd;
     e->options = *o;
+    e->options.progress = NULL; /* when the CPU takes over its context may be gone */
     e->weights = t;
     rc = open_model(e, t, o, note);
     return rc ? rc : open_scratch(e, note);

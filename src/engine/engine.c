@@ -229,6 +229,7 @@ enum err engine_open_on(const struct table *table, const struct iso_engine_optio
     e->device = device;
     e->isa = o.isa ? o.isa : best_isa();
     e->options = o;
+    e->options.progress = NULL; /* when the CPU takes over its context may be gone */
     e->weights = table;
     e->n_threads = o.n_threads;
     e->n_chunk = o.n_chunk;

@@ -20,6 +20,7 @@
 #include "format/identity.h"
 #include "lib/test.h"
 #include "model/model.h"
+#include "model/profile.h"
 
 enum { FAKE_ROWS = 512 /* of a pass, where the device chooses */ };
 enum { FAKE_VOCAB = 50, FAKE_CTX = 200, FAKE_BAD_TOKEN = 49, FAKE_FAR = 1000, FAKE_ROW = 2000 };
@@ -140,6 +141,18 @@ enum err model_plan(const struct table *t, struct model_limits limits, struct mo
 {
     (void)t, (void)limits, (void)info;
     return err_set(note, ERR_UNSUPPORTED, "the fake model has no plan");
+}
+enum err profile_choose(const char *asked, const struct table *t, struct device *d, bool *is_fast,
+                        struct err_note *note)
+{
+    (void)asked, (void)t, (void)d, (void)note;
+    *is_fast = false;
+    return ERR_OK;
+}
+void profile_begin(struct device *d, bool is_fast, const struct err_note *said,
+                   void (*tell)(void *context, const char *text), void *context)
+{
+    (void)d, (void)is_fast, (void)said, (void)tell, (void)context;
 }
 void model_close(struct model *m)
 {

@@ -40,6 +40,14 @@ static void take_notice(void *context, const char *text)
     snprintf(noticed.text, sizeof noticed.text, "%s", text);
 }
 
+/* Loading is shown while an engine is opened, to nobody later. */
+static bool is_open;
+static void take_progress(void *context, uint64_t done, uint64_t total)
+{
+    (void)context, (void)done, (void)total;
+    assert_false(is_open);
+}
+
 static void open_table(const char *name)
 {
     char path[300];
@@ -73,6 +81,7 @@ static struct iso_engine_options usual(void)
                                        .n_sessions = 2,
                                        .n_kv_pages = 10,
                                        .no_speculation = !with_hashes,
+                                       .progress = take_progress,
                                        .notice = take_notice};
 }
 
@@ -83,8 +92,10 @@ static struct iso_engine *open_engine(struct iso_engine_options o, struct device
     struct err_note note = {""};
     noticed.n = 0;
     now = 0;
+    is_open = false;
     if (d ? engine_open_on(&table, &o, d, &e, &note) : engine_open(&table, &o, &e, &note))
         fail_msg("%s", note.text);
+    is_open = true;
     return e;
 }
 
@@ -389,13 +400,19 @@ static void taps_and_rows_of_no_text_see_the_same(void **state)
 static void embed(const struct table *t, struct device *d, uint64_t at, float *out,
                   uint32_t *n_dims)
 {
-    struct iso_embedder_options o = {
-        .n_threads = 1, .gpu = "cpu", .n_ctx = 100, .n_rows = 128, .notice = take_notice};
+    struct iso_embedder_options o = {.n_threads = 1,
+                                     .gpu = "cpu",
+                                     .n_ctx = 100,
+                                     .n_rows = 128,
+                                     .progress = take_progress,
+                                     .notice = take_notice};
     struct iso_text texts[] = {{prompt, 60, 0}, {prompt + 9, 5, 0}, {prompt + 3, 90, 0}};
     struct iso_embedder *e;
     struct err_note note = {""};
+    is_open = false;
     if (d ? embedder_open_on(t, &o, d, &e, &note) : embedder_open(t, &o, &e, &note))
         fail_msg("%s", note.text);
+    is_open = true;
     *n_dims = iso_embedder_info(e).n_dims;
     noticed.n = 0;
     if (at)
