@@ -91,6 +91,22 @@ refuses 2 card "$isobit" serve --poc --profile fast -- "--poc needs the profile 
 # Lost in mid-answer: the CPU goes on, and says that it cannot be the same bits.
 expect 0 env STANDIN_FAIL=cuLaunchKernel:40:719 LD_LIBRARY_PATH="$standin" "$isobit" logits -m "$fast_model" --tokens "1 2 3" --gpu cuda
 says err "the CPU goes on, in the profile exact"
+# Encoders: the CPU's vectors on the card, and close to them in the profile fast.
+for model in bert nomic xlmr bert-rank; do
+    file="tests/golden/encoder/$model.gguf"
+    expect 0 bare "$isobit" embed -m "$file" --tokens "1 2 3 4 5 6 7 8 9" --gpu cpu
+    cp "$tmp/out" "$tmp/vector"
+    expect 0 card "$isobit" embed -m "$file" --tokens "1 2 3 4 5 6 7 8 9" --gpu cuda --profile exact
+    says err "exact-1 on cuda"
+    cmp -s "$tmp/out" "$tmp/vector" || fail "$model: another vector on the card"
+done
+expect 0 bare "$isobit" embed -m tests/golden/encoder/nomic.gguf --tokens "1 2 3 4 5 6 7 8 9" --gpu cpu
+cp "$tmp/out" "$tmp/vector"
+expect 0 card "$isobit" embed -m tests/golden/encoder/nomic.gguf --tokens "1 2 3 4 5 6 7 8 9" --gpu cuda
+says err "fast on cuda"
+cmp -s "$tmp/out" "$tmp/vector" && fail "the profile fast has the bits of the profile exact"
+paste <(tr ' ' '\n' <"$tmp/out") <(tr ' ' '\n' <"$tmp/vector") | awk 'NF == 2 { n++; d = $1 - $2; if (d * d > 1e-6) bad = 1 } END { exit !(n > 9 && !bad) }' ||
+    fail "the profile fast is far from the profile exact"
 # Receipts: one of the profile fast says so, and nobody recomputes it; exact ones are checked on any device.
 m="$tmp/talker16.gguf"
 expect 0 "$isobit" quantize --allow-requantize tests/golden/engine/talker.gguf "$m" F16
