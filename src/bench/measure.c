@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "device/cuda/roof.h"
 #include "engine/engine.h"
 
 enum { WARM_TOKENS = 32, PRODUCTS_MAX = 1 << 16, STEP_BYTES_MAX = 1 << 28 };
@@ -51,9 +52,10 @@ static enum err no_memory(struct err_note *note)
 static enum err open_roof(struct bench *b, struct err_note *note)
 {
     struct iso_engine_info info = iso_engine_info(b->engine);
-    if (strcmp(info.device, "cpu") != 0)
-        return err_set(note, ERR_UNSUPPORTED,
-                       "bench finds the limits of a CPU alone; of a GPU tools/gpu_check.sh does");
+    if (strcmp(info.device, "cuda") == 0) {
+        b->device = engine_device(b->engine);
+        return ERR_OK;
+    }
     size_t n = 0, n_all = 0;
     for (size_t i = 0; i < b->n_products; i++)
         n_all += b->products[i].n_alike;
@@ -210,13 +212,34 @@ static enum err open_sequence(struct bench *b, const struct bench_test *t,
     return rc;
 }
 
-static struct bench_limits limits(struct bench *b, const struct bench_cost *c)
+/* A card's, by work that is as much smaller as the model is than a large one: that of a small model
+ * is read from the card's cache too. What is no product of bytes is set beside halves' peak. */
+static enum err card_limits(struct bench *b, struct bench_limits *l, struct err_note *note)
 {
-    return (struct bench_limits){
+    enum { LARGE = 1 << 30, ROUNDS = 20000, SIDE_STEPS = 127 };
+    struct cuda_roof r;
+    size_t n = iso_engine_info(b->engine).n_bytes_weights;
+    n = n < LARGE ? n : LARGE;
+    double scale = (double)n / LARGE;
+    enum err rc = cuda_roof_find(b->device, n + (1 << 20), (uint32_t)(1 + scale * ROUNDS),
+                                 64 * (uint32_t)(1 + scale * SIDE_STEPS), &r, note);
+    *l = (struct bench_limits){.read = r.read_bytes,
+                               .int8 = r.int8_ops,
+                               .f32 = r.library_ops > r.bf16_ops ? r.library_ops : r.bf16_ops};
+    return rc;
+}
+
+static enum err find_limits(struct bench *b, const struct bench_cost *c, struct bench_limits *l,
+                            struct err_note *note)
+{
+    if (b->device)
+        return card_limits(b, l, note);
+    *l = (struct bench_limits){
         .read = roof_read(b->roof),
         .int8 = c->int8_ops > 0 ? roof_int8(b->roof) : 0,
         .f32 = c->f32_ops > 0 ? roof_f32(b->roof) : 0,
     };
+    return ERR_OK;
 }
 
 /* The timed part: sequences stand ready. A generation begins with one token of its own; a prompt
@@ -226,8 +249,7 @@ static enum err run_test(struct bench *b, struct bench_series *s, struct bench_s
 {
     const struct bench_test *t = &s->test;
     bool gen = t->kind == BENCH_GEN;
-    enum err rc = ERR_OK;
-    sample->before = limits(b, &s->cost);
+    enum err rc = find_limits(b, &s->cost, &sample->before, note);
     uint32_t n = 0;
     for (; !rc && n < t->n_batch; n++)
         rc = submit(b, b->sessions[n], gen ? 1 : t->n_tokens, gen ? t->n_tokens : 1, note);
@@ -236,9 +258,8 @@ static enum err run_test(struct bench *b, struct bench_series *s, struct bench_s
     uint64_t start = clock_ns();
     rc = run_steps(b, t->n_batch, &s->steps, note);
     sample->seconds = (double)(clock_ns() - start) * 1e-9;
-    sample->after = limits(b, &s->cost);
     sample->tokens_per_second = (double)t->n_tokens * t->n_batch / sample->seconds;
-    return rc;
+    return rc ? rc : find_limits(b, &s->cost, &sample->after, note);
 }
 
 enum err bench_repeat(struct bench *b, struct bench_series *s, struct err_note *note)

@@ -19,7 +19,8 @@ void bench_needs(const struct bench_test *tests, size_t n_tests, struct iso_engi
 
 struct bench {
     struct iso_engine *engine;
-    struct roof *roof;
+    struct roof *roof;     /* of the CPU; or */
+    struct device *device; /* the GPU whose limits are asked for */
     struct model_product *products;
     size_t n_products;
     struct iso_session *base; /* read up to the largest depth so far; NULL: none yet */

@@ -56,7 +56,7 @@ static void print_head(const struct bench_report *r, FILE *out, const char *line
     char params[SIZE_TEXT], bytes[SIZE_TEXT], memory[SIZE_TEXT];
     fprintf(out, "%s: %s, %s parameters, %s; %s", r->model, r->arch,
             count_text(r->n_params, params), size_text(r->n_bytes_file, bytes), r->isa);
-    if (one_thread_count(r))
+    if (one_thread_count(r) && strcmp(r->isa, "cuda") != 0)
         fprintf(out, ", %d thread%s", threads_first(r), threads_first(r) == 1 ? "" : "s");
     fprintf(out, "%s%s, %d processors, %s; %s; isobit at commit %s%s", line_end, r->machine.cpu,
             r->machine.n_processors, size_text(r->machine.n_bytes_memory, memory),

@@ -379,6 +379,11 @@ void engine_set_tap(struct iso_engine *e, struct model_tap tap)
     model_set_tap(e->model, tap);
 }
 
+struct device *engine_device(const struct iso_engine *e)
+{
+    return e->device;
+}
+
 const struct model *engine_model(const struct iso_engine *e)
 {
     return e->model;

@@ -44,6 +44,7 @@ void engine_set_guesser(struct iso_engine *engine, struct guesser guesser);
 
 /* What computes, for those who want to know its cost. Until the next step: a device may be lost. */
 const struct model *engine_model(const struct iso_engine *engine);
+struct device *engine_device(const struct iso_engine *engine);
 
 /* session_cached - positions of the session whose keys and values are in its pages: during a step,
  * the position of the pass's first row of this session. */

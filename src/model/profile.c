@@ -44,7 +44,8 @@ static enum err refuse(const struct table *t, struct device *d, const struct cou
                        t->path);
     return err_set(note, ERR_UNSUPPORTED,
                    "%s: the profile fast needs tensor cores for its F16 or BF16 matrices, which "
-                   "this GPU has not (F16: 7.5 and later, BF16: 8.0)",
+                   "this GPU or this program's kernels for it have not (F16: 7.5 and later, BF16: "
+                   "8.0)",
                    t->path);
 }
 

@@ -107,6 +107,9 @@ says err "fast on cuda"
 cmp -s "$tmp/out" "$tmp/vector" && fail "the profile fast has the bits of the profile exact"
 paste <(tr ' ' '\n' <"$tmp/out") <(tr ' ' '\n' <"$tmp/vector") | awk 'NF == 2 { n++; d = $1 - $2; if (d * d > 1e-6) bad = 1 } END { exit !(n > 9 && !bad) }' ||
     fail "the profile fast is far from the profile exact"
+# bench on the card; its roof is the card's. Emulated, these are no figures: only that there is a table.
+expect 0 card "$isobit" bench -m "$fast_model" --gpu cuda --prompt 5 --gen 3 -r 1
+says out "cuda" "prompt 5" "gen 3"
 # Receipts: one of the profile fast says so, and nobody recomputes it; exact ones are checked on any device.
 m="$tmp/talker16.gguf"
 expect 0 "$isobit" quantize --allow-requantize tests/golden/engine/talker.gguf "$m" F16

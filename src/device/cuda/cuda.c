@@ -200,9 +200,11 @@ static const struct device_ops cuda_ops = {
 
 /* A card that this program's kernels cannot run on is known by its number, before the driver says
  * so in its own words. */
-static enum err check_card(const struct cuda *c, struct err_note *note)
+static enum err check_card(struct cuda *c, struct err_note *note)
 {
     struct cuda_images images = cuda_images();
+    c->arch = images.is_empty ? c->card.capability
+                              : cuda_image_arch(images.cards, c->card.capability);
     if (c->card.capability >= images.least)
         return ERR_OK;
     return err_set(note, ERR_UNSUPPORTED,

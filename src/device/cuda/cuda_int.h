@@ -56,6 +56,7 @@ struct cuda {
     struct device base; /* first: a struct device * is a struct cuda * */
     struct driver driver;
     struct cuda_card card;
+    int arch; /* of the kernels' code that runs: what it was compiled for */
     struct CUctx_st *context;
     struct CUmod_st *modules[CUDA_IMAGES_MAX];
     size_t n_modules;

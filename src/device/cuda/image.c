@@ -1,6 +1,9 @@
 /* image.c - the fat binaries of the kernels, by .incbin. */
 #include "device/cuda/image.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #ifdef ISOBIT_HAVE_KERNELS
 #include "cuda_images.h" /* made by tools/cuda.cmake */
 
@@ -31,3 +34,19 @@ struct cuda_images cuda_images(void)
     return (struct cuda_images){{no_kernels}, 1, true, "", 0};
 }
 #endif
+
+int cuda_image_arch(const char *cards, int capability)
+{
+    int code = 0, ptx = 0;
+    for (const char *at = cards; *at; at += strspn(at, " ")) {
+        char *end;
+        int n = (int)strtol(at, &end, 10);
+        bool is_ptx = *end == 'p', suits = n <= capability;
+        if (is_ptx && suits && n > ptx)
+            ptx = n;
+        if (!is_ptx && suits && n / 10 == capability / 10 && n > code)
+            code = n;
+        at = end + is_ptx;
+    }
+    return code ? code : ptx;
+}

@@ -18,4 +18,9 @@ struct cuda_images {
 
 struct cuda_images cuda_images(void);
 
+/* cuda_image_arch - of kernels for these cards, the capability of the code that a card runs:
+ * code for its own generation and not above it, else the latest PTX that is not above it. 0: there
+ * is none. */
+int cuda_image_arch(const char *cards, int capability);
+
 #endif

@@ -11,10 +11,10 @@ enum { LIBRARY_ROWS = FAST_MID + 1 };
 
 enum act_kind cuda_fast_kind(struct device *d, enum dtype t, uint32_t n_cols)
 {
-    int capability = cuda_of(d)->card.capability;
-    if (n_cols % COLUMNS_STEP == 0 && t == DTYPE_F16 && capability >= F16_LEAST)
+    int arch = cuda_of(d)->arch; /* at most the card's capability */
+    if (n_cols % COLUMNS_STEP == 0 && t == DTYPE_F16 && arch >= F16_LEAST)
         return ACT_F16;
-    if (n_cols % COLUMNS_STEP == 0 && t == DTYPE_BF16 && capability >= BF16_LEAST)
+    if (n_cols % COLUMNS_STEP == 0 && t == DTYPE_BF16 && arch >= BF16_LEAST)
         return ACT_BF16;
     return act_kind_of(t);
 }
