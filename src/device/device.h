@@ -137,6 +137,31 @@ struct attention_args {
     uint8_t *bad;       /* [T] */
 };
 
+/* A mixture of experts: T rows, of each of which n_used of n_experts are asked; D wide, F between.
+ * kinds_in, kinds_down: bit act_kind for each that gate and up, and down, multiply with. */
+enum { EXPERTS_MAX = 1024, EXPERTS_USED_MAX = 64 };
+struct experts_shape {
+    uint32_t n_rows, n_experts, n_used, n_embd, n_ff;
+    uint32_t kinds_in, kinds_down;
+};
+
+/* out = what the experts chosen by the router's logits make of x, weighed (docs/arithmetic.md,
+ * "Experts"). */
+struct experts_args {
+    struct experts_shape shape;
+    const float *logits; /* [T, n_experts]; one that is not finite counts as 0, its row as bad */
+    bool is_normed;      /* weights are shares of the chosen alone, else of all */
+    enum act_fn fn;
+    /* [n_experts] alike and at equal distances in memory: [F, D], [F, D], [D, F] */
+    const struct matrix *gate, *up, *down;
+    const float *gate_bias, *up_bias, *down_bias; /* [n_experts, F or D] or NULL */
+    const float *x;                               /* [T, D] */
+    float *out;                                   /* [T, D] */
+    size_t stride_x, stride_out;
+    void *scratch; /* experts_bytes of this shape, or of one with more rows */
+    uint8_t *bad;  /* [T] set to 1 where a value on the way is not finite */
+};
+
 struct device;
 
 /* Every pointer below is device memory unless said otherwise; sizes in floats unless named
@@ -215,12 +240,8 @@ struct device_ops {
      * put takes it. */
     void (*keep_rows)(struct device *d, float *x, size_t stride, uint32_t n, const uint32_t *from,
                       uint32_t n_kept);
-    /* y[i] = x[from[i]]. */
-    void (*gather)(struct device *d, const float *x, size_t stride_x, const uint32_t *from,
-                   uint32_t n_rows, uint32_t n, float *y, size_t stride_y);
-    /* x[to[i]] += y[i] * scale[i] (product and sum rounded); no two rows of `to` are the same. */
-    void (*scatter)(struct device *d, float *x, size_t stride_x, const uint32_t *to, const float *y,
-                    size_t stride_y, const float *scale, uint32_t n_rows, uint32_t n);
+    size_t (*experts_bytes)(struct device *d, const struct experts_shape *s);
+    void (*experts)(struct device *d, const struct experts_args *a);
     /* For t below n: first[origin[t]] = mark + l with the lowest l below n_marks of which
      * bad[l * n + t] is not 0, unless there is none, or first[origin[t]] is not 0 already. */
     void (*note_bad)(struct device *d, uint8_t *first, const uint32_t *origin, const uint8_t *bad,

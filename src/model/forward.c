@@ -240,6 +240,34 @@ void model_glu(struct model *m, uint32_t layer, bool is_gated, uint32_t n)
     model_tell(m, (int)layer, "glu", gate, 2 * f, n, m->h.n_ff);
 }
 
+/* A layer's mixture of experts of s.normed, the operand, into s.out. */
+static void ask_experts(struct model *m, uint32_t layer, uint32_t n)
+{
+    const struct hparams *h = &m->h;
+    const struct layer *l = &m->layers[layer];
+    struct experts_args a = {.shape = m->experts,
+                             .logits = m->s.router,
+                             .is_normed = h->expert_weights_norm,
+                             .fn = h->act,
+                             .gate = l->matrix[SLOT_MOE_GATE],
+                             .up = l->matrix[SLOT_MOE_UP],
+                             .down = l->matrix[SLOT_MOE_DOWN],
+                             .gate_bias = l->vector[SLOT_MOE_GATE_BIAS],
+                             .up_bias = l->vector[SLOT_MOE_UP_BIAS],
+                             .down_bias = l->vector[SLOT_MOE_DOWN_BIAS],
+                             .x = m->s.normed,
+                             .out = m->s.out,
+                             .stride_x = h->n_embd,
+                             .stride_out = h->n_embd,
+                             .scratch = m->s.experts,
+                             .bad = m->s.bad};
+    a.shape.n_rows = n;
+    model_multiply(m, l->matrix[SLOT_MOE_ROUTER], l->vector[SLOT_MOE_ROUTER_BIAS], m->s.router,
+                   h->n_experts);
+    model_tell(m, (int)layer, "router", m->s.router, h->n_experts, n, h->n_experts);
+    m->device->ops->experts(m->device, &a);
+}
+
 static void feed_forward(struct model *m, uint32_t layer, struct rows *r)
 {
     const struct hparams *h = &m->h;
@@ -248,7 +276,7 @@ static void feed_forward(struct model *m, uint32_t layer, struct rows *r)
     norm(m, r, l->vector[h->ffn_norm], l->matrix, SLOTS_FFN_IN, l->matrix[SLOT_MOE_ROUTER] != NULL);
     model_tell(m, (int)layer, "ffn_norm", m->s.normed, d, r->n, h->n_embd);
     if (l->matrix[SLOT_MOE_ROUTER]) {
-        model_experts(m, l, layer, r->n);
+        ask_experts(m, layer, r->n);
     } else {
         float *gate = m->s.ff, *up = gate + f;
         if (l->matrix[SLOT_FFN_GATE_UP]) {
@@ -464,13 +492,12 @@ static void compute(struct model *m, const struct batch *b)
 }
 
 /* Passes of few rows, all of whose logits are wanted, are the same operations whatever the rows
- * are; but where the host looks at what is between them. */
+ * are; but where the host looks at what is between them, or puts something there. */
 enum { PASS_ROWS_MAX = 256 };
 
 static bool may_repeat(const struct model *m, const struct batch *b)
 {
-    return !m->tap.fn && !m->h.n_experts && !b->input && !b->mirrors && all_wanted(b) &&
-           b->n_rows <= PASS_ROWS_MAX;
+    return !m->tap.fn && !b->input && !b->mirrors && all_wanted(b) && b->n_rows <= PASS_ROWS_MAX;
 }
 
 static uint64_t pass_key(const struct model *m, const struct batch *b)

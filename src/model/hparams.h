@@ -19,8 +19,6 @@ enum {
     LAYERS_MAX = 254, /* batch.bad has one byte for a layer */
     WIDTH_MAX = 1 << 20,
     VOCAB_MAX = 1 << 24,
-    EXPERTS_MAX = 1024,
-    EXPERTS_USED_MAX = 64,
     CONTEXT_MAX = 1 << 24,
     TYPES_MAX = 256,
     LABELS_MAX = 4096,

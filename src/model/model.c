@@ -114,8 +114,32 @@ static void acts_sizes(const struct model *m, size_t n_bytes[ACT_KINDS])
         acts_size(m, heads[i], n_bytes);
     for (uint32_t i = 0; i < m->h.n_layers; i++)
         for (int s = 0; s < LAYER_SLOT_COUNT; s++)
-            if (!layer_slot_info((enum layer_slot)s)->is_vector)
+            if (!layer_slot_info((enum layer_slot)s)->is_vector && !(SLOTS_EXPERTS >> s & 1))
                 acts_size(m, m->w.layers[i].slot[s], n_bytes);
+}
+
+/* Bit act_kind for each of the matrices in these slots of any layer. */
+static uint32_t kinds_of(const struct model *m, uint64_t slots)
+{
+    uint32_t kinds = 0;
+    for (uint32_t i = 0; i < m->h.n_layers; i++)
+        for (int s = 0; s < LAYER_SLOT_COUNT; s++)
+            if (slots >> s & 1 && m->w.layers[i].slot[s])
+                kinds |= 1u << act_kind_of(m->w.layers[i].slot[s]->dtype);
+    return kinds;
+}
+
+static struct experts_shape experts_shape(const struct model *m)
+{
+    return (struct experts_shape){
+        .n_rows = m->n_rows_max,
+        .n_experts = m->h.n_experts,
+        .n_used = m->h.n_experts_used,
+        .n_embd = m->h.n_embd,
+        .n_ff = m->h.n_ff_expert,
+        .kinds_in = kinds_of(m, SLOT_BIT(MOE_GATE) | SLOT_BIT(MOE_UP)),
+        .kinds_down = kinds_of(m, SLOT_BIT(MOE_DOWN)),
+    };
 }
 
 /* Where the host's memory is the device's, an array of both is cut once. */
@@ -124,21 +148,6 @@ static void acts_sizes(const struct model *m, size_t n_bytes[ACT_KINDS])
         (mine) = cut(d, count, sizeof *(mine));                                                    \
         (its) = (shares) ? (mine) : cut(h, count, sizeof *(its));                                  \
     } while (0)
-
-static void lay_out_experts(struct model *m, struct cutter *d, struct cutter *h)
-{
-    struct scratch *s = &m->s;
-    size_t t = m->n_rows_max, n_used = t * m->h.n_experts_used;
-    bool shares = model_shares(m);
-    CUT_BOTH(d, h, shares, s->router, m->host.router, t * m->h.n_experts);
-    CUT_BOTH(d, h, shares, s->row_of, m->host.row_of, n_used);
-    CUT_BOTH(d, h, shares, s->share, m->host.share, n_used);
-    s->rows = cut(d, t * m->h.n_embd, sizeof *s->rows);
-    s->rows_out = cut(d, t * m->h.n_embd, sizeof *s->rows_out);
-    s->rows_bad = cut(d, t, sizeof *s->rows_bad);
-    m->host.chosen = cut(h, n_used, sizeof *m->host.chosen);
-    m->host.chosen_share = cut(h, n_used, sizeof *m->host.chosen_share);
-}
 
 /* For tokens that the device chooses. */
 static void lay_out_sampling(struct model *m, struct cutter *d, struct cutter *h)
@@ -157,7 +166,7 @@ static void lay_out_apart(struct model *m, struct cutter *d, struct cutter *h)
 {
     const struct hparams *p = &m->h;
     struct scratch *s = &m->s;
-    size_t t = m->n_rows_max, f = p->n_ff > p->n_ff_expert ? p->n_ff : p->n_ff_expert;
+    size_t t = m->n_rows_max, f = p->n_ff;
     size_t n_logits = p->is_encoder ? t * p->n_labels : (size_t)m->n_logits_max * p->n_vocab;
     size_t n_qkv = (size_t)(p->n_heads + 2 * p->n_kv_heads) * p->head_size;
     size_t n_row = n_qkv > 2 * f ? n_qkv : 2 * f, n_tapped = t * (n_row + p->n_experts + p->n_embd);
@@ -177,8 +186,7 @@ static void lay_out(struct model *m, struct cutter *d, struct cutter *h)
     const struct hparams *p = &m->h;
     struct scratch *s = &m->s;
     size_t t = m->n_rows_max, n = p->n_embd, q = (size_t)p->n_heads * p->head_size;
-    size_t kv = (size_t)p->n_kv_heads * p->head_size;
-    size_t f = p->n_ff > p->n_ff_expert ? p->n_ff : p->n_ff_expert;
+    size_t kv = (size_t)p->n_kv_heads * p->head_size, f = p->n_ff;
     size_t acts[ACT_KINDS];
     bool shares = model_shares(m);
     s->x = cut(d, t * n, sizeof *s->x);
@@ -202,8 +210,11 @@ static void lay_out(struct model *m, struct cutter *d, struct cutter *h)
         s->acts[k] = cut(d, acts[k], 1);
     if (p->is_encoder)
         s->ones = cut(d, f, sizeof *s->ones);
-    if (p->n_experts)
-        lay_out_experts(m, d, h);
+    if (p->n_experts) {
+        m->experts = experts_shape(m);
+        s->router = cut(d, t * p->n_experts, sizeof *s->router);
+        s->experts = cut(d, m->device->ops->experts_bytes(m->device, &m->experts), 1);
+    }
     if (!shares)
         lay_out_apart(m, d, h);
 }

@@ -39,13 +39,9 @@ struct scratch {
     uint8_t *bad;            /* of the rows at work, in the layer at work: inside bads */
     const float **mirrors;   /* [T] of the rows at work */
     void *acts[ACT_KINDS];
-    /* Of mixtures of experts: */
-    float *router;          /* [T, EX] */
-    float *rows, *rows_out; /* [T, D] the rows of one expert */
-    uint8_t *rows_bad;      /* [T] */
-    uint32_t *row_of;       /* [T, experts used] rows by expert */
-    float *share;           /* [T, experts used] their weights */
-    float *ones;            /* [F] of encoders: the gate's partner where there is none */
+    float *router; /* [T, EX] of mixtures of experts */
+    void *experts; /* what lies between router and sum is the device's matter */
+    float *ones;   /* [F] of encoders: the gate's partner where there is none */
     /* Where the host cannot touch them; else the caller's own arrays are used: */
     float *logits;                    /* [n_logits_max, V], or [T, labels] of encoders */
     uint8_t *first_bad;               /* [T] what becomes batch.bad, */
@@ -60,13 +56,11 @@ struct scratch {
 /* The host's. Where it shares the device's memory those that scratch has too are the same arrays,
  * and copies between them nothing. */
 struct host_scratch {
-    float *cos[2], *sin[2], *router, *share;
+    float *cos[2], *sin[2];
     int32_t *token;
-    uint32_t *origin, *row_of;
+    uint32_t *origin;
     const float **mirrors;
-    uint16_t *chosen;    /* [T, experts used] ascending ids, row by row */
-    float *chosen_share; /* [T, experts used] their weights */
-    struct kv_row *kv;   /* [2 T] */
+    struct kv_row *kv; /* [2 T] */
     /* Where it shares none: */
     uint8_t *first_bad;            /* [T] */
     struct sample_result *results; /* [n_logits_max] right behind it */
@@ -91,6 +85,7 @@ struct model {
     const float *cls_bias, *cls_out_bias;
     struct rope_exact rope[2]; /* full, windowed */
     bool two_ropes;
+    struct experts_shape experts; /* of n_rows_max rows, and all layers' kinds of activations */
     size_t kv_layer_bytes;
     float norm_eps, attn_scale, attn_softcap, final_softcap, embd_scale;
 
@@ -133,7 +128,7 @@ static inline enum act_kind model_act_kind(const struct model *m, enum dtype t, 
     return m->is_fast ? m->device->ops->fast_kind(m->device, t, n_cols) : act_kind_of(t);
 }
 
-/* The device's operations on a model's rows, shared by forward.c, moe.c and encode.c. */
+/* The device's operations on a model's rows, shared by forward.c and encode.c. */
 void model_operand(struct model *m, const float *x, size_t stride, uint32_t n_rows, uint32_t n_cols,
                    uint8_t *bad);
 /* y = operand . w^T + bias; rows of y `stride` floats apart. */
@@ -155,9 +150,6 @@ void model_kv_write(struct model *m, uint32_t layer, const struct kv_row *rows, 
 /* model_glu - s.ff [n, 2 F] gate and up (without is_gated: the first alone) to the operand of the
  * feed-forward's last product. */
 void model_glu(struct model *m, uint32_t layer, bool is_gated, uint32_t n);
-
-/* model_experts - a layer's mixture of experts of s.normed [n, D] into s.out. */
-void model_experts(struct model *m, const struct layer *l, uint32_t layer, uint32_t n);
 
 /* model_look_up - rows of a table by s.token[0..n). */
 void model_look_up(struct model *m, enum global_slot slot, uint32_t n, float scale, float *y);

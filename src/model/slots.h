@@ -83,6 +83,7 @@ enum layer_slot { LAYER_SLOT_LIST(SLOT_ENUM) LAYER_SLOT_COUNT };
 #define SLOTS_FFN_BIAS (SLOT_BIT(FFN_GATE_BIAS) | SLOT_BIT(FFN_UP_BIAS) | SLOT_BIT(FFN_DOWN_BIAS))
 #define SLOTS_MOE                                                                                  \
     (SLOT_BIT(MOE_ROUTER) | SLOT_BIT(MOE_GATE) | SLOT_BIT(MOE_UP) | SLOT_BIT(MOE_DOWN))
+#define SLOTS_EXPERTS (SLOT_BIT(MOE_GATE) | SLOT_BIT(MOE_UP) | SLOT_BIT(MOE_DOWN))
 #define SLOTS_MOE_BIAS                                                                             \
     (SLOT_BIT(MOE_ROUTER_BIAS) | SLOT_BIT(MOE_GATE_BIAS) | SLOT_BIT(MOE_UP_BIAS) |                 \
      SLOT_BIT(MOE_DOWN_BIAS))

@@ -45,6 +45,7 @@ struct guarded {
     size_t n_fetched[FETCH_PLACES]; /* bytes on their way; 0: none */
     uint32_t n_ahead;               /* fetches submitted while another was on its way */
     uint8_t fetched[FETCH_PLACES][FETCH_BYTES];
+    struct matrix matrices[3][EXPERTS_MAX]; /* of the experts of one operation */
 };
 
 static inline struct guarded *guarded_of(struct device *d)
@@ -432,19 +433,43 @@ static void guarded_keep_rows(struct device *d, float *x, size_t stride, uint32_
     DO(keep_rows(g->cpu, REAL(x), stride, n, from, n_kept));
 }
 
-static void guarded_gather(struct device *d, const float *x, size_t stride_x, const uint32_t *from,
-                           uint32_t n_rows, uint32_t n, float *y, size_t stride_y)
+static size_t guarded_experts_bytes(struct device *d, const struct experts_shape *s)
 {
-    struct guarded *g = guarded_of(d);
-    DO(gather(g->cpu, REAL(x), stride_x, REAL(from), n_rows, n, REAL(y), stride_y));
+    struct device *cpu = guarded_of(d)->cpu;
+    return cpu->ops->experts_bytes(cpu, s);
 }
 
-static void guarded_scatter(struct device *d, float *x, size_t stride_x, const uint32_t *to,
-                            const float *y, size_t stride_y, const float *scale, uint32_t n_rows,
-                            uint32_t n)
+/* The matrices of all experts, whose data is really there. */
+static const struct matrix *guarded_matrices(struct guarded *g, int which, const struct matrix *w,
+                                             uint32_t n)
+{
+    CHECK(n <= EXPERTS_MAX);
+    for (uint32_t e = 0; e < n; e++) {
+        g->matrices[which][e] = w[e];
+        g->matrices[which][e].data = REAL(w[e].data);
+        CHECK(e == 0 || (const uint8_t *)w[e].data - (const uint8_t *)w[e - 1].data ==
+                            (const uint8_t *)w[1].data - (const uint8_t *)w[0].data);
+    }
+    return g->matrices[which];
+}
+
+static void guarded_experts(struct device *d, const struct experts_args *a)
 {
     struct guarded *g = guarded_of(d);
-    DO(scatter(g->cpu, REAL(x), stride_x, REAL(to), REAL(y), stride_y, REAL(scale), n_rows, n));
+    struct experts_args real = *a;
+    real.logits = REAL(a->logits);
+    real.gate = guarded_matrices(g, 0, a->gate, a->shape.n_experts);
+    real.up = guarded_matrices(g, 1, a->up, a->shape.n_experts);
+    real.down = guarded_matrices(g, 2, a->down, a->shape.n_experts);
+    real.gate_bias = REAL_OR_NULL(a->gate_bias);
+    real.up_bias = REAL_OR_NULL(a->up_bias);
+    real.down_bias = REAL_OR_NULL(a->down_bias);
+    real.x = REAL(a->x);
+    real.out = REAL(a->out);
+    real.scratch = REAL(a->scratch);
+    real.bad = REAL(a->bad);
+    TOLD(P(a->logits), P(a->gate), P(a->x), P(a->out), a->shape.n_rows, a->is_normed, P(a->bad));
+    DO(experts(g->cpu, &real));
 }
 
 static void guarded_note_bad(struct device *d, uint8_t *first, const uint32_t *origin,
@@ -555,8 +580,8 @@ static const struct device_ops guarded_ops = {
     .attention = guarded_attention,
     .kv_digest = guarded_kv_digest,
     .keep_rows = guarded_keep_rows,
-    .gather = guarded_gather,
-    .scatter = guarded_scatter,
+    .experts_bytes = guarded_experts_bytes,
+    .experts = guarded_experts,
     .note_bad = guarded_note_bad,
     .glu = guarded_glu,
     .add = guarded_add,

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/room.h"
 #include "base/threads.h"
+#include "device/cpu/experts.h"
 #include "device/cpu/isa.h"
 #include "device/cpu/scalar.h"
 #include "numeric/func.h"
@@ -479,22 +480,6 @@ static void cpu_keep_rows(struct device *d, float *x, size_t stride, uint32_t n,
     }
 }
 
-static void cpu_gather(struct device *d, const float *x, size_t stride_x, const uint32_t *from,
-                       uint32_t n_rows, uint32_t n, float *y, size_t stride_y)
-{
-    (void)d;
-    for (uint32_t i = 0; i < n_rows; i++)
-        memcpy(y + i * stride_y, x + from[i] * stride_x, n * sizeof *x);
-}
-
-static void cpu_scatter(struct device *d, float *x, size_t stride_x, const uint32_t *to,
-                        const float *y, size_t stride_y, const float *scale, uint32_t n_rows,
-                        uint32_t n)
-{
-    for (uint32_t i = 0; i < n_rows; i++)
-        cpu_of(d)->isa.add(x + to[i] * stride_x, y + i * stride_y, n, scale[i]);
-}
-
 static void cpu_note_bad(struct device *d, uint8_t *first, const uint32_t *origin,
                          const uint8_t *bad, uint32_t n, uint32_t n_marks, uint8_t mark)
 {
@@ -654,8 +639,8 @@ static const struct device_ops cpu_ops = {
     .attention = cpu_attention,
     .kv_digest = cpu_kv_digest,
     .keep_rows = cpu_keep_rows,
-    .gather = cpu_gather,
-    .scatter = cpu_scatter,
+    .experts_bytes = cpu_experts_bytes,
+    .experts = cpu_experts,
     .note_bad = cpu_note_bad,
     .glu = cpu_glu,
     .add = cpu_add,

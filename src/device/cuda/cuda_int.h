@@ -154,14 +154,13 @@ void cuda_logits(struct device *d, float *x, size_t stride, uint32_t n_rows, uin
                  uint8_t *bad);
 void cuda_keep_rows(struct device *d, float *x, size_t stride, uint32_t n, const uint32_t *from,
                     uint32_t n_kept);
-void cuda_gather(struct device *d, const float *x, size_t stride_x, const uint32_t *from,
-                 uint32_t n_rows, uint32_t n, float *y, size_t stride_y);
-void cuda_scatter(struct device *d, float *x, size_t stride_x, const uint32_t *to, const float *y,
-                  size_t stride_y, const float *scale, uint32_t n_rows, uint32_t n);
 void cuda_note_bad(struct device *d, uint8_t *first, const uint32_t *origin, const uint8_t *bad,
                    uint32_t n, uint32_t n_marks, uint8_t mark);
 /* ops_sample.c */
 void cuda_sample(struct device *d, const struct sample_args *a);
+/* ops_experts.c */
+size_t cuda_experts_bytes(struct device *d, const struct experts_shape *s);
+void cuda_experts(struct device *d, const struct experts_args *a);
 /* ops_attention.c */
 void cuda_kv_write(struct device *d, const struct kv_write_args *a);
 void cuda_attention(struct device *d, const struct attention_args *a);

@@ -46,8 +46,10 @@ static void levels_of(enum dtype t, struct product_args *args)
         memcpy(args->levels, levels, 16);
 }
 
-static struct launch product_launch(const struct matrix *w, const struct acts *x, const float *bias,
-                                    float *y, size_t stride, struct product_args *args)
+/* n_alike: how many rows of x meet the same matrix, which decides about the kernel. */
+static struct launch product_launch(const struct matrix *w, const struct acts *x, uint32_t n_alike,
+                                    const float *bias, float *y, size_t stride,
+                                    struct product_args *args)
 {
     int format = layout_format(w->dtype);
     uint32_t t = x->n_rows, n = w->n_rows;
@@ -62,11 +64,11 @@ static struct launch product_launch(const struct matrix *w, const struct acts *x
                                   .planes = panel_planes(format, w->n_cols)};
     levels_of(w->dtype, args);
     struct launch l = {.args = args, .n_args_bytes = sizeof *args};
-    if (t <= FEW_ROWS) {
-        l.kernel = t == 1 ? kernels[format].few1 : kernels[format].few4;
+    if (n_alike <= FEW_ROWS) {
+        l.kernel = n_alike == 1 ? kernels[format].few1 : kernels[format].few4;
         l.grid[0] = parts(n, PANEL_ROWS), l.grid[1] = 1, l.grid[2] = 1;
         l.block = 64;
-    } else if (t <= MID_ROWS) {
+    } else if (n_alike <= MID_ROWS) {
         l.kernel = kernels[format].mid;
         uint32_t n_rows = n <= MID_SMALL_ROWS ? 16 : 32;
         l.grid[0] = parts(t, 32), l.grid[1] = parts(n, n_rows), l.grid[2] = 1;
@@ -85,7 +87,7 @@ struct launch matmul_launch(const struct matrix *w, const struct acts *x, const 
 {
     CHECK(w->n_cols == x->n_cols && act_kind_of(w->dtype) == x->kind);
     if (x->kind != ACT_F32)
-        return product_launch(w, x, bias, y, stride, &args->product);
+        return product_launch(w, x, x->n_rows, bias, y, stride, &args->product);
     bool is_float = w->dtype == DTYPE_F32;
     args->plain = (struct plain_args){.w = w->data,
                                       .acts = x->data,
@@ -102,6 +104,28 @@ struct launch matmul_launch(const struct matrix *w, const struct acts *x, const 
                            .block = is_float ? 256 : 128,
                            .args = args,
                            .n_args_bytes = sizeof args->plain};
+}
+
+struct launch expert_launch(const struct matrix *w, const struct expert_choice *choice,
+                            uint32_t n_tiles, uint32_t fill, const struct acts *x,
+                            const float *bias, float *y, size_t stride,
+                            union matmul_launch_args *args)
+{
+    bool is_few = fill <= FEW_ROWS, is_big = choice->tile_rows > MID_ROWS / 2;
+    struct launch l;
+    if (x->kind == ACT_F32) {
+        l = matmul_launch(w, x, bias, y, stride, args);
+        args->plain.choice = *choice;
+        return l;
+    }
+    l = product_launch(w, x, is_few ? fill : is_big ? MID_ROWS + 1 : MID_ROWS, bias, y, stride,
+                       &args->product);
+    args->product.choice = *choice;
+    if (is_few) {
+        args->product.n_rows = fill;
+        l.grid[1] = n_tiles;
+    }
+    return l;
 }
 
 struct launch embed_launch(enum dtype t, const void *rows, uint32_t n_cols, const int32_t *token,

@@ -187,24 +187,8 @@ void cuda_reflect(struct device *d, float *x, size_t stride, const float *const 
 void cuda_add(struct device *d, float *x, size_t stride_x, const float *y, size_t stride_y,
               uint32_t n_rows, uint32_t n, float scale)
 {
-    struct move_args args = {x, y, NULL, NULL, stride_x, stride_y, n_rows, n, scale};
+    struct move_args args = {x, y, NULL, stride_x, stride_y, n_rows, n, scale};
     struct launch l = move_launch("add", &args);
-    cuda_launch(cuda_of(d), &l);
-}
-
-void cuda_gather(struct device *d, const float *x, size_t stride_x, const uint32_t *from,
-                 uint32_t n_rows, uint32_t n, float *y, size_t stride_y)
-{
-    struct move_args args = {y, x, from, NULL, stride_y, stride_x, n_rows, n, 1.0f};
-    struct launch l = move_launch("gather", &args);
-    cuda_launch(cuda_of(d), &l);
-}
-
-void cuda_scatter(struct device *d, float *x, size_t stride_x, const uint32_t *to, const float *y,
-                  size_t stride_y, const float *scale, uint32_t n_rows, uint32_t n)
-{
-    struct move_args args = {x, y, to, scale, stride_x, stride_y, n_rows, n, 1.0f};
-    struct launch l = move_launch("scatter", &args);
     cuda_launch(cuda_of(d), &l);
 }
 
@@ -213,7 +197,7 @@ void cuda_keep_rows(struct device *d, float *x, size_t stride, uint32_t n, const
 {
     struct cuda *c = cuda_of(d);
     const uint32_t *rows = cuda_stage(c, from, n_kept * sizeof *from);
-    struct move_args args = {x, x, rows, NULL, stride, stride, n_kept, n, 1.0f};
+    struct move_args args = {x, x, rows, stride, stride, n_kept, n, 1.0f};
     struct launch l = move_launch("keep_rows", &args);
     cuda_launch(c, &l);
 }

@@ -12,7 +12,7 @@ struct launch quantize_launch(const float *x, size_t stride, const struct acts *
                               uint32_t *tickets, struct quantize_args *args);
 struct launch glu_launch(const struct glu_args *a, uint32_t *tickets, struct quantize_args *args);
 struct launch reflect_launch(const struct reflect_args *args, uint32_t n_rows);
-/* "add", "gather", "scatter", "keep_rows". */
+/* "add", "keep_rows". */
 struct launch move_launch(const char *kernel, const struct move_args *args);
 struct launch logits_launch(const struct logits_args *args, uint32_t n_rows);
 struct launch note_launch(const struct note_args *args);

@@ -4,8 +4,18 @@
 
 #include "device/cuda/kernels/formats.h"
 
+/* Rows in tiles of tile_rows, each to be multiplied with one of many matrices, n_bytes apart: tile
+ * i with matrix expert_of[i], or with none if that is below 0. A product with one matrix has none
+ * of it: expert_of is NULL, and everything else 0. */
+struct expert_choice {
+    const int32_t *expert_of;
+    uint64_t n_bytes;
+    uint32_t tile_rows;
+};
+
 /* matmul_few_*, matmul_mid_*, matmul_big_*: y[T,N] = acts . w^T (+ bias). */
 struct product_args {
+    struct expert_choice choice; /* of matmul_few: blockIdx.y is the tile, and n_rows a tile's */
     const uint8_t *w, *acts;
     const float *bias; /* [N] or NULL */
     float *y;
@@ -19,6 +29,7 @@ struct product_args {
 
 /* matmul_half, matmul_float: matrices of plain floats [N,K], acts are floats [T,K]. */
 struct plain_args {
+    struct expert_choice choice;
     const void *w;
     const float *acts;
     const float *bias;
@@ -27,6 +38,21 @@ struct plain_args {
     uint32_t n_rows, n_out, n_cols;
     uint32_t is_brain; /* matmul_half: BF16 */
 };
+
+/* Of the tile of row t: whether it is multiplied at all; by which matrix, and its bias. */
+DEVICE_FN bool has_expert(const struct expert_choice *c, uint32_t t)
+{
+    return !c->expert_of || c->expert_of[t / c->tile_rows] >= 0;
+}
+DEVICE_FN uint64_t expert_offset(const struct expert_choice *c, uint32_t t)
+{
+    return c->expert_of ? (uint64_t)c->expert_of[t / c->tile_rows] * c->n_bytes : 0;
+}
+DEVICE_FN const float *expert_bias(const struct expert_choice *c, uint32_t t, const float *bias,
+                                   uint32_t n_out)
+{
+    return bias && c->expert_of ? bias + (uint64_t)c->expert_of[t / c->tile_rows] * n_out : bias;
+}
 
 struct embed_args {
     const uint8_t *rows; /* as in the file */

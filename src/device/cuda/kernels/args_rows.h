@@ -20,7 +20,9 @@ struct acts_args {
 
 /* quantize: from x. glu: fn (an enum act_fn) of gate x, times up. A row is cut in pieces of
  * PIECE_COLS; `tickets` [T] tell which of a row's blocks is the last, and are 0 between launches.
- */
+ * By `row_of`, the rows are places in tiles (args_experts.h), of each of which the first `fill` are
+ * looked at: an empty one is zero, and the bad row is the one that row_of names; with `gathers`
+ * that is where x is, too. */
 struct quantize_args {
     struct acts_args acts;
     const float *x, *up;
@@ -28,6 +30,8 @@ struct quantize_args {
     uint32_t *tickets;
     uint64_t stride_x, stride_up, stride_y;
     int32_t fn;
+    const int32_t *row_of; /* or NULL */
+    uint32_t tile_rows, fill, gathers;
 };
 
 /* norm_rows: a block has a row. */
@@ -49,13 +53,11 @@ struct reflect_args {
     uint32_t n;
 };
 
-/* add: x += y scale. scatter: x[rows[i]] += y[i] by[i]. gather: x[i] = y[rows[i]]. keep_rows: as
- * gather with y = x, rows ascending. */
+/* add: x += y scale. keep_rows: x[i] = x[rows[i]], rows ascending. */
 struct move_args {
     float *x;
     const float *y;
     const uint32_t *rows;
-    const float *by;
     uint64_t stride_x, stride_y;
     uint32_t n_rows, n;
     float scale;

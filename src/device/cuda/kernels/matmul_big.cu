@@ -49,7 +49,8 @@ DEVICE_FN void big_join(const struct product_args *a, uint32_t row, uint32_t t, 
             continue;
         if (s == 7) {
             v = a->y[at] + v;
-            v = a->bias ? v + a->bias[out] : v;
+            const float *bias = expert_bias(&a->choice, t, a->bias, a->n_out);
+            v = bias ? v + bias[out] : v;
         }
         a->y[at] = v;
     }
@@ -61,6 +62,8 @@ DEVICE_FN void matmul_big(int format, const struct product_args *a)
     uint32_t warp = threadIdx.x / 32;
     uint32_t row = blockIdx.y * BIG_ROWS + warp % 4 * 32, t = blockIdx.x * BIG_COLS + warp / 4 * 32;
     uint32_t n_blocks = (a->n_groups + BLOCK_GROUPS - 1) / BLOCK_GROUPS;
+    if (!has_expert(&a->choice, t))
+        return;
     struct tile_place p = tile_at(format, a, 2, row, t);
     if (row >= a->n_out) /* whole warps; nothing below needs the others */
         return;

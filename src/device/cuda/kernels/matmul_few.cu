@@ -38,11 +38,22 @@ DEVICE_FN int few_groups(int format)
     return (f.bits == 4 || f.bits == 2) && !f.levels ? 8 : 4;
 }
 
+/* This block's first row of activations: with experts, each has a tile of its own. */
+DEVICE_FN uint32_t few_row0(const struct product_args *a)
+{
+    return blockIdx.y * a->choice.tile_rows;
+}
+DEVICE_FN const uint8_t *few_acts(int format, const struct product_args *a)
+{
+    return a->acts + blockIdx.y * acts_tile_bytes(format_of(format).group_len != 0, a->n_groups);
+}
+
 DEVICE_FN struct few_row few_row_of(int format, const struct product_args *a, uint32_t panel,
                                     uint32_t row)
 {
     struct format f = format_of(format);
-    const uint8_t *base = a->w + (uint64_t)panel * a->planes.n_bytes;
+    const uint8_t *base =
+        a->w + expert_offset(&a->choice, few_row0(a)) + (uint64_t)panel * a->planes.n_bytes;
     struct few_row r;
     r.nibbles = base + a->planes.nibbles + row * 16;
     r.twos = base + a->planes.twos + row * 16;
@@ -147,7 +158,7 @@ DEVICE_FN void few_step_k(int format, int n_max, const struct product_args *a,
 {
     struct format f = format_of(format);
     const int n = few_groups(format);
-    const uint8_t *acts = a->acts + (uint64_t)(group / BLOCK_GROUPS) * ACTS_BLOCK_BYTES;
+    const uint8_t *acts = few_acts(format, a) + (uint64_t)(group / BLOCK_GROUPS) * ACTS_BLOCK_BYTES;
     const uint32_t first_group = n == BLOCK_GROUPS ? 0 : group % BLOCK_GROUPS;
     const uint8_t *q = acts + first_group * ACTS_GROUP;
     uint32_t sc[4];
@@ -192,7 +203,7 @@ DEVICE_FN void few_step_32(int format, int n_max, const struct product_args *a,
     struct format f = format_of(format);
     const int n = few_groups(format);
     const int first_group = n == BLOCK_GROUPS ? 0 : (int)(group % BLOCK_GROUPS);
-    const uint8_t *acts = a->acts + (uint64_t)group * ACTS32_BYTES;
+    const uint8_t *acts = few_acts(format, a) + (uint64_t)group * ACTS32_BYTES;
     UNROLL
     for (int i = 0; i < n; i++, acts += ACTS32_BYTES) {
         uint32_t low[4], high[4];
@@ -246,6 +257,8 @@ DEVICE_FN void matmul_few(int format, int n_max, const struct product_args *a)
     uint32_t row = threadIdx.x % PANEL_ROWS, segment = threadIdx.x / PANEL_ROWS;
     uint32_t n_blocks = (a->n_groups + BLOCK_GROUPS - 1) / BLOCK_GROUPS;
     float sum[FEW_ROWS_MAX] = {0};
+    if (!has_expert(&a->choice, few_row0(a)))
+        return;
     struct few_row r = few_row_of(format, a, blockIdx.x, row);
     few_segment(format, n_max, a, &r, segment_at(n_blocks, segment),
                 segment_at(n_blocks, segment + 1), sum);
@@ -256,7 +269,8 @@ DEVICE_FN void matmul_few(int format, int n_max, const struct product_args *a)
     uint32_t t = segment, out = blockIdx.x * PANEL_ROWS + row; /* the same threads, other work */
     if (t < a->n_rows && t < (uint32_t)n_max && out < a->n_out) {
         float y = segments_sum(part + t * PANEL_ROWS + row, FEW_ROWS_MAX * PANEL_ROWS);
-        a->y[t * a->stride + out] = a->bias ? y + a->bias[out] : y;
+        const float *bias = expert_bias(&a->choice, few_row0(a), a->bias, a->n_out);
+        a->y[(few_row0(a) + t) * a->stride + out] = bias ? y + bias[out] : y;
     }
 }
 

@@ -29,6 +29,8 @@ DEVICE_FN void matmul_mid(int format, const struct product_args *a)
     uint32_t n_rows = blockDim.x / SEGMENTS / 2; /* 16 per warp */
     uint32_t row = blockIdx.y * n_rows, half = warp / SEGMENTS * 16, t = blockIdx.x * MID_COLS;
     uint32_t n_blocks = (a->n_groups + BLOCK_GROUPS - 1) / BLOCK_GROUPS;
+    if (!has_expert(&a->choice, t))
+        return;
     struct tile_place p = tile_at(format, a, 1, row + half, t);
     struct tile_sums sum = {{{{0}}}};
     uint32_t block0 = segment_at(n_blocks, segment), block1 = segment_at(n_blocks, segment + 1);
@@ -48,7 +50,8 @@ DEVICE_FN void matmul_mid(int format, const struct product_args *a)
         if (column >= a->n_rows || out >= a->n_out)
             continue;
         float y = segments_sum(part + i / n_rows * MID_STRIDE + i % n_rows, MID_COLS * MID_STRIDE);
-        a->y[column * a->stride + out] = a->bias ? y + a->bias[out] : y;
+        const float *bias = expert_bias(&a->choice, t, a->bias, a->n_out);
+        a->y[column * a->stride + out] = bias ? y + bias[out] : y;
     }
 }
 

@@ -16,7 +16,8 @@ DEVICE_FN float plain_widen(const struct plain_args *a, uint32_t bits)
 DEVICE_FN void half_segment(const struct plain_args *a, uint32_t out, uint32_t t0, uint32_t k,
                             uint32_t end, float sum[PLAIN_ROWS])
 {
-    const uint16_t *w = (const uint16_t *)a->w + (uint64_t)out * a->n_cols;
+    const uint8_t *base = (const uint8_t *)a->w + expert_offset(&a->choice, t0);
+    const uint16_t *w = (const uint16_t *)base + (uint64_t)out * a->n_cols;
     const float *x = a->acts + (uint64_t)t0 * a->n_cols;
     if (a->n_cols % 8 == 0)
         for (; k < end; k += 8) {
@@ -74,6 +75,8 @@ KERNEL_BOUNDS(matmul_half, struct plain_args, HALF_THREADS, 4)
     uint32_t begin = segment_at(n_blocks, segment) * BLOCK_COLS;
     uint32_t end = segment_at(n_blocks, segment + 1) * BLOCK_COLS;
     float sum[PLAIN_ROWS] = {0, 0, 0, 0, 0, 0, 0, 0};
+    if (!has_expert(&a.choice, t0))
+        return;
     if (out < a.n_out)
         half_segment(&a, out, t0, begin, end < a.n_cols ? end : a.n_cols, sum);
     UNROLL
@@ -87,7 +90,8 @@ KERNEL_BOUNDS(matmul_half, struct plain_args, HALF_THREADS, 4)
             continue;
         float y = plain_tree(part + (at * SEGMENTS * PLAIN_ROWS + t) * PANEL_ROWS + i % PANEL_ROWS,
                              PLAIN_ROWS * PANEL_ROWS, n_blocks);
-        a.y[(t0 + t) * a.stride + o] = a.bias ? y + a.bias[o] : y;
+        const float *bias = expert_bias(&a.choice, t0, a.bias, a.n_out);
+        a.y[(t0 + t) * a.stride + o] = bias ? y + bias[o] : y;
     }
 }
 
@@ -97,7 +101,10 @@ KERNEL_BOUNDS(matmul_float, struct plain_args, FLOAT_THREADS, 4)
     SHARED(float, lanes, FLOAT_ROWS *FLOAT_THREADS);
     uint32_t t0 = blockIdx.y * FLOAT_ROWS,
              n = a.n_rows - t0 < FLOAT_ROWS ? a.n_rows - t0 : FLOAT_ROWS;
-    const float *w = (const float *)a.w + (uint64_t)blockIdx.x * a.n_cols;
+    if (!has_expert(&a.choice, t0))
+        return;
+    const uint8_t *base = (const uint8_t *)a.w + expert_offset(&a.choice, t0);
+    const float *w = (const float *)base + (uint64_t)blockIdx.x * a.n_cols;
     float sum[FLOAT_ROWS] = {0, 0, 0, 0};
     for (uint32_t k = threadIdx.x; k < a.n_cols; k += FLOAT_THREADS)
         UNROLL
@@ -117,6 +124,7 @@ KERNEL_BOUNDS(matmul_float, struct plain_args, FLOAT_THREADS, 4)
     __syncthreads();
     if (threadIdx.x < n) {
         float y = lanes[threadIdx.x * FLOAT_THREADS];
-        a.y[(t0 + threadIdx.x) * a.stride + blockIdx.x] = a.bias ? y + a.bias[blockIdx.x] : y;
+        const float *bias = expert_bias(&a.choice, t0, a.bias, a.n_out);
+        a.y[(t0 + threadIdx.x) * a.stride + blockIdx.x] = bias ? y + bias[blockIdx.x] : y;
     }
 }

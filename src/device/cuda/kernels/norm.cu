@@ -74,8 +74,11 @@ DEVICE_FN void norm_write(const struct norm_row_args *a, const float *x, float *
         acts_write(to, blockIdx.x, b, v);
         is_bad = is_bad || any_bad8(v);
     }
-    if (to->bad && block_any(is_bad))
-        acts_zero(to, blockIdx.x);
+    if (!to->bad || !block_any(is_bad))
+        return;
+    acts_zero(to, blockIdx.x);
+    if (threadIdx.x == 0)
+        to->bad[blockIdx.x] = 1;
 }
 
 KERNEL_BOUNDS(norm_rows, struct norm_row_args, LANES, 3)

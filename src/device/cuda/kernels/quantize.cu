@@ -3,6 +3,7 @@
  * A row is read once: each block quantises its piece at once, and where one found a bad value the
  * last of the row's blocks empties the row. Short rows are one piece. A row of 14,336 gated
  * values by one block would take about as long as 14 MB of weights; so it is 7 blocks. */
+#include "device/cuda/kernels/args_experts.h"
 #include "device/cuda/kernels/quantize.h"
 
 /* enum act_fn, which is in a header that kernels do not know. */
@@ -39,10 +40,16 @@ DEVICE_FN void quantize_piece(const struct quantize_args *q, bool is_gated)
 {
     const struct acts_args *a = &q->acts;
     uint32_t t = blockIdx.x, n = a->n_cols, b = blockIdx.y * (PIECE_COLS / 256) + threadIdx.x / 32;
-    uint32_t at = b * BLOCK_COLS + threadIdx.x % 32 * 8;
+    uint32_t at = b * BLOCK_COLS + threadIdx.x % 32 * 8, row = t;
+    bool is_there = t < a->n_rows;
     float v[8] = {0, 0, 0, 0, 0, 0, 0, 0}, up[8];
-    if (t < a->n_rows && at < n) {
-        load8(q->x + t * q->stride_x, at, n, a->is_aligned, v);
+    if (q->row_of) {
+        t = t / q->fill * q->tile_rows + t % q->fill;
+        row = (uint32_t)q->row_of[t];
+        is_there = q->row_of[t] != NO_ROW;
+    }
+    if (is_there && at < n) {
+        load8(q->x + (q->gathers ? row : t) * q->stride_x, at, n, a->is_aligned, v);
         if (is_gated) {
             load8(q->up + t * q->stride_up, at, n, a->is_aligned, up);
             UNROLL
@@ -54,13 +61,16 @@ DEVICE_FN void quantize_piece(const struct quantize_args *q, bool is_gated)
     }
     if (b * BLOCK_COLS < n)
         acts_write(a, t, b, v);
-    if (!a->bad || t >= a->n_rows)
+    if (!a->bad || !is_there)
         return;
     bool is_bad = block_any(any_bad8(v));
     if (gridDim.y > 1)
         is_bad = last_finds_bad(q->tickets + t, is_bad);
-    if (is_bad)
-        acts_zero(a, t);
+    if (!is_bad)
+        return;
+    acts_zero(a, t);
+    if (threadIdx.x == 0)
+        a->bad[row] = 1;
 }
 
 KERNEL_BOUNDS(quantize, struct quantize_args, ROW_THREADS, 4)

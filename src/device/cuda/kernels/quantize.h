@@ -160,14 +160,12 @@ DEVICE_FN void acts_write(const struct acts_args *a, uint32_t t, uint32_t b, con
                a->n_cols % 4 == 0, v);
 }
 
-/* A row that is bad, or only fills up: all of it zero, by a block. */
+/* A row that is bad, or is none: all of it zero, by a block. */
 DEVICE_FN void acts_zero(const struct acts_args *a, uint32_t t)
 {
     const float zeros[8] = {0, 0, 0, 0, 0, 0, 0, 0};
     for (uint32_t b = threadIdx.x / 32; b * BLOCK_COLS < a->n_cols; b += blockDim.x / 32)
         acts_write(a, t, b, zeros);
-    if (threadIdx.x == 0 && t < a->n_rows)
-        a->bad[t] = 1;
 }
 
 /* Whether any thread of the block says so; all of it comes here, once. */

@@ -17,22 +17,6 @@ KERNEL_BOUNDS(add, struct move_args, ROW_THREADS, 4)
     *x = *x + (a.scale == 1.0f ? y : y * a.scale);
 }
 
-KERNEL_BOUNDS(gather, struct move_args, ROW_THREADS, 4)
-{
-    uint32_t i = column(), t = blockIdx.y;
-    if (i < a.n)
-        a.x[t * a.stride_x + i] = a.y[a.rows[t] * a.stride_y + i];
-}
-
-KERNEL_BOUNDS(scatter, struct move_args, ROW_THREADS, 4)
-{
-    uint32_t i = column(), t = blockIdx.y;
-    if (i >= a.n)
-        return;
-    float *x = a.x + a.rows[t] * a.stride_x + i;
-    *x = *x + a.y[t * a.stride_y + i] * a.by[t];
-}
-
 /* A thread has a column: rows go up in order, so none is read after it was written. Eight are asked
  * for before the first is written, which the order allows: rows[i] >= i. */
 KERNEL_BOUNDS(keep_rows, struct move_args, ROW_THREADS, 4)

@@ -39,11 +39,12 @@ DEVICE_FN struct tile_place tile_at(int format, const struct product_args *a, in
                                     uint32_t t)
 {
     struct tile_place p;
+    const uint8_t *w = a->w + expert_offset(&a->choice, t);
     uint32_t last = (a->n_out - 1) / PANEL_ROWS;
     UNROLL
     for (int i = 0; i < 2 * n_m; i++) {
         uint32_t panel = row / PANEL_ROWS + (uint32_t)i;
-        p.panel[i] = a->w + (uint64_t)(panel < last ? panel : last) * a->planes.n_bytes;
+        p.panel[i] = w + (uint64_t)(panel < last ? panel : last) * a->planes.n_bytes;
     }
     p.lane = threadIdx.x % 32;
     p.acts =
