@@ -16,6 +16,7 @@
 enum {
     SAMPLE_BEST_MAX = 20,
     SAMPLE_RUN = 64,     /* neighbouring logits of which the largest is put on record */
+    SAMPLE_BINS = 1024,  /* sums of weights by how far a logit is below the largest */
     SAMPLE_CHOOSE = -1,  /* in place of a token: it is to be chosen, */
     SAMPLE_NOTHING = -2, /* or nothing is asked of this row */
 };
@@ -65,15 +66,15 @@ struct sample_args {
     int32_t *tokens;                 /* [T] the tokens again, 0 for none: a next pass reads them */
 };
 
-/* Rows of changed logits, one after another; then for each row the largest of each run twice: of
- * the model's logits, and of the changed ones. */
+/* Rows of changed logits, one after another; then for each row, of the model's logits and of the
+ * changed ones, each run's largest (uint32_t) and sum of weights (uint64_t); then the bins. */
 NUM_FN uint64_t sample_runs(uint32_t n_vocab)
 {
     return ((uint64_t)n_vocab + SAMPLE_RUN - 1) / SAMPLE_RUN;
 }
 NUM_FN uint64_t sample_work_floats(uint64_t n_rows, uint32_t n_vocab)
 {
-    return n_rows * sample_runs(n_vocab) * (SAMPLE_RUN + 2);
+    return n_rows * (sample_runs(n_vocab) * (SAMPLE_RUN + 2 + 4) + 2 * SAMPLE_BINS);
 }
 
 #endif

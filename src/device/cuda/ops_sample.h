@@ -8,6 +8,7 @@
 
 /* One after the other. */
 struct launch sample_scan_launch(const struct sample_args *args);
+struct launch sample_weigh_launch(const struct sample_args *args);
 struct launch sample_choose_launch(const struct sample_args *args);
 
 #endif

@@ -97,8 +97,10 @@ static void compare(enum shape shape, uint32_t v)
     a.work = work[1];
     a.results = got;
     a.tokens = tokens[1];
-    struct launch scan = sample_scan_launch(&a), choose = sample_choose_launch(&a);
+    struct launch scan = sample_scan_launch(&a), weigh = sample_weigh_launch(&a);
+    struct launch choose = sample_choose_launch(&a);
     cuda_emulate_launch(&scan);
+    cuda_emulate_launch(&weigh);
     cuda_emulate_launch(&choose);
     assert_memory_equal(tokens[0], tokens[1], sizeof tokens[0]);
     for (uint32_t t = 0; t < ROWS; t++)

@@ -5,7 +5,7 @@
 #include "device/cuda/kernels/kernel.h"
 #include "device/sample.h"
 
-/* sample_scan: a block has so many logits of a row. sample_choose: a block has a row. */
+/* sample_scan, sample_weigh: a block has so many logits of a row. sample_choose: a block a row. */
 enum { SCAN_THREADS = 256, SCAN_LOGITS = 2048, CHOOSE_THREADS = 512 };
 
 #endif

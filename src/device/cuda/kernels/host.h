@@ -134,7 +134,7 @@ static inline uint32_t atomicAdd(uint32_t *p, uint32_t n)
     *p += n;
     return *p - n;
 }
-static inline void add_shared64(uint64_t *p, uint64_t x)
+static inline void add64(uint64_t *p, uint64_t x)
 {
     *p += x;
 }

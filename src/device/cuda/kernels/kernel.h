@@ -115,8 +115,8 @@ DEVICE_FN uint32_t load_ahead2(const uint8_t *p, bool is_there)
     return v;
 }
 
-/* To shared memory that others of the block add to. */
-DEVICE_FN void add_shared64(uint64_t *p, uint64_t x)
+/* To memory that others add to at the same time. */
+DEVICE_FN void add64(uint64_t *p, uint64_t x)
 {
     atomicAdd((unsigned long long *)p, (unsigned long long)x);
 }

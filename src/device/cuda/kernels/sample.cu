@@ -1,15 +1,15 @@
 /* sample.cu - a token from a row of logits (device/sample.h), exactly: all sums are of integers, so
  * they have no order, and whatever only narrows the search may be rough.
  *
- * sample_scan, all over the card, makes the edits and finds the largest logit of every run of 64.
- * sample_choose has a block for each row: the runs tell where the candidates are that can matter,
+ * sample_scan, all over the card, makes the edits and finds the largest logit of every run of 64;
+ * sample_weigh sums the weights of every run, for rows that may be drawn from many. sample_choose has a block for each row: the runs tell where the candidates are that can matter,
  * which are few but where neither top-k nor the logits' fall leaves out the rest. Few are gathered
  * into a list: there the place of each is found by looking at all others. Many stay where they are,
  * and the border between those left and those dropped is searched for (struct view). */
 #include "device/cuda/kernels/args_sample.h"
 #include "numeric/sample.h"
 
-enum { LIST_MAX = 1024, BINS = 1024, WARPS = CHOOSE_THREADS / 32 };
+enum { LIST_MAX = 1024, BINS = SAMPLE_BINS, WARPS = CHOOSE_THREADS / 32 };
 
 #define BANNED_RANK   0x007fffffu /* of -infinity */
 #define BINS_PER_UNIT 36.0f       /* more than 28 below the largest a logit has no weight */
@@ -27,9 +27,33 @@ DEVICE_FN uint32_t *largest_of(const struct sample_args *a, uint32_t t, bool edi
     uint64_t n_runs = sample_runs(a->n_vocab);
     return (uint32_t *)(a->work + a->n_rows * n_runs * SAMPLE_RUN) + (2 * t + edited) * n_runs;
 }
+/* The sum of weights of each run: of the model's logits, or of what the draw goes by. */
+DEVICE_FN uint64_t *sums_of(const struct sample_args *a, uint32_t t, bool drawn)
+{
+    uint64_t n_runs = sample_runs(a->n_vocab);
+    return (uint64_t *)largest_of(a, a->n_rows, false) + (2 * t + drawn) * n_runs;
+}
+DEVICE_FN uint64_t *bins_of(const struct sample_args *a, uint32_t t)
+{
+    return sums_of(a, a->n_rows, false) + t * SAMPLE_BINS;
+}
 DEVICE_FN bool is_edited(const struct sample_row *r)
 {
     return r->token == SAMPLE_CHOOSE && r->n_biases + r->n_penalties > 0;
+}
+
+/* Whether all of a row may count: then every weight is looked at. */
+DEVICE_FN bool counts_whole(const struct sample_row *r, uint32_t n)
+{
+    return r->token == SAMPLE_CHOOSE && r->per_temperature != 0 && (r->top_k == 0 || r->top_k >= n);
+}
+DEVICE_FN bool has_top_p(const struct sample_row *r)
+{
+    return r->top_p < 1ull << SAMPLE_WEIGHT_BITS;
+}
+DEVICE_FN uint32_t bin_of(float below_max)
+{
+    return (uint32_t)(-below_max * BINS_PER_UNIT);
 }
 
 /* A warp's runs of [from, from + SCAN_LOGITS). */
@@ -77,6 +101,8 @@ KERNEL_BOUNDS(sample_scan, struct sample_args, SCAN_THREADS, 4)
     float *work = work_of(&a, t);
     if (r->token == SAMPLE_NOTHING || a.bad[t])
         return;
+    for (uint32_t i = threadIdx.x; blockIdx.x == 0 && i < BINS; i += SCAN_THREADS)
+        bins_of(&a, t)[i] = 0;
     scan_runs(l, from, a.n_vocab, largest_of(&a, t, false));
     if (!is_edited(r))
         return;
@@ -86,6 +112,93 @@ KERNEL_BOUNDS(sample_scan, struct sample_args, SCAN_THREADS, 4)
     __syncthreads();
     change(&a, r, from, work);
     scan_runs(work, from, a.n_vocab, largest_of(&a, t, true));
+}
+
+/* ---- the weights of all ----------------------------------------------------------------------- */
+
+DEVICE_FN uint64_t exchange_xor(uint64_t x, int mask)
+{
+    uint32_t low = __shfl_xor_sync(~0u, (uint32_t)x, mask);
+    uint32_t high = __shfl_xor_sync(~0u, (uint32_t)(x >> 32), mask);
+    return (uint64_t)high << 32 | low;
+}
+
+DEVICE_FN uint64_t sum_of_warp(uint64_t x)
+{
+    for (int s = 16; s > 0; s /= 2)
+        x += exchange_xor(x, s);
+    return x;
+}
+
+/* The largest of a row, by what is known of its runs. */
+DEVICE_FN float max_of_runs(const uint32_t *largest, uint32_t n_runs, uint32_t *places)
+{
+    uint32_t x = 0;
+    for (uint32_t i = threadIdx.x; i < n_runs; i += SCAN_THREADS)
+        x = largest[i] > x ? largest[i] : x;
+    for (int s = 16; s > 0; s /= 2) {
+        uint32_t y = __shfl_xor_sync(~0u, x, s);
+        x = x > y ? x : y;
+    }
+    __syncthreads();
+    if (threadIdx.x % 32 == 0)
+        places[threadIdx.x / 32] = x;
+    __syncthreads();
+    for (uint32_t i = 0; i < SCAN_THREADS / 32; i++)
+        x = places[i] > x ? places[i] : x;
+    return sample_logit(x);
+}
+
+/* What one logit gives to the draw; its weight goes into the bins, where there are any. */
+DEVICE_FN uint64_t drawn_weight(const struct sample_row *r, float below_max, uint64_t *bins)
+{
+    uint64_t w = sample_weight(below_max);
+    if (bins && w > 0)
+        add64(&bins[bin_of(below_max)], w);
+    return w < r->min_p ? 0 : sample_weight(sample_clamp(below_max * r->per_temperature));
+}
+
+/* A warp's runs: their sums; r: of what is drawn by, NULL: of plain weights. */
+DEVICE_FN void weigh_runs(const struct sample_row *r, const float *l, uint32_t n, float max,
+                          uint64_t *bins, uint64_t *sums)
+{
+    uint32_t from = blockIdx.x * SCAN_LOGITS;
+    for (uint32_t i = from + threadIdx.x / 32 * SAMPLE_RUN; i < from + SCAN_LOGITS && i < n;
+         i += SCAN_THREADS / 32 * SAMPLE_RUN) {
+        uint64_t sum = 0;
+        for (uint32_t k = i + threadIdx.x % 32; k < i + SAMPLE_RUN && k < n; k += 32)
+            sum += r ? drawn_weight(r, l[k] - max, bins) : sample_weight(l[k] - max);
+        sum = sum_of_warp(sum);
+        if (threadIdx.x % 32 == 0)
+            sums[i / SAMPLE_RUN] = sum;
+    }
+}
+
+KERNEL_BOUNDS(sample_weigh, struct sample_args, SCAN_THREADS, 4)
+{
+    SHARED(uint32_t, places, SCAN_THREADS / 32);
+    SHARED(uint64_t, bins, BINS);
+    uint32_t t = blockIdx.y, n_runs = (uint32_t)sample_runs(a.n_vocab);
+    const struct sample_row *r = a.rows + t;
+    const float *l = a.logits + t * a.stride;
+    if (r->token == SAMPLE_NOTHING || a.bad[t])
+        return;
+    if (r->wants_sum) {
+        float max = max_of_runs(largest_of(&a, t, false), n_runs, places);
+        weigh_runs(NULL, l, a.n_vocab, max, NULL, sums_of(&a, t, false));
+    }
+    float max = max_of_runs(largest_of(&a, t, is_edited(r)), n_runs, places);
+    if (!counts_whole(r, a.n_vocab) || sample_rank(max) == BANNED_RANK)
+        return;
+    for (uint32_t i = threadIdx.x; i < BINS; i += SCAN_THREADS)
+        bins[i] = 0;
+    __syncthreads();
+    weigh_runs(r, is_edited(r) ? work_of(&a, t) : l, a.n_vocab, max, has_top_p(r) ? bins : NULL,
+               sums_of(&a, t, true));
+    __syncthreads();
+    for (uint32_t i = threadIdx.x; has_top_p(r) && i < BINS; i += SCAN_THREADS)
+        if (bins[i] > 0)
+            add64(&bins_of(&a, t)[i], bins[i]);
 }
 
 /* ---- what a block does together ----------------------------------------------------------- */
@@ -101,20 +214,6 @@ struct place {
     uint32_t *n;     /* [2] counters */
     uint64_t *found; /* [1] what one thread tells all */
 };
-
-DEVICE_FN uint64_t exchange_xor(uint64_t x, int mask)
-{
-    uint32_t low = __shfl_xor_sync(~0u, (uint32_t)x, mask);
-    uint32_t high = __shfl_xor_sync(~0u, (uint32_t)(x >> 32), mask);
-    return (uint64_t)high << 32 | low;
-}
-
-DEVICE_FN uint64_t sum_of_warp(uint64_t x)
-{
-    for (int s = 16; s > 0; s /= 2)
-        x += exchange_xor(x, s);
-    return x;
-}
 
 /* Over the block, for every thread. */
 DEVICE_FN uint64_t sum_of_all(uint64_t x, const struct place *p)
@@ -152,6 +251,8 @@ DEVICE_FN uint64_t max_of_all(uint64_t x, const struct place *p)
 struct view {
     const float *l;
     const uint32_t *largest; /* of each run, by rank */
+    const uint64_t *sums;    /* of each run, what all of it is drawn by, where counts_whole */
+    const uint64_t *bins;    /* there too, of weights, under top-p */
     uint32_t n, n_runs;
     float max;
     uint32_t rank, last;
@@ -159,14 +260,16 @@ struct view {
     float per_temperature;
 };
 
-enum amount { ONE, WEIGHT, DRAWN, BIN };
+enum amount { ONE, WEIGHT, DRAWN, OF_BIN, OF_RUN };
 
 /* What candidate i counts for, if it is left. */
 DEVICE_FN uint64_t amount_of(const struct view *v, enum amount kind, const struct place *p,
                              uint32_t i)
 {
-    if (kind == BIN)
+    if (kind == OF_BIN)
         return p->bins[i];
+    if (kind == OF_RUN)
+        return v->sums[i];
     float l = v->l[i];
     uint32_t rank = sample_rank(l);
     if (rank < v->rank || (rank == v->rank && i > v->last))
@@ -188,14 +291,14 @@ DEVICE_FN uint64_t sum_from(const struct view *v, enum amount kind, uint32_t ran
     return sum_of_all(sum, p);
 }
 
-/* The first of n at which the running sum of amounts exceeds `target`, which the sum of all does;
- * only_rank: of this rank alone, 0: of any. *before: the running sum in front of it. In two or
- * three turns: each thread has a part, and the part where it happens is the next turn's whole. */
-DEVICE_FN uint32_t locate(const struct view *v, enum amount kind, uint32_t n, uint32_t only_rank,
-                          uint64_t target, const struct place *p, uint64_t *before)
+/* The first of [begin, end) at which the running sum of amounts, from *sum on, exceeds `target`,
+ * which the last does; only_rank: of this rank alone, 0: of any. *sum becomes the one in front of
+ * it. In two or three turns: each thread has a part, and the part where it happens is the next
+ * turn's whole. */
+DEVICE_FN uint32_t locate(const struct view *v, enum amount kind, uint32_t begin, uint32_t end,
+                          uint32_t only_rank, uint64_t target, const struct place *p,
+                          uint64_t *sum)
 {
-    uint32_t begin = 0, end = n;
-    uint64_t sum = 0;
     while (end - begin > 1) {
         uint32_t each = (end - begin + CHOOSE_THREADS - 1) / CHOOSE_THREADS;
         uint32_t from = begin + threadIdx.x * each, to = from + each;
@@ -206,7 +309,7 @@ DEVICE_FN uint32_t locate(const struct view *v, enum amount kind, uint32_t n, ui
         sum_of_all(own, p); /* of each warp into sums */
         p->own[threadIdx.x] = own;
         __syncthreads();
-        uint64_t mine = sum;
+        uint64_t mine = *sum;
         for (uint32_t i = 0; i < threadIdx.x / 32; i++)
             mine += p->sums[i];
         for (uint32_t i = threadIdx.x / 32 * 32; i < threadIdx.x; i++)
@@ -219,10 +322,9 @@ DEVICE_FN uint32_t locate(const struct view *v, enum amount kind, uint32_t n, ui
         __syncthreads();
         begin = p->n[0];
         end = p->n[1];
-        sum = p->found[0];
+        *sum = p->found[0];
         __syncthreads();
     }
-    *before = sum;
     return begin;
 }
 
@@ -230,12 +332,12 @@ DEVICE_FN uint32_t locate(const struct view *v, enum amount kind, uint32_t n, ui
 DEVICE_FN void keep(struct view *v, enum amount kind, uint64_t wanted, const struct place *p)
 {
     uint32_t rank = 0;
-    uint64_t before;
+    uint64_t before = 0;
     for (int bit = 31; bit >= 0; bit--)
         if (sum_from(v, kind, rank | 1u << bit, p) >= wanted)
             rank |= 1u << bit;
     uint64_t above = sum_from(v, kind, rank + 1, p);
-    v->last = locate(v, kind, v->n, rank, wanted - above - 1, p, &before);
+    v->last = locate(v, kind, 0, v->n, rank, wanted - above - 1, p, &before);
     v->rank = rank;
 }
 
@@ -363,22 +465,20 @@ DEVICE_FN int32_t draw_from_list(const struct view *v, uint32_t n, uint64_t rand
 
 /* ---- top-p of many ---------------------------------------------------------------------------- */
 
-DEVICE_FN uint32_t bin_of(const struct view *v, float l)
-{
-    return (uint32_t)((v->max - l) * BINS_PER_UNIT);
-}
-
-/* The sum of the weights of those left, in bins that fall with the logit too. */
-DEVICE_FN uint64_t fill_bins(const struct view *v, const struct place *p)
+/* The sum of the weights of those left, in bins that fall with the logit too; `whole`: of all,
+ * which sample_weigh has filled them with. */
+DEVICE_FN uint64_t fill_bins(const struct view *v, bool whole, const struct place *p)
 {
     uint64_t sum = 0;
-    for (uint32_t i = threadIdx.x; i < BINS; i += CHOOSE_THREADS)
-        p->bins[i] = 0;
+    for (uint32_t i = threadIdx.x; i < BINS; i += CHOOSE_THREADS) {
+        p->bins[i] = whole ? v->bins[i] : 0;
+        sum += p->bins[i];
+    }
     __syncthreads();
-    for (uint32_t i = threadIdx.x; i < v->n; i += CHOOSE_THREADS) {
+    for (uint32_t i = threadIdx.x; !whole && i < v->n; i += CHOOSE_THREADS) {
         uint64_t w = amount_of(v, WEIGHT, p, i);
         if (w > 0)
-            add_shared64(&p->bins[bin_of(v, v->l[i])], w);
+            add64(&p->bins[bin_of(v->l[i] - v->max)], w);
         sum += w;
     }
     return sum_of_all(sum, p);
@@ -391,7 +491,7 @@ DEVICE_FN uint32_t gather_bin(const struct view *v, uint32_t bin, const struct p
         p->n[1] = 0;
     __syncthreads();
     for (uint32_t i = threadIdx.x; i < v->n; i += CHOOSE_THREADS) {
-        bool is_there = amount_of(v, WEIGHT, p, i) > 0 && bin_of(v, v->l[i]) == bin;
+        bool is_there = amount_of(v, WEIGHT, p, i) > 0 && bin_of(v->l[i] - v->max) == bin;
         uint32_t at = is_there ? atomicAdd(&p->n[1], 1) : LIST_MAX;
         if (at < LIST_MAX) {
             p->rank[at] = sample_rank(v->l[i]);
@@ -408,10 +508,10 @@ DEVICE_FN uint64_t mass_of(uint64_t share, uint64_t total)
     return mass > 0 ? mass : 1; /* the first alone */
 }
 
-DEVICE_FN void keep_mass(struct view *v, uint64_t share, const struct place *p)
+DEVICE_FN void keep_mass(struct view *v, uint64_t share, bool whole, const struct place *p)
 {
-    uint64_t before, wanted = mass_of(share, fill_bins(v, p));
-    uint32_t bin = locate(v, BIN, BINS, 0, wanted - 1, p, &before);
+    uint64_t before = 0, wanted = mass_of(share, fill_bins(v, whole, p));
+    uint32_t bin = locate(v, OF_BIN, 0, BINS, 0, wanted - 1, p, &before);
     uint32_t n = gather_bin(v, bin, p);
     if (n == 0) {
         keep(v, WEIGHT, wanted, p);
@@ -463,10 +563,9 @@ DEVICE_FN uint32_t rank_of_first(const struct view *v, uint32_t k, const struct 
 DEVICE_FN uint32_t rank_that_counts(const struct view *v, const struct sample_row *r, uint32_t k,
                                     const struct place *p)
 {
-    bool has_top_p = r->top_p < 1ull << SAMPLE_WEIGHT_BITS;
     float flatter = num_max(num_recip(r->per_temperature) * 1.001f, 1.0f);
-    float least = v->max - WEIGHTLESS * (has_top_p ? 1.0f : flatter);
-    if (r->min_p > 0 && !has_top_p) {
+    float least = v->max - WEIGHTLESS * (has_top_p(r) ? 1.0f : flatter);
+    if (r->min_p > 0 && !has_top_p(r)) {
         float share = num_log2((float)r->min_p * 0x1p-40f) * SAMPLE_LN_2;
         least = v->max + share - 0.01f - num_abs(v->max) * 0x1p-16f;
     }
@@ -474,12 +573,27 @@ DEVICE_FN uint32_t rank_that_counts(const struct view *v, const struct sample_ro
     return rank > first ? rank : first;
 }
 
+/* The draw from many; whole: nothing was dropped, so the sums of the runs are those of the draw. */
+DEVICE_FN int32_t draw(const struct view *v, uint64_t random, bool whole, const struct place *p,
+                       uint64_t *total)
+{
+    uint32_t begin = 0, end = v->n;
+    uint64_t sum = 0;
+    for (uint32_t i = threadIdx.x; whole && i < v->n_runs; i += CHOOSE_THREADS)
+        sum += v->sums[i];
+    *total = whole ? sum_of_all(sum, p) : sum_from(v, DRAWN, 0, p);
+    uint64_t target = sample_target(random, *total), before = 0;
+    if (whole) {
+        begin = locate(v, OF_RUN, 0, v->n_runs, 0, target, p, &before) * SAMPLE_RUN;
+        end = begin + SAMPLE_RUN < v->n ? begin + SAMPLE_RUN : v->n;
+    }
+    return (int32_t)locate(v, DRAWN, begin, end, 0, target, p, &before);
+}
+
 DEVICE_FN int32_t choose(struct view *v, const struct sample_row *r, const struct place *p,
                          uint64_t *total)
 {
     uint32_t highest = highest_rank(v, p), k = r->top_k < v->n ? r->top_k : 0;
-    bool has_top_p = r->top_p < 1ull << SAMPLE_WEIGHT_BITS;
-    uint64_t before;
     v->max = sample_logit(highest);
     v->least = r->min_p;
     v->per_temperature = r->per_temperature;
@@ -491,19 +605,18 @@ DEVICE_FN int32_t choose(struct view *v, const struct sample_row *r, const struc
     if (n > 0) {
         keep_first_of_list(v, n, k, p);
         uint64_t sum = weigh_list(v, n, p);
-        if (has_top_p)
+        if (has_top_p(r))
             keep_mass_of_list(v, n, 0, mass_of(r->top_p, sum), p);
         return draw_from_list(v, n, r->random, p, total);
     }
     if (k > 0)
         keep(v, ONE, k, p);
-    if (has_top_p)
-        keep_mass(v, r->top_p, p);
+    if (has_top_p(r))
+        keep_mass(v, r->top_p, k == 0, p);
     n = gather(v, v->rank, p);
     if (n > 0)
         return draw_from_list(v, n, r->random, p, total);
-    *total = sum_from(v, DRAWN, 0, p);
-    return (int32_t)locate(v, DRAWN, v->n, 0, sample_target(r->random, *total), p, &before);
+    return draw(v, r->random, k == 0 && !has_top_p(r), p, total);
 }
 
 DEVICE_FN void find_best(const struct view *v, uint32_t n_best, const struct place *p,
@@ -539,6 +652,8 @@ DEVICE_FN struct view view_of(const struct sample_args *a, uint32_t t, bool edit
     struct view v;
     v.l = edited ? work_of(a, t) : a->logits + t * a->stride;
     v.largest = largest_of(a, t, edited);
+    v.sums = sums_of(a, t, true);
+    v.bins = bins_of(a, t);
     v.n = a->n_vocab;
     v.n_runs = (uint32_t)sample_runs(a->n_vocab);
     v.max = 0;
@@ -586,7 +701,9 @@ KERNEL_BOUNDS(sample_choose, struct sample_args, CHOOSE_THREADS, 1)
         find_best(&model, r->n_best, &p, out);
     if (r->wants_sum) {
         model.max = sample_logit(highest_rank(&model, &p));
-        sum = sum_from(&model, WEIGHT, 0, &p);
+        for (uint32_t i = threadIdx.x; i < model.n_runs; i += CHOOSE_THREADS)
+            sum += sums_of(&a, t, false)[i];
+        sum = sum_of_all(sum, &p);
     }
     if (threadIdx.x > 0)
         return;
