@@ -152,9 +152,7 @@ static struct batch build_batch(struct iso_engine *e)
                       .sample = e->device->ops->host_memory ? NULL : e->sample,
                       .edits = e->edits,
                       .results = e->results,
-                      .stays = e->stays,
-                      .input = e->input,
-                      .mirrors = e->mirrors};
+                      .stays = e->stays};
     struct schedule_limits limits = {e->n_chunk, e->n_logits, e->stretch};
     while (b.n_rows == 0) {
         CHECK(e->queue.running.n > 0);
@@ -169,6 +167,8 @@ static struct batch build_batch(struct iso_engine *e)
             if (e->n_rows[i] > 0) {
                 add_rows(e->turn[i], e->need[i], e->n_rows[i], &b);
                 b.hidden = e->turn[i]->request.want_hidden ? e->hidden : b.hidden;
+                b.input = e->turn[i]->request.rows ? e->input : b.input;
+                b.mirrors = e->turn[i]->request.rows ? e->mirrors : b.mirrors;
             }
     }
     queue_forgive(&e->queue, e->n_chunk);
