@@ -45,13 +45,24 @@ struct launch round_launch(const float *x, size_t stride, const struct acts *to,
 struct launch fast_launch(const struct matrix *w, const struct acts *x, const float *bias, float *y,
                           size_t stride, struct fast_args *args)
 {
-    static const char *const kernels[][2] = {{"fast_few_f16", "fast_few_bf16"},
-                                             {"fast_mid_f16", "fast_mid_bf16"},
-                                             {"fast_many_f16", "fast_many_bf16"}};
+    static const struct form {
+        const char *kernels[2];
+        uint32_t n_rows, tall, wide, block, shared_bytes;
+    } forms[] = {
+        {{"fast_few_f16", "fast_few_bf16"}, FAST_FEW, 16, FAST_FEW, FAST_THREADS, 0},
+        {{"fast_mid_f16", "fast_mid_bf16"}, FAST_MID, 32, FAST_MID, FAST_THREADS, 0},
+        {{"fast_big_f16", "fast_big_bf16"},
+         UINT32_MAX,
+         FAST_BIG,
+         FAST_BIG,
+         FAST_BIG_THREADS,
+         FAST_BIG_BYTES},
+    };
     bool is_brain = x->kind == ACT_BF16;
-    uint32_t t = x->n_rows, form = t <= FAST_FEW ? 0 : t <= FAST_MID ? 1 : 2;
-    uint32_t wide = form == 0 ? FAST_FEW : form == 1 ? FAST_MID : FAST_MANY;
-    uint32_t tall = form == 2 ? 4 * FAST_ROWS : FAST_ROWS;
+    uint32_t t = x->n_rows;
+    const struct form *f = forms;
+    while (t > f->n_rows)
+        f++;
     CHECK(w->n_cols == x->n_cols && w->dtype == (is_brain ? DTYPE_BF16 : DTYPE_F16));
     *args = (struct fast_args){.w = w->data,
                                .halves = x->data,
@@ -62,11 +73,13 @@ struct launch fast_launch(const struct matrix *w, const struct acts *x, const fl
                                .n_rows = t,
                                .n_out = w->n_rows,
                                .n_cols = w->n_cols};
-    return (struct launch){.kernel = kernels[form][is_brain],
-                           .grid = {(t + wide - 1) / wide, (w->n_rows + tall - 1) / tall, 1},
-                           .block = FAST_THREADS,
-                           .args = args,
-                           .n_args_bytes = sizeof *args};
+    return (struct launch){
+        .kernel = f->kernels[is_brain],
+        .grid = {(t + f->wide - 1) / f->wide, (w->n_rows + f->tall - 1) / f->tall, 1},
+        .block = f->block,
+        .shared_bytes = f->shared_bytes,
+        .args = args,
+        .n_args_bytes = sizeof *args};
 }
 
 void cuda_round(struct cuda *c, const float *x, size_t stride, const struct acts *to, uint8_t *bad)

@@ -466,9 +466,15 @@ static void the_profile_fast_is_near_f64(void **state)
 {
     enum { N = 18, FEW = 5 };
     (void)state;
-    for (size_t i = 0; i < 2 * TINY_COUNT; i += 5 * test_every(3)) {
-        const char *name = tiny_names[i / 2];
-        enum dtype type = i % 2 ? DTYPE_BF16 : DTYPE_F16;
+    static const struct {
+        const char *name;
+        enum dtype type;
+    } models[] = {{"llama", DTYPE_F16},    {"qwen2", DTYPE_BF16}, {"phi3", DTYPE_F16},
+                  {"mixtral", DTYPE_BF16}, {"gemma2", DTYPE_F16}, {"gpt-oss", DTYPE_F16}};
+    for (size_t i = 0; i < COUNT_OF(models); i += test_every(3)) {
+        const char *name = models[i].name;
+        enum dtype type = models[i].type;
+        bool asks_experts = strcmp(name, "mixtral") == 0 || strcmp(name, "gpt-oss") == 0;
         double *want = mem_array(N * 256, sizeof *want);
         uint32_t v;
         float *exact = halves_logits(name, type, false, N, N, want, &v);
@@ -481,8 +487,9 @@ static void the_profile_fast_is_near_f64(void **state)
                type == DTYPE_F16 ? "F16" : "BF16", e.kl, f.kl, 100 * e.rms, 100 * f.rms);
         assert_memory_equal(fast, again, N * v * sizeof *fast);
         assert_memory_equal(few, one, FEW * v * sizeof *few);
-        assert_true(f.kl < (type == DTYPE_F16 ? 5 : 200) * e.kl + 1e-6);
-        assert_true(f.rms < (type == DTYPE_F16 ? 0.005 : 0.02));
+        /* Of experts that nearly tie, another may be asked. */
+        assert_true(f.kl < (asks_experts ? 0.1 : (type == DTYPE_F16 ? 5 : 200) * e.kl + 1e-6));
+        assert_true(f.rms < (asks_experts ? 0.2 : type == DTYPE_F16 ? 0.005 : 0.02));
         mem_free(want);
         mem_free(exact);
         mem_free(fast);

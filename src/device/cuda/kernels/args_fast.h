@@ -16,7 +16,7 @@ struct round_args {
     uint32_t is_brain;
 };
 
-/* fast_few_*, fast_mid_*, fast_many_*: y[T,N] = halves . w^T * scales (+ bias). */
+/* fast_few_*, fast_mid_*, fast_big_*: y[T,N] = halves . w^T * scales (+ bias). */
 struct fast_args {
     const uint8_t *w, *halves; /* [N,K], [T,K] of the same type */
     const float *scales;       /* [T] */
@@ -35,11 +35,28 @@ struct unscale_args {
 /* What a block computes: rows of weights by rows of activations. */
 enum {
     FAST_THREADS = 256,
-    FAST_ROWS = 16, /* of weights; fast_many: 64 */
-    FAST_FEW = 8,   /* of activations */
-    FAST_MID = 16,
-    FAST_MANY = 64,
+    FAST_FEW = 8,   /* of activations, by 16 of weights */
+    FAST_MID = 16,  /* by 32 */
+    FAST_BIG = 128, /* by as many */
+    FAST_BIG_THREADS = 128,
+    FAST_BIG_BYTES = 3 * 2 * FAST_BIG * 32 * 2, /* shared: three steps of 32 columns of both */
 };
+
+DEVICE_FN void mma_halves(float d[4], const uint32_t a[4], const uint32_t b[2], bool is_brain)
+{
+    if (is_brain)
+        mma_bf16_m16n8k16(d, a, b);
+    else
+        mma_f16_m16n8k16(d, a, b);
+}
+
+/* What a sum becomes; bfloat16 needs no scales. */
+DEVICE_FN float fast_result(const struct fast_args *a, bool is_brain, float sum, uint32_t row,
+                            uint32_t t)
+{
+    float y = is_brain ? sum : sum * a->scales[t];
+    return a->bias ? y + a->bias[row] : y;
+}
 
 /* Where the scales begin behind the rows. */
 static inline size_t fast_scales_at(uint32_t n_rows, uint32_t n_cols)

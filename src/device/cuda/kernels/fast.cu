@@ -1,7 +1,7 @@
 /* fast.cu - products of the profile `fast` (docs/arithmetic.md, "Profiles"): F16 and BF16 weights
  * by rows of activations rounded to the same type, on tensor cores, with sums in binary32.
  *
- * A block has 16 or 64 rows of weights and up to 64 of activations. Its 8 warps share the columns:
+ * A block has 16 or 32 rows of weights and up to 16 of activations. Its 8 warps share the columns:
  * lines of 64 (128 bytes of a row) go round, warp w has lines w, w + 8, ... A warp adds its lines
  * in order; the 8 sums are added in order. So a row's results depend on that row and the weights
  * alone: not on the rows beside it, nor on which of these kernels multiplies it.
@@ -12,8 +12,8 @@
 #include "device/cuda/kernels/args_fast.h"
 #include "numeric/func.h"
 
-enum { FAST_WARPS = FAST_THREADS / 32, LINE = 64, HALF = 32, TALL_MAX = 4, WIDE_MAX = 8 };
-enum { AHEAD_MAX = 2, ROUND_THREADS_MAX = 1024 };
+enum { FAST_WARPS = FAST_THREADS / 32, LINE = 64, HALF = 32, TALL_MAX = 2, WIDE_MAX = 2 };
+enum { AHEAD = 2 /* steps whose loads are on their way */, ROUND_THREADS_MAX = 1024 };
 
 /* The largest magnitude of a row, as bits: in their order a NaN is above all numbers. */
 DEVICE_FN uint32_t row_largest(const float *x, uint32_t n)
@@ -119,20 +119,15 @@ DEVICE_FN void multiply_step(const struct fast_step *s, bool is_brain, int tall,
         UNROLL
         for (int m = 0; m < wide; m++) {
             uint32_t low[2] = {s->x[m].x, s->x[m].y}, high[2] = {s->x[m].z, s->x[m].w};
-            if (is_brain) {
-                mma_bf16_m16n8k16(sum[n][m], first, low);
-                mma_bf16_m16n8k16(sum[n][m], second, high);
-            } else {
-                mma_f16_m16n8k16(sum[n][m], first, low);
-                mma_f16_m16n8k16(sum[n][m], second, high);
-            }
+            mma_halves(sum[n][m], first, low, is_brain);
+            mma_halves(sum[n][m], second, high, is_brain);
         }
     }
 }
 
 /* The warps' sums of 16 x 8 results, added and written: row0 of weights, t0 of activations. */
-DEVICE_FN void write_tile(const struct fast_args *a, const float sum[4], uint32_t row0, uint32_t t0,
-                          float *part)
+DEVICE_FN void write_tile(const struct fast_args *a, bool is_brain, const float sum[4],
+                          uint32_t row0, uint32_t t0, float *part)
 {
     uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, i = threadIdx.x;
     uint32_t row = row0 + i % 16, t = t0 + i / 16;
@@ -146,50 +141,47 @@ DEVICE_FN void write_tile(const struct fast_args *a, const float sum[4], uint32_
         UNROLL
         for (int w = 1; w < FAST_WARPS; w++)
             y = y + part[w * 128 + at];
-        y = y * a->scales[t];
-        a->y[t * a->stride + row] = a->bias ? y + a->bias[row] : y;
+        a->y[t * a->stride + row] = fast_result(a, is_brain, y, row, t);
     }
     __syncthreads();
 }
 
-/* ahead: steps whose loads are on their way, of AHEAD_MAX at most. */
-DEVICE_FN void fast_product(const struct fast_args *a, bool is_brain, int tall, int wide, int ahead,
+DEVICE_FN void fast_product(const struct fast_args *a, bool is_brain, int tall, int wide,
                             float *part)
 {
     uint32_t warp = threadIdx.x / 32, n_lines = (a->n_cols + LINE - 1) / LINE;
     uint32_t n_steps = (n_lines + FAST_WARPS - 1 - warp) / FAST_WARPS * 2;
     float sum[TALL_MAX][WIDE_MAX][4];
-    struct fast_step steps[AHEAD_MAX];
+    struct fast_step steps[AHEAD];
     UNROLL
     for (int i = 0; i < tall * wide * 4; i++)
         sum[i / (4 * wide)][i / 4 % wide][i % 4] = 0;
     UNROLL
-    for (int i = 0; i < ahead; i++)
+    for (int i = 0; i < AHEAD; i++)
         load_step(a, tall, wide, i, &steps[i]);
     NO_UNROLL
-    for (uint32_t at = 0; at < n_steps; at += ahead) {
+    for (uint32_t at = 0; at < n_steps; at += AHEAD) {
         UNROLL
-        for (int i = 0; i < ahead; i++) {
+        for (int i = 0; i < AHEAD; i++) {
             struct fast_step now = steps[i];
-            load_step(a, tall, wide, at + i + ahead, &steps[i]);
+            load_step(a, tall, wide, at + i + AHEAD, &steps[i]);
             multiply_step(&now, is_brain, tall, wide, sum);
         }
     }
     UNROLL
     for (int i = 0; i < tall * wide; i++)
-        write_tile(a, sum[i / wide][i % wide], (blockIdx.y * tall + i / wide) * 16,
+        write_tile(a, is_brain, sum[i / wide][i % wide], (blockIdx.y * tall + i / wide) * 16,
                    (blockIdx.x * wide + i % wide) * 8, part);
 }
 
-#define FAST_PRODUCT(name, type, is_brain, tall, wide, ahead, blocks)                              \
+#define FAST_PRODUCT(name, type, is_brain, tall, wide, blocks)                                     \
     KERNEL_BOUNDS(name##_##type, struct fast_args, FAST_THREADS, blocks)                           \
     {                                                                                              \
         SHARED(float, part, FAST_WARPS * 128);                                                     \
-        fast_product(&a, is_brain, tall, wide, ahead, part);                                       \
+        fast_product(&a, is_brain, tall, wide, part);                                              \
     }
 #define FAST_PRODUCTS(type, is_brain)                                                              \
-    FAST_PRODUCT(fast_few, type, is_brain, 1, FAST_FEW / 8, 2, 4)                                  \
-    FAST_PRODUCT(fast_mid, type, is_brain, 1, FAST_MID / 8, 2, 3)                                  \
-    FAST_PRODUCT(fast_many, type, is_brain, TALL_MAX, FAST_MANY / 8, 1, 1)
+    FAST_PRODUCT(fast_few, type, is_brain, 1, FAST_FEW / 8, 4)                                     \
+    FAST_PRODUCT(fast_mid, type, is_brain, 2, FAST_MID / 8, 2)
 FAST_PRODUCTS(f16, false)
 FAST_PRODUCTS(bf16, true)

@@ -148,6 +148,18 @@ static inline uint4 load_once16_or_0(const uint8_t *p, bool is_there)
     return load_ahead16_or_0(p, is_there);
 }
 
+static inline void copy_ahead16_or_0(void *shared, const void *from, bool is_there)
+{
+    *(uint4 *)shared = load_ahead16_or_0(from, is_there);
+}
+static inline void copy_ahead_commit(void)
+{
+}
+static inline void copy_ahead_wait(int n)
+{
+    (void)n;
+}
+
 static inline void prefetch_line(const void *p)
 {
     (void)p;

@@ -145,6 +145,32 @@ DEVICE_FN uint4 load_ahead16_or_0(const uint8_t *p, bool is_there)
     return v;
 }
 
+/* 16 bytes into shared memory, or zeros: done once copy_ahead_wait(n) says that of the copies that
+ * were committed all but the last n groups have come, and a barrier has passed. */
+DEVICE_FN void copy_ahead16_or_0(void *shared, const void *from, bool is_there)
+{
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
+                     (uint32_t)__cvta_generic_to_shared(shared)),
+                 "l"(from), "r"(is_there ? 16 : 0)
+                 : "memory");
+#else
+    *(uint4 *)shared = load_ahead16_or_0((const uint8_t *)from, is_there);
+#endif
+}
+DEVICE_FN void copy_ahead_commit(void)
+{
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+/* n: a constant. */
+#if __CUDA_ARCH__ >= 800
+#define copy_ahead_wait(n) asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory")
+#else
+#define copy_ahead_wait(n) ((void)(n))
+#endif
+
 /* Into the second cache. */
 DEVICE_FN void prefetch_line(const void *p)
 {
