@@ -149,6 +149,7 @@ static const struct field request_fields[] = {
     {"processed_logprobs", NULL},
     {"want_logits_prompt", NULL},
     {"want_hidden", NULL},
+    {"want_logits", NULL},
     {"want_digests", NULL},
     {"want_records", NULL},
     {"want_pages", NULL},
