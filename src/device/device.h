@@ -198,8 +198,9 @@ struct device_ops {
      * host_memory they are taken as put takes them. */
     void (*rows)(struct device *d, const struct kv_row *rows, uint32_t n);
     /* The operations up to pass_end are a pass, which another of this key repeats with the same
-     * arguments; only what was put before it differs. True: the device has recorded such a pass,
-     * and has submitted all of it: no operation and no pass_end. */
+     * arguments, rows by their place among those named; only what was put before it differs. True:
+     * the device has recorded such a pass, and has submitted all of it: no operation and no
+     * pass_end. */
     bool (*pass_begin)(struct device *d, uint64_t key);
     void (*pass_end)(struct device *d);
 

@@ -399,8 +399,8 @@ static void guarded_kv_write(struct device *d, const struct kv_write_args *a)
     real.sin = a->n_rot ? REAL(a->sin) : NULL;
     real.bad = REAL(a->bad);
     real.rows = guarded_real_rows(g, a->rows, a->n_rows);
-    TOLD(P(a->q), P(a->k), P(a->v), a->stride_q, a->stride_k, P(a->rows), a->n_rows,
-         a->layer_offset, P(a->bad), P(a->q_norm), P(a->cos), P(a->sin));
+    TOLD(P(a->q), P(a->k), P(a->v), a->stride_q, a->stride_k, (uint64_t)(a->rows - g->rows),
+         a->n_rows, a->layer_offset, P(a->bad), P(a->q_norm), P(a->cos), P(a->sin));
     DO(kv_write(g->cpu, &real));
 }
 
@@ -413,7 +413,8 @@ static void guarded_attention(struct device *d, const struct attention_args *a)
     real.bad = REAL(a->bad);
     real.sinks = a->sinks ? REAL(a->sinks) : NULL;
     real.rows = guarded_real_rows(g, a->rows, a->n_rows);
-    TOLD(P(a->q), P(a->out), P(a->rows), a->n_rows, a->layer_offset, a->window, P(a->bad));
+    TOLD(P(a->q), P(a->out), (uint64_t)(a->rows - g->rows), a->n_rows, a->layer_offset, a->window,
+         P(a->bad));
     DO(attention(g->cpu, &real));
 }
 
