@@ -6,7 +6,6 @@
 
 enum {
     SHARED_BYTES = 48 << 10, /* what every card gives without being asked */
-    ENOUGH_BLOCKS = 2048,    /* fill the largest card: several for each of 132 to 160 SMs */
 };
 
 static uint32_t parts(uint32_t n, uint32_t of)
@@ -107,7 +106,8 @@ size_t attend_plan(const struct attention_args *a, bool rows_share, uint32_t n_p
     if (rows_share)
         args->tile_rows = n_queries / args->tile_heads;
     uint32_t n_blocks = parts(a->n_rows, args->tile_rows) * head_tiles(args);
-    if (args->n_groups == 1 || n_blocks >= ENOUGH_BLOCKS)
+    /* So many fill the largest card: several for each of 132 to 160 SMs. */
+    if (args->n_groups == 1 || n_blocks >= ATTEND_SPLIT_MAX)
         return 0;
     return (size_t)a->n_heads * args->n_groups * (e + 2);
 }
@@ -124,15 +124,6 @@ struct launch attend_launch(const struct attend_args *args)
                                     args->part_o ? args->n_groups : 1},
                            .block = ATTEND_THREADS,
                            .shared_bytes = attend_shared_bytes(n, args->head_size),
-                           .args = args,
-                           .n_args_bytes = sizeof *args};
-}
-
-struct launch attend_join_launch(const struct attend_args *args)
-{
-    return (struct launch){.kernel = "attend_join",
-                           .grid = {args->n_heads, args->n_rows, 1},
-                           .block = JOIN_THREADS,
                            .args = args,
                            .n_args_bytes = sizeof *args};
 }
@@ -156,10 +147,6 @@ static void attend_rows(struct cuda *c, const struct attend_args *all, uint32_t 
     args.n_rows = n;
     struct launch l = attend_launch(&args);
     cuda_launch(c, &l);
-    if (args.part_o) {
-        l = attend_join_launch(&args);
-        cuda_launch(c, &l);
-    }
 }
 
 /* As many rows at a time as have room for their parts; without parts where one has not. */
@@ -175,6 +162,7 @@ void cuda_attention(struct device *d, const struct attention_args *a)
     if (n_fit) {
         args.part_ml = (float *)(void *)c->scratch;
         args.part_o = args.part_ml + 2 * (size_t)n_step * args.n_heads * args.n_groups;
+        args.tickets = c->tickets;
     }
     for (uint32_t t = 0; t < a->n_rows; t += n_step)
         attend_rows(c, &args, t, least(n_step, a->n_rows - t));

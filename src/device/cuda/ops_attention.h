@@ -11,13 +11,11 @@ struct launch kv_write_launch(const struct kv_write_args *a, const struct kv_row
                               struct write_args *args);
 struct launch kv_digest_launch(const struct digest_args *args, uint32_t n_layers);
 
-/* attend_plan - fills args from a but for rows, part_ml and part_o. rows_share: rows side by side
- * have the same page tables, as in a prompt. n_pages: the most that a row sees. Returns how many
- * floats of parts a row needs, 0 where its blocks go through all groups. */
+/* attend_plan - fills args from a but for rows, part_ml, part_o and tickets. rows_share: rows side
+ * by side have the same page tables, as in a prompt. n_pages: the most that a row sees. Returns how
+ * many floats of parts a row needs, 0 where its blocks go through all groups. */
 size_t attend_plan(const struct attention_args *a, bool rows_share, uint32_t n_pages,
                    struct attend_args *args);
 struct launch attend_launch(const struct attend_args *args);
-/* Only with parts. */
-struct launch attend_join_launch(const struct attend_args *args);
 
 #endif

@@ -145,8 +145,8 @@ static void multiply(const struct chunk *c, const struct matrix *w, const float 
     const uint8_t *first = w[0].data, *second = n_experts > 1 ? w[1].data : first;
     struct expert_choice choice = {c->w.expert_of, (uint64_t)(second - first), c->tiles.tile_rows};
     CHECK(first + (n_experts - 1) * choice.n_bytes == w[n_experts - 1].data);
-    struct launch l =
-        expert_launch(w, &choice, c->tiles.n_tiles, c->tiles.fill, &acts, bias, y, stride, &args);
+    struct launch l = expert_launch(w, &choice, c->tiles.n_tiles, c->tiles.fill, &acts, bias, y,
+                                    stride, c->cuda->card.n_bytes_shared, &args);
     cuda_launch(c->cuda, &l);
 }
 

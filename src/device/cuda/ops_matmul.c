@@ -2,10 +2,10 @@
  *
  * Which kernel multiplies is a matter of speed alone: all give the same bits. Up to 4 rows dp4a
  * with the weights read once; then tensor cores, up to 64 rows with all segments of K at once,
- * above with K in order. */
+ * above with K in order, where a block of threads may have enough shared memory. */
 #include "device/cuda/ops_matmul.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/check.h"
 #include "device/cpu/isa.h"
@@ -16,7 +16,6 @@ enum {
     FEW_ROWS = 4,
     MID_ROWS = 64,
     MID_SMALL_ROWS = 2048, /* matrices up to which blocks of 32 rows are too few for the SMs */
-    BIG_SHARED_BYTES = 2 * 32 * 256 * 4 /* two sums for each of 32 results of 256 threads */
 };
 
 static const struct {
@@ -33,7 +32,7 @@ static uint32_t parts(uint32_t n, uint32_t of)
     return (n + of - 1) / of;
 }
 
-/* The 16 integers that codes stand for, and what scales are multiplied by. */
+/* The magnitudes of the 16 integers that codes stand for, and what scales are multiplied by. */
 static void levels_of(enum dtype t, struct product_args *args)
 {
     const struct level_table *table = level_table(t);
@@ -42,14 +41,14 @@ static void levels_of(enum dtype t, struct product_args *args)
                            : t == DTYPE_IQ4_NL || t == DTYPE_IQ4_XS ? quant_iq4_levels
                                                                     : NULL;
     args->unit = table ? table->unit : 1.0f;
-    if (levels)
-        memcpy(args->levels, levels, 16);
+    for (int i = 0; levels && i < 16; i++)
+        args->levels[i / 4] |= (uint32_t)abs(levels[i]) << i % 4 * 8;
 }
 
 /* n_alike: how many rows of x meet the same matrix, which decides about the kernel. */
 static struct launch product_launch(const struct matrix *w, const struct acts *x, uint32_t n_alike,
                                     const float *bias, float *y, size_t stride,
-                                    struct product_args *args)
+                                    uint32_t n_bytes_shared, struct product_args *args)
 {
     int format = layout_format(w->dtype);
     uint32_t t = x->n_rows, n = w->n_rows;
@@ -68,26 +67,27 @@ static struct launch product_launch(const struct matrix *w, const struct acts *x
         l.kernel = n_alike == 1 ? kernels[format].few1 : kernels[format].few4;
         l.grid[0] = parts(n, PANEL_ROWS), l.grid[1] = 1, l.grid[2] = 1;
         l.block = 64;
-    } else if (n_alike <= MID_ROWS) {
+    } else if (n_alike <= MID_ROWS || n_bytes_shared < BIG_SHARED_BYTES) {
         l.kernel = kernels[format].mid;
         uint32_t n_rows = n <= MID_SMALL_ROWS ? 16 : 32;
         l.grid[0] = parts(t, 32), l.grid[1] = parts(n, n_rows), l.grid[2] = 1;
         l.block = 16 * n_rows;
     } else {
         l.kernel = kernels[format].big;
-        l.grid[0] = parts(t, 64), l.grid[1] = parts(n, 128), l.grid[2] = 1;
-        l.block = 256;
+        l.grid[0] = parts(t, BIG_COLS), l.grid[1] = parts(n, BIG_ROWS), l.grid[2] = 1;
+        l.block = BIG_THREADS;
         l.shared_bytes = BIG_SHARED_BYTES;
     }
     return l;
 }
 
 struct launch matmul_launch(const struct matrix *w, const struct acts *x, const float *bias,
-                            float *y, size_t stride, union matmul_launch_args *args)
+                            float *y, size_t stride, uint32_t n_bytes_shared,
+                            union matmul_launch_args *args)
 {
     CHECK(w->n_cols == x->n_cols && act_kind_of(w->dtype) == x->kind);
     if (x->kind != ACT_F32)
-        return product_launch(w, x, x->n_rows, bias, y, stride, &args->product);
+        return product_launch(w, x, x->n_rows, bias, y, stride, n_bytes_shared, &args->product);
     bool is_float = w->dtype == DTYPE_F32;
     args->plain = (struct plain_args){.w = w->data,
                                       .acts = x->data,
@@ -108,18 +108,21 @@ struct launch matmul_launch(const struct matrix *w, const struct acts *x, const 
 
 struct launch expert_launch(const struct matrix *w, const struct expert_choice *choice,
                             uint32_t n_tiles, uint32_t fill, const struct acts *x,
-                            const float *bias, float *y, size_t stride,
+                            const float *bias, float *y, size_t stride, uint32_t n_bytes_shared,
                             union matmul_launch_args *args)
 {
     bool is_few = fill <= FEW_ROWS, is_big = choice->tile_rows > MID_ROWS / 2;
     struct launch l;
     if (x->kind == ACT_F32) {
-        l = matmul_launch(w, x, bias, y, stride, args);
+        l = matmul_launch(w, x, bias, y, stride, n_bytes_shared, args);
         args->plain.choice = *choice;
         return l;
     }
-    l = product_launch(w, x, is_few ? fill : is_big ? MID_ROWS + 1 : MID_ROWS, bias, y, stride,
-                       &args->product);
+    l = product_launch(w, x,
+                       is_few   ? fill
+                       : is_big ? MID_ROWS + 1
+                                : MID_ROWS,
+                       bias, y, stride, n_bytes_shared, &args->product);
     args->product.choice = *choice;
     if (is_few) {
         args->product.n_rows = fill;
@@ -181,12 +184,13 @@ void cuda_matmul(struct device *d, const struct matrix *w, const struct acts *a,
                  float *y, size_t stride)
 {
     union matmul_launch_args args;
+    struct cuda *c = cuda_of(d);
     if (acts_are_halves(a->kind)) {
-        cuda_fast_matmul(cuda_of(d), w, a, bias, y, stride);
+        cuda_fast_matmul(c, w, a, bias, y, stride);
         return;
     }
-    struct launch l = matmul_launch(w, a, bias, y, stride, &args);
-    cuda_launch(cuda_of(d), &l);
+    struct launch l = matmul_launch(w, a, bias, y, stride, c->card.n_bytes_shared, &args);
+    cuda_launch(c, &l);
 }
 
 void cuda_embed(struct device *d, enum dtype t, const void *rows, uint32_t n_cols,

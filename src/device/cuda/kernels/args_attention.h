@@ -6,7 +6,9 @@
 #include "device/cuda/kernels/kernel.h"
 #include "device/kv_page.h"
 
-enum { ATTEND_THREADS = 128, JOIN_THREADS = 128, WRITE_THREADS = 256, DIGEST_THREADS = 32 };
+enum { ATTEND_THREADS = 128, WRITE_THREADS = 256, DIGEST_THREADS = 32 };
+/* Tiles of queries whose groups of pages may be the work of several blocks. */
+enum { ATTEND_SPLIT_MAX = 2048 };
 /* Words from one query's planes to the next: 4 more than a multiple of 8, so that two queries lie
  * in different banks. */
 enum { WEIGHT_STRIDE = KV_PAGE / 2 + 4 };
@@ -23,7 +25,7 @@ struct write_args {
     float eps;
 };
 
-/* attend_* and attend_join. */
+/* attend_*. */
 struct attend_args {
     const float *q, *sinks; /* sinks may be NULL */
     float *out;
@@ -33,6 +35,8 @@ struct attend_args {
     /* Where each group of pages is a block's work: what it gathered for query (t, h), n_groups for
      * each: m and l, and the vector. NULL: a block goes through all groups. */
     float *part_ml, *part_o;
+    uint32_t
+        *tickets; /* [ATTEND_SPLIT_MAX] which block of a tile is the last; 0 between launches */
     uint32_t n_rows, n_heads, n_kv_heads, head_size, window, n_groups;
     uint32_t tile_rows, tile_heads; /* of a block: rows, and heads that share a kv head */
     float score_scale, softcap, per_cap;

@@ -23,8 +23,22 @@ struct product_args {
     uint32_t n_rows, n_out; /* T, N */
     uint32_t n_groups;      /* K / 32 */
     struct panel_planes planes;
-    uint32_t levels[4]; /* 16 int8, where codes stand for levels */
+    uint32_t levels[4]; /* 16 magnitudes below 128, where codes stand for levels: those of codes 0
+                         * to 7 have one sign, those of 8 to 15 the other */
     float unit;         /* multiplies binary32 scales: NF4, FP4 */
+};
+
+/* matmul_big_*: of a block of threads: rows of weights and of activations. Shared memory: two sums
+ * for each result, two halves of a block of activations and two blocks of scales. */
+enum {
+    BIG_THREADS = 128,
+    BIG_ROWS = 128,
+    BIG_COLS = 64,
+    BIG_KEPT_BYTES = 2 * BIG_ROWS * BIG_COLS * 4,
+    BIG_HALF_BYTES = ACTS_HALF + ACTS_TAIL_BYTES, /* of 32 rows; at least 4 ACTS32_BYTES */
+    BIG_SCALES_BYTES = BIG_ROWS * 32,
+    BIG_SHARED_BYTES =
+        BIG_KEPT_BYTES + 2 * (BIG_COLS / ACTS_ROWS) * BIG_HALF_BYTES + 2 * BIG_SCALES_BYTES,
 };
 
 /* matmul_half, matmul_float: matrices of plain floats [N,K], acts are floats [T,K]. */

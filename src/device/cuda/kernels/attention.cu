@@ -17,10 +17,11 @@
  * clock and does one product in 2, which leaves room for 12 such pairs of queries at the memory's
  * speed. The next page is asked for (into the second cache) when this one is begun.
  *
- * Long texts: a block has one group of 8 pages, and attend_join combines the groups in order. */
+ * Long texts: a block has one group of 8 pages; the last block of a tile to end combines the groups
+ * in order. */
 #include "device/cuda/kernels/heads.h"
 
-enum { WARPS = ATTEND_THREADS / 32, QUERY_BITS = 6, WEIGHT_BITS = 7 };
+enum { WARPS = ATTEND_THREADS / 32, QUERY_BITS = 6, WEIGHT_BITS = 7, JOIN_GROUPS = 8 };
 
 /* A tile of queries in shared memory; n of them. */
 struct tile {
@@ -55,6 +56,14 @@ DEVICE_FN uint32_t row_of(const struct attend_args *a, uint32_t row0, uint32_t i
 DEVICE_FN uint32_t head_of(const struct attend_args *a, uint32_t head0, uint32_t i)
 {
     return head0 + i % a->tile_heads;
+}
+
+/* Whether query i of a tile from row0 to row1 exists. */
+DEVICE_FN bool is_query(const struct attend_args *a, uint32_t row0, uint32_t row1, uint32_t n_heads,
+                        uint32_t i)
+{
+    return row_of(a, row0, i) < row1 && i % a->tile_heads < n_heads &&
+           i / a->tile_heads < a->tile_rows;
 }
 
 /* Query i by a warp: x is its place for a vector. */
@@ -348,7 +357,15 @@ DEVICE_FN void tile_end(const struct attend_args *a, struct tile *s, uint32_t ro
     }
 }
 
-/* What a group gathered, for attend_join. */
+/* ---- groups as the work of blocks ----------------------------------------------------------- */
+
+/* Where the part of a query and group lies, in part_ml and part_o. */
+DEVICE_FN uint64_t part_at(const struct attend_args *a, uint32_t t, uint32_t h, uint32_t group)
+{
+    return ((uint64_t)t * a->n_heads + h) * a->n_groups + group;
+}
+
+/* What a group gathered, for the block that joins. */
 DEVICE_FN void tile_keep(const struct attend_args *a, struct tile *s, uint32_t row0, uint32_t head0)
 {
     uint32_t e = a->head_size, e16 = kv_round16(e);
@@ -356,9 +373,7 @@ DEVICE_FN void tile_keep(const struct attend_args *a, struct tile *s, uint32_t r
         const struct query *q = &s->query[i];
         if (!q->is_there || !q->has_group)
             continue;
-        uint64_t at =
-            ((uint64_t)row_of(a, row0, i) * a->n_heads + head_of(a, head0, i)) * a->n_groups +
-            blockIdx.z;
+        uint64_t at = part_at(a, row_of(a, row0, i), head_of(a, head0, i), blockIdx.z);
         for (uint32_t d = threadIdx.x % 32; d < e; d += 32)
             a->part_o[at * e + d] = s->o[i * e16 + d];
         if (threadIdx.x % 32 == 0)
@@ -366,9 +381,92 @@ DEVICE_FN void tile_keep(const struct attend_args *a, struct tile *s, uint32_t r
     }
 }
 
+/* How the n groups from `at` on enter what is there, whose largest score was *m: factors[k] for
+ * the old, the new, and the new l. By a warp. */
+DEVICE_FN void join_factors(const struct attend_args *a, uint64_t at, uint32_t n, float *m,
+                            float (*factors)[4])
+{
+    uint32_t lane = threadIdx.x % 32;
+    if (lane < n)
+        factors[lane][3] = a->part_ml[2 * (at + lane)];
+    __syncwarp();
+    float before = *m, top = *m;
+    for (uint32_t k = 0; k < n; k++) {
+        if (k < lane)
+            before = num_max(before, factors[k][3]);
+        top = num_max(top, factors[k][3]);
+    }
+    *m = top;
+    if (lane < n) {
+        float new_m = factors[lane][3], own = num_max(before, new_m);
+        float take = softmax_rescale(new_m, own);
+        factors[lane][0] = softmax_rescale(before, own);
+        factors[lane][1] = take;
+        factors[lane][2] = a->part_ml[2 * (at + lane) + 1] * take;
+    }
+    __syncwarp();
+}
+
+/* Query i of the tile, row t and head h, by a warp: the groups that it sees, in order. */
+DEVICE_FN void query_join(const struct attend_args *a, struct tile *s, uint32_t i, uint32_t t,
+                          uint32_t h)
+{
+    uint32_t e = a->head_size, lane = threadIdx.x % 32, last = a->rows[t].position;
+    uint32_t group0 = kv_first(last, a->window) / KV_PAGE / KV_PAGES_PER_GROUP;
+    uint32_t group1 = last / KV_PAGE / KV_PAGES_PER_GROUP;
+    float(*factors)[4] = (float(*)[4])(s->score + i * KV_PAGE);
+    for (uint32_t d0 = lane; d0 < e + lane; d0 += 4 * 32) {
+        float all[4] = {0, 0, 0, 0}, m = -3e38f, l = 0;
+        for (uint32_t g = group0; g <= group1; g += JOIN_GROUPS) {
+            uint32_t n = group1 - g + 1 < JOIN_GROUPS ? group1 - g + 1 : JOIN_GROUPS;
+            uint64_t at = part_at(a, t, h, g);
+            float o[JOIN_GROUPS][4];
+            UNROLL
+            for (uint32_t k = 0; k < JOIN_GROUPS; k++)
+                UNROLL
+            for (uint32_t c = 0; c < 4; c++)
+                o[k][c] = k < n && d0 + 32 * c < e ? a->part_o[(at + k) * e + d0 + 32 * c] : 0.0f;
+            join_factors(a, at, n, &m, factors);
+            UNROLL
+            for (uint32_t k = 0; k < JOIN_GROUPS; k++) {
+                if (k >= n)
+                    continue;
+                const float *f = factors[k];
+                l = l * f[0] + f[2];
+                UNROLL
+                for (uint32_t c = 0; c < 4; c++)
+                    all[c] = g + k == group0 ? o[k][c] : all[c] * f[0] + o[k][c] * f[1];
+            }
+            __syncwarp();
+        }
+        UNROLL
+        for (uint32_t c = 0; c < 4; c++)
+            if (d0 + 32 * c < e)
+                s->all_o[i * kv_round16(e) + d0 + 32 * c] = all[c];
+        s->query[i].all_m = m, s->query[i].all_l = l; /* the same by every lane */
+    }
+}
+
+/* Whether this is the last block of its tile to come here: then all groups' parts are there. */
+DEVICE_FN bool is_last_group(const struct attend_args *a, const struct tile *s)
+{
+    uint32_t *ticket = a->tickets + blockIdx.y * gridDim.x + blockIdx.x;
+    uint32_t *n_before = &s->query[0].step; /* for all threads; no longer used otherwise */
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        *n_before = atomicAdd(ticket, 1);
+        if (*n_before == gridDim.z - 1)
+            *ticket = 0; /* for the next launch */
+    }
+    __syncthreads();
+    __threadfence();
+    return *n_before == gridDim.z - 1;
+}
+
 /* ---- the kernel --------------------------------------------------------------------------- */
 
-/* The next page's part on its way while this one is computed. */
+/* A page's part on its way while something else is computed. */
 DEVICE_FN void ask_for(const uint8_t *part, uint32_t n_bytes)
 {
     for (uint32_t i = threadIdx.x * 128; i < n_bytes; i += ATTEND_THREADS * 128)
@@ -396,11 +494,10 @@ DEVICE_FN void attend_rows(const struct attend_args *a, struct tile *s, const in
         from = from > group0 ? from : group0;
         to = to < group1 ? to : group1;
     }
-    for (uint32_t i = warp; i < s->n; i += WARPS) {
-        uint32_t t = row_of(a, row0, i);
-        bool is_there = t < row1 && i % a->tile_heads < n_heads && i / a->tile_heads < a->tile_rows;
-        query_read(a, s, i, t, head_of(a, head0, i), is_there, s->o + warp * e);
-    }
+    ask_for((const uint8_t *)pages[from] + offset, (uint32_t)kv_head_bytes(e));
+    for (uint32_t i = warp; i < s->n; i += WARPS)
+        query_read(a, s, i, row_of(a, row0, i), head_of(a, head0, i),
+                   is_query(a, row0, row1, n_heads, i), s->o + warp * e);
     __syncthreads();
     for (uint32_t page = from; page <= to; page++) {
         const uint8_t *part = (const uint8_t *)pages[page] + offset;
@@ -431,16 +528,23 @@ DEVICE_FN void attend(const struct attend_args *a, uint4 *shared, const int n_ti
     uint32_t n_head_tiles = (n_shared + a->tile_heads - 1) / a->tile_heads;
     uint32_t head = blockIdx.y % n_head_tiles * a->tile_heads;
     uint32_t n_heads = n_shared - head < a->tile_heads ? n_shared - head : a->tile_heads;
+    uint32_t head0 = blockIdx.y / n_head_tiles * n_shared + head;
     uint32_t row0 = (gridDim.x - 1 - blockIdx.x) * a->tile_rows, row1 = row0 + a->tile_rows;
     row1 = row1 < a->n_rows ? row1 : a->n_rows;
-    while (row0 < row1) {
-        uint32_t end = row0 + 1;
-        while (end < row1 && a->rows[end].pages == a->rows[row0].pages)
+    for (uint32_t t = row0, end; t < row1; t = end) {
+        end = t + 1;
+        while (end < row1 && a->rows[end].pages == a->rows[t].pages)
             end++;
-        attend_rows(a, &s, n_tiles, row0, end, blockIdx.y / n_head_tiles * n_shared + head,
-                    n_heads);
-        row0 = end;
+        attend_rows(a, &s, n_tiles, t, end, head0, n_heads);
     }
+    if (!a->part_o || !is_last_group(a, &s))
+        return;
+    for (uint32_t i = threadIdx.x / 32; i < s.n; i += WARPS) {
+        s.query[i].is_there = is_query(a, row0, row1, n_heads, i);
+        if (s.query[i].is_there)
+            query_join(a, &s, i, row_of(a, row0, i), head_of(a, head0, i));
+    }
+    tile_end(a, &s, row0, head0);
 }
 
 KERNEL_BOUNDS(attend_2, struct attend_args, ATTEND_THREADS, 6)
@@ -462,38 +566,4 @@ KERNEL_BOUNDS(attend_16, struct attend_args, ATTEND_THREADS, 4)
 {
     DYNAMIC_SHARED(uint4, shared);
     attend(&a, shared, 8);
-}
-
-/* A block per head and row: the groups that its row sees, in order; eight are asked for at once. */
-KERNEL_BOUNDS(attend_join, struct attend_args, JOIN_THREADS, 8)
-{
-    uint32_t h = blockIdx.x, t = blockIdx.y, e = a.head_size, last = a.rows[t].position;
-    uint32_t group0 = kv_first(last, a.window) / KV_PAGE / KV_PAGES_PER_GROUP;
-    uint32_t group1 = last / KV_PAGE / KV_PAGES_PER_GROUP;
-    uint64_t at = ((uint64_t)t * a.n_heads + h) * a.n_groups;
-    for (uint32_t d = threadIdx.x; d < e; d += JOIN_THREADS) {
-        float m = 0, l = 0, all = 0, keep, take;
-        uint32_t has = 0;
-        for (uint32_t g = group0; g <= group1; g += 8) {
-            float o[8], ml[8][2];
-            UNROLL
-            for (uint32_t k = 0; k < 8; k++)
-                if (g + k <= group1) {
-                    o[k] = a.part_o[(at + g + k) * e + d];
-                    ml[k][0] = a.part_ml[2 * (at + g + k)];
-                    ml[k][1] = a.part_ml[2 * (at + g + k) + 1];
-                }
-            UNROLL
-            for (uint32_t k = 0; k < 8; k++)
-                if (g + k <= group1) {
-                    uint32_t step = combine(&m, &l, &has, ml[k][0], ml[k][1], &keep, &take);
-                    all = step == STEP_FIRST ? o[k] : all * keep + o[k] * take;
-                }
-        }
-        if (a.sinks) {
-            keep = sink_keep(m, &l, a.sinks[h], &take);
-            all = with_sink(all, keep, take);
-        }
-        a.out[t * a.stride_out + (uint64_t)h * e + d] = all * num_recip(l);
-    }
 }

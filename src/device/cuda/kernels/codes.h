@@ -33,15 +33,24 @@ struct code_words {
     uint32_t nibbles, twos[2], ones, bytes[2];
 };
 
-/* Levels of 8 nibbles, the first four to *low: of each half of the table by three bits, then one of
- * both by the fourth. */
-DEVICE_FN void levels_of(uint32_t codes, const uint32_t table[4], uint32_t *low, uint32_t *high)
+/* Magnitudes of the levels of 8 nibbles, four each to plus[0] and plus[1] where they are positive,
+ * to less where they are negative, and 0 to the other. A code with its fourth bit gives the sign of
+ * a byte, which is 0, instead of the byte. */
+DEVICE_FN void levels_split(int format, uint32_t codes, const uint32_t table[4], uint32_t plus[2],
+                            uint32_t less[2])
 {
-    uint32_t at = codes & 0x77777777, pick = (codes >> 1 & 0x44444444) | 0x32103210;
-    *low = byte_perm(byte_perm(table[0], table[1], at), byte_perm(table[2], table[3], at), pick);
-    at >>= 16;
-    *high =
-        byte_perm(byte_perm(table[0], table[1], at), byte_perm(table[2], table[3], at), pick >> 16);
+    const bool rises = format != FORMAT_MXFP4 && format != FORMAT_FP4; /* codes 8 to 15 positive */
+    uint32_t *low = rises ? less : plus, *up = rises ? plus : less, other = codes ^ 0x88888888;
+    low[0] = byte_perm(table[0], table[1], codes);
+    low[1] = byte_perm(table[0], table[1], codes >> 16);
+    up[0] = byte_perm(table[2], table[3], other);
+    up[1] = byte_perm(table[2], table[3], other >> 16);
+}
+
+/* Four bytes of which one of each pair is 0: plus, or the negative of less. */
+DEVICE_FN uint32_t levels_join(uint32_t plus, uint32_t less)
+{
+    return ((0x80808080 - less) ^ 0x80808080) | plus;
 }
 
 /* Word w (0 to 3) of a group: *low columns 4w.., *high columns 16 + 4w.., four bytes each. */
@@ -55,7 +64,10 @@ DEVICE_FN void open_codes(int format, const struct code_words *c, uint32_t w,
         return;
     }
     if (f.levels) {
-        levels_of(c->nibbles, table, low, high);
+        uint32_t plus[2], less[2];
+        levels_split(format, c->nibbles, table, plus, less);
+        *low = levels_join(plus[0], less[0]);
+        *high = levels_join(plus[1], less[1]);
         return;
     }
     uint32_t a = 0, b = 0;

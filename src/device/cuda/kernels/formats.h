@@ -91,23 +91,32 @@ struct panel_planes {
 };
 
 /* Activations: rows in tiles of 32, absent ones (acts_rows) zero; what a lane loads of the four
- * panels of 8 lies at constant distances. Q256, per tile and block of 256: q [8 groups][32
- * rows][32], sums of 16 columns shifted and cut in two signed bytes: low [32][16], high [32][16],
- * shifts [32] words of 4 bits per group, d [32]. Q32, per tile and group: q [32 rows][32], sum
- * [32], d [32], up to whole blocks of 8 groups. The words of 32 columns of q stand in the order 0 4
- * 1 5 2 6 3 7. */
+ * panels of 8 lies at constant distances. Q256, per tile and block of 256, two halves: q [4
+ * groups][32 rows][32], shifts [32] words of 8 bits per group; then a tail: sums of 16 columns
+ * shifted and cut in two signed bytes: low [32][16], high [32][16], d [32]. Q32, per tile and
+ * group: q [32 rows][32], sum [32], d [32], up to whole blocks of 8 groups. The words of 32 columns
+ * of q stand in the order 0 4 1 5 2 6 3 7. */
 enum {
     ACTS_ROWS = 32,
-    ACTS_GROUP = 32 * ACTS_ROWS, /* bytes of q */
-    ACTS_LOW = BLOCK_GROUPS * ACTS_GROUP,
+    ACTS_GROUP = 32 * ACTS_ROWS,                 /* bytes of q */
+    ACTS_SHIFTS = BLOCK_GROUPS / 2 * ACTS_GROUP, /* of a half */
+    ACTS_HALF = ACTS_SHIFTS + 4 * ACTS_ROWS,
+    ACTS_TAIL = 2 * ACTS_HALF,
+    ACTS_LOW = 0, /* of the tail */
     ACTS_HIGH = ACTS_LOW + 16 * ACTS_ROWS,
-    ACTS_SHIFTS = ACTS_HIGH + 16 * ACTS_ROWS,
-    ACTS_D = ACTS_SHIFTS + 4 * ACTS_ROWS,
-    ACTS_BLOCK_BYTES = ACTS_D + 4 * ACTS_ROWS,
+    ACTS_D = ACTS_HIGH + 16 * ACTS_ROWS,
+    ACTS_TAIL_BYTES = ACTS_D + 4 * ACTS_ROWS,
+    ACTS_BLOCK_BYTES = ACTS_TAIL + ACTS_TAIL_BYTES,
     ACTS32_SUM = ACTS_GROUP,
     ACTS32_D = ACTS32_SUM + 4 * ACTS_ROWS,
     ACTS32_BYTES = ACTS32_D + 4 * ACTS_ROWS,
 };
+
+/* Where group g of a block of Q256 begins. */
+DEVICE_FN uint32_t acts_group(uint32_t g)
+{
+    return g / 4 * ACTS_HALF + g % 4 * ACTS_GROUP;
+}
 
 /* How many rows activations are filled up to with zeros: what one tile of their kernel takes. */
 DEVICE_FN uint32_t acts_rows(uint32_t n_rows)

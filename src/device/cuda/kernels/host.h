@@ -84,9 +84,15 @@ static inline uint32_t byte_perm(uint32_t x, uint32_t y, uint32_t s)
     uint32_t d = 0;
     for (int i = 0; i < 4; i++) {
         uint32_t from = s >> 4 * i & 7;
-        d |= ((from < 4 ? x >> 8 * from : y >> 8 * (from - 4)) & 255) << 8 * i;
+        uint32_t byte = (from < 4 ? x >> 8 * from : y >> 8 * (from - 4)) & 255;
+        d |= (s >> 4 * i & 8 ? (byte >> 7) * 255 : byte) << 8 * i;
     }
     return d;
+}
+
+static inline uint32_t shift_left(uint32_t x, uint32_t n)
+{
+    return x << (n & 31);
 }
 
 static inline float half_float(uint32_t h)
@@ -158,6 +164,11 @@ static inline void copy_ahead_commit(void)
 static inline void copy_ahead_wait(int n)
 {
     (void)n;
+}
+
+static inline uint32_t not_before(uint32_t x)
+{
+    return x;
 }
 
 static inline void prefetch_line(const void *p)

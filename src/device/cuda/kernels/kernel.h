@@ -18,9 +18,9 @@
 #define SHARED(type, name, count)  __shared__ type name[count]
 #define DYNAMIC_SHARED(type, name) extern __shared__ __align__(16) type name[]
 /* A table of constants at file scope. */
-#define DEVICE_TABLE               static __constant__ const
-#define UNROLL                     _Pragma("unroll")
-#define NO_UNROLL                  _Pragma("unroll 1")
+#define DEVICE_TABLE static __constant__ const
+#define UNROLL       _Pragma("unroll")
+#define NO_UNROLL    _Pragma("unroll 1")
 /* With the threads of a block, and how many blocks an SM should hold. */
 #define KERNEL_BOUNDS(name, args, threads, blocks)                                                 \
     extern "C" __global__ void __launch_bounds__(threads, blocks)                                  \
@@ -31,12 +31,18 @@ DEVICE_FN int dp4a(uint32_t x, uint32_t y, int c)
     return __dp4a((int)x, (int)y, c);
 }
 
-/* The bytes of (y, x) that the low four nibbles of s name; nibbles are below 8. */
+/* The bytes of (y, x) that the low four nibbles of s name; 8 more: eight times that byte's sign. */
 DEVICE_FN uint32_t byte_perm(uint32_t x, uint32_t y, uint32_t s)
 {
     uint32_t d;
     asm("prmt.b32 %0, %1, %2, %3;" : "=r"(d) : "r"(x), "r"(y), "r"(s));
     return d;
+}
+
+/* By the low five bits of n. */
+DEVICE_FN uint32_t shift_left(uint32_t x, uint32_t n)
+{
+    return __funnelshift_l(0, x, n);
 }
 
 /* Exact, subnormal halves included: equal to f16_widen. */
@@ -170,6 +176,14 @@ DEVICE_FN void copy_ahead_commit(void)
 #else
 #define copy_ahead_wait(n) ((void)(n))
 #endif
+
+/* x, from which nothing is computed before this place: compilers else carry through a loop what
+ * does not change in it. */
+DEVICE_FN uint32_t not_before(uint32_t x)
+{
+    asm volatile("" : "+r"(x));
+    return x;
+}
 
 /* Into the second cache. */
 DEVICE_FN void prefetch_line(const void *p)

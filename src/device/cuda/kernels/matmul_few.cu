@@ -35,7 +35,7 @@ enum { UNIT = 16 * PANEL_ROWS }; /* bytes between units of one row */
 DEVICE_FN int few_groups(int format)
 {
     struct format f = format_of(format);
-    return (f.bits == 4 || f.bits == 2) && !f.levels ? 8 : 4;
+    return f.bits == 4 || f.bits == 2 ? 8 : 4;
 }
 
 /* This block's first row of activations: with experts, each has a tile of its own. */
@@ -104,13 +104,32 @@ DEVICE_FN uint32_t word_of(uint4 v, int i)
     return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
 }
 
+/* The integers of a group. Levels for one row of activations are cheapest in two sums, of those
+ * that are positive and of those that are negative: `less` has the magnitudes of these. */
+struct few_words {
+    uint32_t low[4], high[4], less_low[4], less_high[4];
+};
+
+DEVICE_FN bool few_splits(int format, int n_max)
+{
+    return format_of(format).levels && n_max == 1;
+}
+
 /* The 8 words of codes of group i of a step. */
-DEVICE_FN void few_codes(int format, const struct few_step *s, int i, const uint32_t table[4],
-                         uint32_t low[4], uint32_t high[4])
+DEVICE_FN struct few_words few_codes(int format, int n_max, const struct few_step *s, int i,
+                                     const uint32_t table[4])
 {
     struct format f = format_of(format);
+    struct few_words out;
     UNROLL
     for (int w = 0; w < 4; w++) {
+        if (few_splits(format, n_max)) {
+            uint32_t plus[2], less[2];
+            levels_split(format, word_of(s->nibbles[i], w), table, plus, less);
+            out.low[w] = plus[0], out.high[w] = plus[1];
+            out.less_low[w] = less[0], out.less_high[w] = less[1];
+            continue;
+        }
         struct code_words c = {0, {0, 0}, 0, {0, 0}};
         if (f.nibbles)
             c.nibbles = word_of(s->nibbles[i], w);
@@ -124,23 +143,33 @@ DEVICE_FN void few_codes(int format, const struct few_step *s, int i, const uint
             c.bytes[0] = word_of(s->bytes[2 * i], w);
             c.bytes[1] = word_of(s->bytes[2 * i + 1], w);
         }
-        open_codes(format, &c, (uint32_t)w, table, &low[w], &high[w]);
+        open_codes(format, &c, (uint32_t)w, table, &out.low[w], &out.high[w]);
     }
+    return out;
 }
 
 /* Products of 16 columns each with q's words in their order 0 4 1 5 2 6 3 7. */
-DEVICE_FN void few_dot(const uint32_t low[4], const uint32_t high[4], const uint8_t *q, int start,
+DEVICE_FN int few_dot4(const uint32_t w[4], uint32_t a, uint32_t b, uint32_t c, uint32_t d,
+                       int start)
+{
+    return dp4a(w[3], d, dp4a(w[2], c, dp4a(w[1], b, dp4a(w[0], a, start))));
+}
+DEVICE_FN void few_dot(const struct few_words *w, bool splits, const uint8_t *q, int start,
                        int *first, int *second)
 {
     uint4 x = load16(q), y = load16(q + 16);
-    *first = dp4a(low[3], y.z, dp4a(low[2], y.x, dp4a(low[1], x.z, dp4a(low[0], x.x, start))));
-    *second = dp4a(high[3], y.w, dp4a(high[2], y.y, dp4a(high[1], x.w, dp4a(high[0], x.y, 0))));
+    *first = few_dot4(w->low, x.x, x.z, y.x, y.z, start);
+    *second = few_dot4(w->high, x.y, x.w, y.y, y.w, 0);
+    if (splits) {
+        *first -= few_dot4(w->less_low, x.x, x.z, y.x, y.z, 0);
+        *second -= few_dot4(w->less_high, x.y, x.w, y.y, y.w, 0);
+    }
 }
 
 /* Sums of activations times sub-minima (or sub-scales) of a block. */
-DEVICE_FN int few_sums(int format, uint4 head, const uint8_t *acts, uint32_t t)
+DEVICE_FN int few_sums(int format, uint4 head, const uint8_t *tail, uint32_t t)
 {
-    uint4 low = load16(acts + ACTS_LOW + t * 16), high = load16(acts + ACTS_HIGH + t * 16);
+    uint4 low = load16(tail + ACTS_LOW + t * 16), high = load16(tail + ACTS_HIGH + t * 16);
     int j = 0, k = 0;
     UNROLL
     for (int w = 0; w < 4; w++) {
@@ -160,25 +189,26 @@ DEVICE_FN void few_step_k(int format, int n_max, const struct product_args *a,
     const int n = few_groups(format);
     const uint8_t *acts = few_acts(format, a) + (uint64_t)(group / BLOCK_GROUPS) * ACTS_BLOCK_BYTES;
     const uint32_t first_group = n == BLOCK_GROUPS ? 0 : group % BLOCK_GROUPS;
-    const uint8_t *q = acts + first_group * ACTS_GROUP;
+    const uint8_t *half = acts + first_group / 4 * ACTS_HALF, *tail = acts + ACTS_TAIL;
     uint32_t sc[4];
     sub_scales(format, s->head[0], sc);
     UNROLL
     for (int i = 0; i < n; i++) {
-        uint32_t low[4], high[4];
         const int at = (int)first_group + i;
-        few_codes(format, s, i, a->levels, low, high);
+        struct few_words w = few_codes(format, n_max, s, i, a->levels);
         UNROLL
         for (int t = 0; t < n_max; t++)
             if (n_max == 1 || (uint32_t)t < a->n_rows) {
                 int first, second;
-                few_dot(low, high, q + i * ACTS_GROUP + t * 32, 0, &first, &second);
+                few_dot(&w, few_splits(format, n_max), half + acts_group((uint32_t)i) + t * 32, 0,
+                        &first, &second);
+                uint32_t shifts = load4(half + i / 4 * ACTS_HALF + ACTS_SHIFTS + t * 4);
                 uint32_t part =
                     f.group_len == 16
                         ? (uint32_t)(first * byte_of(sc, 2 * at) + second * byte_of(sc, 2 * at + 1))
                     : f.bytes ? (uint32_t)(first + second)
                               : (uint32_t)((first + second) * byte_of(sc, at));
-                i1[t] += part << (load4(acts + ACTS_SHIFTS + t * 4) >> 4 * at & 15);
+                i1[t] += shift_left(part, shifts >> 8 * (i % 4));
             }
     }
     if (first_group + (uint32_t)n < BLOCK_GROUPS)
@@ -188,8 +218,8 @@ DEVICE_FN void few_step_k(int format, int n_max, const struct product_args *a,
     UNROLL
     for (int t = 0; t < n_max; t++)
         if (n_max == 1 || (uint32_t)t < a->n_rows) {
-            int j = has_sums(format) ? few_sums(format, s->head[0], acts, (uint32_t)t) : 0;
-            float dx = bits_float(load4(acts + ACTS_D + t * 4));
+            int j = has_sums(format) ? few_sums(format, s->head[0], tail, (uint32_t)t) : 0;
+            float dx = bits_float(load4(tail + ACTS_D + t * 4));
             sum[t] =
                 add_term(sum[t], (int)(i1[t] - (uint32_t)(f.bias * j)), d, f.minima, j, dmin, dx);
             i1[t] = 0;
@@ -206,8 +236,7 @@ DEVICE_FN void few_step_32(int format, int n_max, const struct product_args *a,
     const uint8_t *acts = few_acts(format, a) + (uint64_t)group * ACTS32_BYTES;
     UNROLL
     for (int i = 0; i < n; i++, acts += ACTS32_BYTES) {
-        uint32_t low[4], high[4];
-        few_codes(format, s, i, a->levels, low, high);
+        struct few_words w = few_codes(format, n_max, s, i, a->levels);
         int at = first_group + i, word = scale_word(format, at);
         float d, m;
         group_scales(format,
@@ -218,7 +247,8 @@ DEVICE_FN void few_step_32(int format, int n_max, const struct product_args *a,
         for (int t = 0; t < n_max; t++)
             if (n_max == 1 || (uint32_t)t < a->n_rows) {
                 int total = (int)load4(acts + ACTS32_SUM + t * 4), first, second;
-                few_dot(low, high, acts + t * 32, -f.bias * total, &first, &second);
+                few_dot(&w, few_splits(format, n_max), acts + t * 32, -f.bias * total, &first,
+                        &second);
                 sum[t] = add_term(sum[t], first + second, d, f.minima, -total, m,
                                   bits_float(load4(acts + ACTS32_D + t * 4)));
             }

@@ -97,23 +97,22 @@ DEVICE_FN void quantize_256_warp(const float v[8], uint8_t *tile, uint32_t row)
         q0 = quantize4(v, inverse, num_pow2(-shift), &sum);
         q1 = quantize4(v + 4, inverse, num_pow2(-shift), &sum);
     }
-    uint8_t *q = tile + g * ACTS_GROUP + row * 32 + word_place(lane % 4);
+    uint8_t *q = tile + acts_group(g) + row * 32 + word_place(lane % 4), *tail = tile + ACTS_TAIL;
     *(uint32_t *)q = q0;
     *(uint32_t *)(q + 8) = q1;
     int sum16 = (int)((uint32_t)(sum + __shfl_xor_sync(~0u, sum, 1)) << shift);
     if (lane % 2 == 0) {
         int low = (int8_t)sum16;
-        tile[ACTS_LOW + row * 16 + lane / 2] = (uint8_t)low;
-        tile[ACTS_HIGH + row * 16 + lane / 2] = (uint8_t)((sum16 - low) / 256);
+        tail[ACTS_LOW + row * 16 + lane / 2] = (uint8_t)low;
+        tail[ACTS_HIGH + row * 16 + lane / 2] = (uint8_t)((sum16 - low) / 256);
     }
-    uint32_t shifts = (uint32_t)shift << 4 * g;
-    UNROLL
-    for (int i = 4; i < 32; i *= 2)
-        shifts |= __shfl_xor_sync(~0u, shifts, i);
-    if (lane == 0) {
-        *(uint32_t *)(tile + ACTS_SHIFTS + row * 4) = shifts;
-        *(float *)(tile + ACTS_D + row * 4) = tiny ? 0 : a * 0x1.020408p-10f; /* 1/1016 */
-    }
+    uint32_t shifts = (uint32_t)shift << 8 * (g % 4);
+    shifts |= __shfl_xor_sync(~0u, shifts, 4);
+    shifts |= __shfl_xor_sync(~0u, shifts, 8);
+    if (lane % 16 == 0)
+        *(uint32_t *)(tile + lane / 16 * ACTS_HALF + ACTS_SHIFTS + row * 4) = shifts;
+    if (lane == 0)
+        *(float *)(tail + ACTS_D + row * 4) = tiny ? 0 : a * 0x1.020408p-10f; /* 1/1016 */
 }
 
 DEVICE_FN void quantize_32_warp(const float v[8], uint8_t *tile, uint32_t row)

@@ -21,65 +21,41 @@ KERNEL_BOUNDS(roof_read, struct roof_args, ROOF_THREADS, 4)
         *a.out = sum;
 }
 
-KERNEL_BOUNDS(roof_int8, struct roof_args, ROOF_THREADS, 2)
+/* Products of bytes, or of halves that are about 1, each with its own sums, so that none is another
+ * one again. */
+DEVICE_FN void roof_products(const struct roof_args *a, bool is_bf16)
 {
-    int d[ROOF_PRODUCTS][4];
+    int d[ROOF_PRODUCTS][4], sum = 0;
+    float v[ROOF_PRODUCTS][4];
     uint32_t w[4], x[2];
     UNROLL
-    for (int i = 0; i < 4; i++)
-        w[i] = threadIdx.x * 0x01010101u + (uint32_t)i;
-    x[0] = blockIdx.x;
-    x[1] = threadIdx.x;
-    UNROLL
-    for (int k = 0; k < ROOF_PRODUCTS; k++)
-        d[k][0] = d[k][1] = d[k][2] = d[k][3] = 0;
-    for (uint32_t n = 0; n < a.n_rounds; n++) {
-        UNROLL
-        for (int k = 0; k < ROOF_PRODUCTS; k++)
-            mma_s8_m16n8k32(d[k], w, x);
-    }
-    int sum = 0;
-    UNROLL
-    for (int k = 0; k < ROOF_PRODUCTS; k++)
-        sum ^= d[k][0] ^ d[k][1] ^ d[k][2] ^ d[k][3];
-    if (sum == 0x12345678)
-        *a.out = (uint32_t)sum;
-}
-
-/* d[16x8] += w[16x16] x[16x8] in BF16 with sums in binary32; nothing on cards before 8.0. Only its
- * time is wanted: the emulation leaves it out. */
-DEVICE_FN void multiply_bf16(float d[4], const uint32_t w[4], const uint32_t x[2])
-{
-#if defined __CUDA_ARCH__ && __CUDA_ARCH__ >= 800
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, "
-                 "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-                 : "r"(w[0]), "r"(w[1]), "r"(w[2]), "r"(w[3]), "r"(x[0]), "r"(x[1]));
-#else
-    (void)d, (void)w, (void)x;
-#endif
-}
-
-KERNEL_BOUNDS(roof_bf16, struct roof_args, ROOF_THREADS, 2)
-{
-    float d[ROOF_PRODUCTS][4];
-    uint32_t w[4], x[2];
-    UNROLL
-    for (int i = 0; i < 4; i++)
-        w[i] = 0x3f803f80u + threadIdx.x; /* about 1 */
+    for (uint32_t i = 0; i < 4; i++)
+        w[i] = 0x3f803f80u + threadIdx.x + i;
     x[0] = x[1] = 0x3f803f80u + blockIdx.x % 64;
     UNROLL
-    for (int k = 0; k < ROOF_PRODUCTS; k++)
-        d[k][0] = d[k][1] = d[k][2] = d[k][3] = 0;
-    for (uint32_t n = 0; n < a.n_rounds; n++) {
+    for (int i = 0; i < 4 * ROOF_PRODUCTS; i++)
+        v[i / 4][i % 4] = (float)(d[i / 4][i % 4] = i);
+    for (uint32_t n = 0; n < a->n_rounds; n++) {
         UNROLL
-        for (int k = 0; k < ROOF_PRODUCTS; k++)
-            multiply_bf16(d[k], w, x);
+        for (int k = 0; k < ROOF_PRODUCTS; k++) {
+            if (is_bf16)
+                mma_bf16_m16n8k16(v[k], w, x);
+            else
+                mma_s8_m16n8k32(d[k], w, x);
+        }
     }
-    float sum = 0;
     UNROLL
-    for (int k = 0; k < ROOF_PRODUCTS; k++)
-        sum += d[k][0] + d[k][1] + d[k][2] + d[k][3];
-    if (sum == 12345.678f)
-        *a.out = 1;
+    for (int i = 0; i < 4 * ROOF_PRODUCTS; i++)
+        sum ^= d[i / 4][i % 4] ^ (int)float_bits(v[i / 4][i % 4]);
+    if (sum == 0x12345678)
+        *a->out = (uint32_t)sum;
+}
+
+KERNEL_BOUNDS(roof_int8, struct roof_args, ROOF_THREADS, 2)
+{
+    roof_products(&a, false);
+}
+KERNEL_BOUNDS(roof_bf16, struct roof_args, ROOF_THREADS, 2)
+{
+    roof_products(&a, true);
 }
