@@ -65,6 +65,17 @@ for model in llama qwen2 qwen3 phi3 gemma2 gemma3 mixtral qwen3moe gpt-oss; do
     tail -1 "$tmp/out" | cmp -s - "$tmp/cpu" || fail "$model: other logits on the card"
     chunk=$((chunk % 4 + 1))
 done
+# Launches of a row's pass: embedding, norm, head, logits, record of bad rows, and of a layer 10; with experts, and
+# values of another type than keys, 16. Those that choose a token are not counted.
+launches() {
+    rm -f "$tmp/launches"
+    expect 0 env STANDIN_LAUNCHES="$tmp/launches" LD_LIBRARY_PATH="$standin" \
+        "$isobit" logits -m "tests/golden/model/$1.gguf" --tokens 1 --gpu cuda
+    n=$(grep -vc '^sample_' "$tmp/launches")
+    [ "$n" = "$2" ] || fail "$1: $n launches, not $2"
+}
+launches gemma2 $((5 + 3 * 10))
+launches mixtral $((5 + 2 * 16))
 # A card that is lost in mid-answer: the CPU goes on, with the same text.
 expect 0 bare "$isobit" run --raw -p "What is" -n 6 --temp 0 --gpu cpu
 cp "$tmp/out" "$tmp/text"

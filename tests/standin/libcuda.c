@@ -7,6 +7,7 @@
  * with a sentence. Nothing here says anything about speed.
  *
  * STANDIN_CARDS, STANDIN_CAPABILITY (90), STANDIN_MEMORY (bytes) say what there is.
+ * STANDIN_LAUNCHES=FILE: the name of each kernel that is launched is added to it.
  * STANDIN_FAIL=call:n:code: the nth call of that name ("*": of any) since cuInit gives that code;
  * from 700 to 719 all later ones too, as when a kernel fails. */
 #include <stdio.h>
@@ -731,6 +732,16 @@ static void take_args(struct work *w, const char *kernel, void **extra)
     own_args(w, extra[1], n_bytes);
 }
 
+static void tell_launch(const char *name)
+{
+    const char *path = getenv("STANDIN_LAUNCHES");
+    FILE *f = path && *path ? fopen(path, "a") : NULL;
+    if (!f)
+        return;
+    fprintf(f, "%s\n", name);
+    fclose(f);
+}
+
 EXPORT int cuLaunchKernel(struct CUfunc_st *function, unsigned grid_x, unsigned grid_y,
                           unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z,
                           unsigned shared_bytes, struct CUstream_st *stream, void **parameters,
@@ -756,6 +767,7 @@ EXPORT int cuLaunchKernel(struct CUfunc_st *function, unsigned grid_x, unsigned 
                      .block = block_x,
                      .shared_bytes = shared_bytes};
     take_args(&w, kernel->name, extra);
+    tell_launch(kernel->name);
     submit(stream, w, __func__);
     return 0;
 }
