@@ -3,13 +3,12 @@
  *
  * usage: gpu_bench DEVICE card                its name and compute capability, as JSON
  *        gpu_bench DEVICE vectors             the conformance vectors: "ok", or which differ
- *        gpu_bench DEVICE logits MODEL N      the hash over the logits' hashes of N fixed tokens
- *        gpu_bench DEVICE roof SCALE          what the card can do, as JSON
- *        gpu_bench DEVICE decode MODEL BATCH DEPTH TOKENS READ INT8 BF16
- *        gpu_bench DEVICE prefill MODEL TOKENS READ INT8 BF16
- *        gpu_bench DEVICE embed MODEL TEXTS TOKENS READ INT8 BF16
- * DEVICE: cpu, cuda, cuda:N. The last three print one line of JSON, in the model's default profile;
- * READ, INT8 and BF16 are what roof printed. SCALE: 1, or less where the card is emulated. */
+ *        gpu_bench DEVICE logits MODEL N      the hash over the logits' hashes of N fixed tokens,
+ * and over N / 4 tokens drawn after them gpu_bench DEVICE roof SCALE          what the card can do,
+ * as JSON gpu_bench DEVICE decode MODEL BATCH DEPTH TOKENS READ INT8 BF16 gpu_bench DEVICE prefill
+ * MODEL TOKENS READ INT8 BF16 gpu_bench DEVICE embed MODEL TEXTS TOKENS READ INT8 BF16 DEVICE: cpu,
+ * cuda, cuda:N. The last three print one line of JSON, in the model's default profile; READ, INT8
+ * and BF16 are what roof printed. SCALE: 1, or less where the card is emulated. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,16 +281,32 @@ static int embed(const char *device, const char *path, uint32_t n_texts, uint32_
     return 0;
 }
 
-/* As isobit logits has it, of tokens that need no tokenizer. */
-static int logits(struct run *r, const char *model, uint32_t n_tokens)
+/* Steps to the end; what events tell goes into the hash. */
+static void hash_events(struct run *r, struct sha256 *hash)
 {
     const struct iso_event *events;
+    struct err_note note = {""};
+    for (size_t n; (n = iso_engine_step(r->engine, &events)) > 0;)
+        for (size_t i = 0; i < n; i++) {
+            if (events[i].err)
+                must(err_set(&note, (enum err)events[i].err, "%s", events[i].note), &note);
+            if (events[i].kind == ISO_EVENT_LOGITS)
+                sha256_add(hash, events[i].digest, ISO_DIGEST_BYTES);
+            if (events[i].kind == ISO_EVENT_TOKEN)
+                sha256_add(hash, &events[i].token, sizeof events[i].token);
+        }
+}
+
+/* As isobit logits has it, of tokens that need no tokenizer; then an answer, whose tokens a card
+ * chooses itself. */
+static int logits(struct run *r, const char *model, uint32_t n_tokens)
+{
     struct err_note note = {""};
     struct iso_request q = iso_request_default();
     struct sha256 hash;
     uint8_t digest[SHA256_BYTES];
     char hex[SHA256_HEX];
-    open_engine(r, model, n_tokens, n_tokens, "exact");
+    open_engine(r, model, n_tokens + n_tokens / 4, n_tokens, "exact");
     for (uint32_t i = 0; i < n_tokens; i++)
         r->tokens[i] = (int32_t)(i * 40503u % iso_engine_info(r->engine).n_vocab);
     q.tokens = r->tokens;
@@ -300,13 +315,12 @@ static int logits(struct run *r, const char *model, uint32_t n_tokens)
     q.want_logits_prompt = q.want_digests = true;
     must((enum err)iso_session_submit(r->sessions[0], &q, (struct iso_note *)&note), &note);
     sha256_init(&hash);
-    for (size_t n; (n = iso_engine_step(r->engine, &events)) > 0;)
-        for (size_t i = 0; i < n; i++) {
-            if (events[i].err)
-                must(err_set(&note, (enum err)events[i].err, "%s", events[i].note), &note);
-            if (events[i].kind == ISO_EVENT_LOGITS)
-                sha256_add(&hash, events[i].digest, ISO_DIGEST_BYTES);
-        }
+    hash_events(r, &hash);
+    q.want_logits_prompt = q.want_digests = false;
+    q.n_tokens = 0; /* after the last of them */
+    q.n_answer_max = n_tokens / 4;
+    must((enum err)iso_session_submit(r->sessions[0], &q, (struct iso_note *)&note), &note);
+    hash_events(r, &hash);
     sha256_end(&hash, digest);
     hex_of(digest, sizeof digest, hex);
     printf("%s %s\n", hex, iso_engine_info(r->engine).device);

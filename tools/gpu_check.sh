@@ -4,8 +4,8 @@
 # usage: tools/gpu_check.sh [--bin DIR] [--device cuda:N] [--out FILE.json] [--seconds N]
 #
 # Needs a C compiler and nvcc, no libraries; with --bin DIR (gpu_bench and mkmodel from a build) neither.
-# In order: the conformance vectors on CPU and card; hashes of logits, of the demo model and of random models of
-# every family, CPU against card; compute-sanitizer over the vectors, where there is one; what the card can do; the
+# In order: the conformance vectors on CPU and card; hashes of logits and of drawn tokens, of the demo model and of
+# random models of every family, CPU against card; compute-sanitizer over the vectors, where there is one; what the card can do; the
 # Llama-3.1-8B and Llama-2-7B shapes with random weights: decoding 1, 16 and 64 rows at a context of 512,
 # prefill of 2,048; BERT-base, 256 texts of 128 tokens. F16 and BF16 are in the profile fast, all else is exact.
 # A short table comes last. Within 8 minutes: what does not fit is left out, and said.
