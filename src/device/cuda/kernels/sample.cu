@@ -2,10 +2,11 @@
  * they have no order, and whatever only narrows the search may be rough.
  *
  * sample_scan, all over the card, makes the edits and finds the largest logit of every run of 64;
- * sample_weigh sums the weights of every run, for rows that may be drawn from many. sample_choose has a block for each row: the runs tell where the candidates are that can matter,
- * which are few but where neither top-k nor the logits' fall leaves out the rest. Few are gathered
- * into a list: there the place of each is found by looking at all others. Many stay where they are,
- * and the border between those left and those dropped is searched for (struct view). */
+ * sample_weigh sums the weights of every run, for rows that may be drawn from many. sample_choose
+ * has a block for each row: the runs tell where the candidates are that can matter, which are few
+ * but where neither top-k nor the logits' fall leaves out the rest. Few are gathered into a list:
+ * there the place of each is found by looking at all others. Many stay where they are, and the
+ * border between those left and those dropped is searched for (struct view). */
 #include "device/cuda/kernels/args_sample.h"
 #include "numeric/sample.h"
 
