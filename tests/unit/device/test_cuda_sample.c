@@ -118,7 +118,7 @@ static void test_rows(void **state)
 {
     static const uint32_t sizes[] = {1, 2, 63, 64, 65, 300, 1025, V_MAX - SHAPES};
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(sizes); i += test_every(2))
+    for (size_t i = 0; i < COUNT_OF(sizes); i += test_every(3))
         for (int shape = 0; shape < SHAPES; shape++)
             for (int round = sizes[i] > MANY ? 1 : 0; round < 2; round += test_every(2)) {
                 uint32_t v = sizes[i];
