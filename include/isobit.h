@@ -91,6 +91,10 @@ struct iso_engine_options {
      * cores, close to that, the same again only for the same passes on the same kind of GPU. NULL:
      * fast where the weights are F16 or BF16 and a GPU computes, which notice tells; else exact. */
     const char *profile;
+    /* So many of the model's last layers and its head on the GPU, the others and the embedding on
+     * the CPU: the same bits. More than it has: the embedding too. ISO_ERR_MEMORY where they do not
+     * fit. 0: as many as fit. */
+    uint32_t n_gpu_layers;
     uint32_t n_ctx;      /* positions of one session; 0: what the model was trained for */
     uint32_t n_chunk;    /* rows of one forward pass; 0: 512 */
     uint32_t n_sessions; /* open at once, at most; 0: 1 */
@@ -138,6 +142,15 @@ struct iso_cache_info {
     const char *note;
 };
 
+/* What lies in a memory. */
+struct iso_memory {
+    uint64_t n_bytes; /* that may be taken there, beside the device's own */
+    uint64_t n_bytes_context; /* the device's own */
+    uint64_t n_bytes_weights, n_bytes_cache;
+    uint64_t n_bytes_working; /* activations */
+    uint64_t n_bytes_draft;   /* the draft model, with its cache */
+};
+
 /* What is known of an open engine. Strings live as long as it. */
 struct iso_engine_info {
     const char *arch;       /* "llama", "qwen3", ... */
@@ -146,6 +159,8 @@ struct iso_engine_info {
     const char *device;     /* what computes: "cpu", ... */
     int n_threads;
     uint32_t n_vocab, n_embd, n_layers, n_ctx, n_ctx_train, n_sessions, n_running, n_chunk;
+    uint32_t n_gpu_layers; /* of n_layers; one more: the embedding too */
+    struct iso_memory gpu; /* the GPU's; zeros where there is none */
     uint64_t n_params;
     size_t n_bytes_weights, n_bytes_kv_page;
     size_t n_bytes_kv_file; /* of iso_session_page_read */
@@ -372,7 +387,9 @@ bool iso_session_page_read(const struct iso_session *session, uint32_t page, uin
 /* iso_session_page_add - appends 64 tokens with the keys and values that somebody has computed for
  * them, to an idle session of nothing but whole pages. Whether they are the right ones is the
  * caller's to know (iso_session_page_hash); bytes that no computation leaves are ISO_ERR_FORMAT.
- * The session is remembered by nobody. ISO_ERR_LIMIT: no room. */
+ * The session is remembered by nobody. ISO_ERR_LIMIT: no room; ISO_ERR_IO: the device was lost.
+ * Where such a page is lost later, with its device or to others, requests end with ISO_ERR_IO: what
+ * the engine would compute in its place is not what was given. */
 enum iso_err iso_session_page_add(struct iso_session *session, const int32_t *tokens,
                                   const uint8_t *bytes, struct iso_note *note);
 
@@ -458,7 +475,8 @@ struct iso_embedder_options {
     const char *isa; /* as in iso_engine_options, */
     const char *gpu; /* this too, */
     uint64_t n_bytes_gpu; /* this, */
-    const char *profile;  /* and this */
+    const char *profile;  /* this too, */
+    uint32_t n_gpu_layers; /* and this: all or, with gpu "cpu", none; else ISO_ERR_UNSUPPORTED */
     uint32_t n_ctx;  /* tokens of one text; 0: what the model was trained for, at most 8192 */
     uint32_t n_rows; /* texts share a pass up to so many; 0: 128 for each thread, 256 to 2048 */
     enum iso_pooling pooling;
@@ -480,6 +498,7 @@ struct iso_embedder_info {
     uint32_t n_types; /* kinds of tokens that it tells apart; 0: it does not */
     uint64_t n_params;
     size_t n_bytes_weights;
+    struct iso_memory gpu; /* as in iso_engine_info */
 };
 
 struct iso_text {

@@ -123,7 +123,7 @@ static void open_engine(struct run *r, const char *path, uint32_t n_ctx, uint32_
                                          .stretch = 1e6f, /* all prompts, then all answers */
                                          .no_speculation = true};
     must(gguf_open(path, &r->table, &note), &note);
-    must(engine_open(&r->table, &o, &r->engine, &note), &note);
+    must(engine_open(&r->table, NULL, &o, &r->engine, &note), &note);
     r->sessions = mem_array(r->n_batch, sizeof r->sessions[0]);
     r->tokens = mem_array(n_ctx, sizeof r->tokens[0]);
     must(r->sessions && r->tokens ? ERR_OK : ERR_MEMORY, &note);

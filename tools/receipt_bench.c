@@ -147,7 +147,7 @@ static void print_parts(struct iso_session *s, double step_cpu_us)
     double best_us, page_us, end_us, add_us;
     uint32_t n_vocab = engine->sampler.n_vocab;
     LEAST_US(best_us, sampler_best(engine->logits, n_vocab, &record));
-    LEAST_US(page_us, model_kv_digest(engine->model, s->bases[0], digest));
+    LEAST_US(page_us, model_kv_digest(engine->model, session_page(s, 0), digest));
     sampler_best(engine->logits, n_vocab, &record);
     const struct iso_event event = {.kind = ISO_EVENT_TOKEN, .record = &record};
     maker_init(&m);

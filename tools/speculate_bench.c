@@ -112,7 +112,7 @@ int main(int argc, char **argv)
     for (int on = 0; on < 2; on++) {
         const struct iso_engine_options o = {.n_ctx = (uint32_t)(prompt.n_ids + text.n_ids),
                                              .no_speculation = !on};
-        if (engine_open(&table, &o, &e[on], &note))
+        if (engine_open(&table, NULL, &o, &e[on], &note))
             die("engine", &note);
         answer(e[on], &prompt, &text); /* costs and chances are learned */
     }

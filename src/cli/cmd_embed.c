@@ -157,6 +157,7 @@ static enum err open_embedder(struct embed *e, struct err_note *note)
         .gpu = general.gpu,
         .n_bytes_gpu = general.n_bytes_gpu,
         .profile = general.profile,
+        .n_gpu_layers = general.n_gpu_layers,
         .n_ctx = e->model.n_ctx,
         .n_rows = e->model.n_chunk,
         .pooling = pooling,

@@ -6,13 +6,11 @@
 #include "base/check.h"
 #include "cli/args.h"
 #include "cli/commands.h"
-#include "cli/load.h"
 #include "cli/plan_report.h"
 #include "cli/say.h"
 #include "device/cuda/driver.h"
 #include "device/cuda/image.h"
 #include "device/cuda/nvml.h"
-#include "engine/engine.h"
 
 enum { CARDS_MAX = 64 };
 
@@ -136,25 +134,6 @@ static void print_json(const struct gpu_command *g)
     json_decref(all);
 }
 
-/* Weights, cache, working memory and what context fits: on the device that is chosen. */
-static enum err show_plan(const struct gpu_command *g, struct err_note *note)
-{
-    struct loaded l;
-    struct plan plan;
-    struct iso_engine_options o = {.n_sessions = g->n_sessions};
-    enum err rc = load_file(&l, g->model.path, note);
-    if (!rc)
-        rc = load_options(&l, &g->model, &o, note);
-    if (!rc)
-        rc = engine_plan(&l.table, &o, &plan, note);
-    if (!rc && g->json)
-        plan_print_json(&plan);
-    else if (!rc)
-        plan_print(&plan);
-    load_close(&l);
-    return rc;
-}
-
 int cmd_gpu(int argc, char **argv)
 {
     static struct gpu_command g = {.n_sessions = 1, .model.gpu.which = "cuda"};
@@ -165,6 +144,7 @@ int cmd_gpu(int argc, char **argv)
         CONTEXT_OPTION(g.model),
         OPT_U32(0, "sessions", "N", &g.n_sessions, 1, 4096, "sessions at once (default: 1)"),
         CHUNK_OPTION(g.model),
+        DRAFT_OPTION(g.model),
     };
     const struct arg_command command = {
         .name = "gpu",
@@ -188,7 +168,7 @@ int cmd_gpu(int argc, char **argv)
     }
     if (!rc && args.n_positional) {
         g.model.path = args.positional[0];
-        rc = show_plan(&g, &note);
+        rc = plan_show(&g.model, g.n_sessions, g.json, &note);
     } else if (!rc) {
         rc = find_cards(&g, &note);
         if (!rc && g.json)

@@ -12,7 +12,6 @@
 #include "base/threads.h"
 #include "cli/load.h"
 #include "cli/plan_report.h"
-#include "engine/engine.h"
 #include "format/identity.h"
 #include "model/model.h"
 
@@ -344,26 +343,6 @@ static enum err inspect(const char *path, bool brief, bool json, bool rehash, st
     return rc;
 }
 
-/* What an engine would take; the file's tables alone are read. */
-static enum err show_plan(const struct model_options *m, uint32_t n_sessions, bool json,
-                          struct err_note *note)
-{
-    struct loaded l;
-    struct plan plan;
-    struct iso_engine_options o = {.n_sessions = n_sessions};
-    enum err rc = load_file(&l, m->path, note);
-    if (!rc)
-        rc = load_options(&l, m, &o, note);
-    if (!rc)
-        rc = engine_plan(&l.table, &o, &plan, note);
-    if (!rc && json)
-        plan_print_json(&plan);
-    else if (!rc)
-        plan_print(&plan);
-    load_close(&l);
-    return rc;
-}
-
 int cmd_inspect(int argc, char **argv)
 {
     bool json = false, brief = false, rehash = false, plan = false;
@@ -379,6 +358,7 @@ int cmd_inspect(int argc, char **argv)
         CONTEXT_OPTION(m),
         OPT_U32(0, "sessions", "N", &n_sessions, 1, 4096, "sessions at once (default: 1)"),
         CHUNK_OPTION(m),
+        DRAFT_OPTION(m),
         DEVICE_OPTIONS(m),
     };
     const struct arg_command command = {
@@ -405,7 +385,7 @@ int cmd_inspect(int argc, char **argv)
     if (!rc && args.n_positional)
         m.path = args.positional[0];
     if (!rc && plan)
-        rc = show_plan(&m, n_sessions, json, &note);
+        rc = plan_show(&m, n_sessions, json, &note);
     else if (!rc)
         rc = inspect(m.path, brief, json, rehash, &note);
     return rc ? say_error(rc, &note) : EXIT_OK;

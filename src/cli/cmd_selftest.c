@@ -58,7 +58,7 @@ static enum err run_demo(const struct loaded *demo, struct result *r, struct err
                                          .n_chunk = 7};
     struct iso_engine *engine;
     struct iso_session *session;
-    enum err rc = engine_open(&demo->table, &o, &engine, note);
+    enum err rc = engine_open(&demo->table, NULL, &o, &engine, note);
     if (rc)
         return rc;
     int32_t tokens[DEMO_TOKENS / 2];
@@ -172,10 +172,12 @@ static enum err run(struct selftest *s, const char *name, struct device_choice d
 
 static enum err work(struct selftest *s, struct err_note *note)
 {
-    struct device_choice choice = {.n_threads = threads_online(), .isa = "auto"};
-    enum err rc = gpu_choose(&s->gpu, &choice.gpu, &choice.n_bytes_gpu, note);
+    struct gpu_choice gpu;
+    enum err rc = gpu_choose(&s->gpu, &gpu, note);
     if (rc)
         return rc;
+    struct device_choice choice = {
+        .gpu = gpu.gpu, .n_bytes_gpu = gpu.n_bytes, .n_threads = threads_online()};
     s->has_demo = load_file(&s->demo, NULL, note) == ERR_OK;
     if (!s->has_demo)
         say("without the demo model: %s", note->text);

@@ -143,6 +143,7 @@ static void make_worker(struct serve *s)
     add_text(s, "--gpu", e->gpu.which);
     add_text(s, "--gpu-memory", e->gpu.memory);
     add_text(s, "--profile", e->gpu.profile);
+    add_text(s, "--gpu-layers", e->gpu.layers);
     add_text(s, "--template", e->template);
     add_text(s, "--tool-format", e->tool_format);
     if (s->receipts && strcmp(s->receipts, "off") != 0)
@@ -225,10 +226,9 @@ static enum err find_receipts(const struct serve *s, char path[PATH_MAX],
 /* Looked at before any worker is started, which then is told a device. */
 static enum err choose_device(struct gpu_options *g, struct err_note *note)
 {
-    const char *gpu;
-    uint64_t n_bytes;
-    enum err rc = gpu_choose(g, &gpu, &n_bytes, note);
-    g->which = gpu;
+    struct gpu_choice c;
+    enum err rc = gpu_choose(g, &c, note);
+    g->which = c.gpu;
     return rc;
 }
 
@@ -397,9 +397,13 @@ int cmd_worker(int argc, char **argv)
     }
     if (!rc && (!o.path || !o.name || fd == 0))
         rc = err_set(&note, ERR_USAGE, "worker is started by isobit serve");
-    rc = rc ? rc : gpu_choose(&e.gpu, &o.gpu, &o.n_bytes_gpu, &note);
+    struct gpu_choice gpu;
+    rc = rc ? rc : gpu_choose(&e.gpu, &gpu, &note);
     if (rc)
         return say_error(rc, &note);
+    o.gpu = gpu.gpu;
+    o.n_bytes_gpu = gpu.n_bytes;
+    o.n_gpu_layers = gpu.n_layers;
     o.isa = isa && *isa ? isa : NULL;
     o.profile = e.gpu.profile;
     o.fd = (int)fd;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "cli/load.h"
 #include "cli/say.h"
 #include "device/cuda/driver.h"
@@ -60,23 +61,38 @@ static void say_found(void)
     say("gpu: auto stays on the CPU in this version");
 }
 
-enum err gpu_choose(const struct gpu_options *g, const char **gpu, uint64_t *n_bytes,
-                    struct err_note *note)
+/* *n 0: as many as fit; *none: none at all. */
+static enum err parse_layers(const char *text, uint32_t *n, bool *none, struct err_note *note)
 {
-    enum err rc = ERR_OK;
-    *gpu = g->which;
-    *n_bytes = 0;
+    uint64_t number = 0;
+    bool is_number = text && strcmp(text, "auto") != 0;
+    if (is_number && (!str_to_u64(str_from(text), &number) || number > UINT32_MAX))
+        return err_set(note, ERR_USAGE, "--gpu-layers is \"%.40s\"; a number, or auto", text);
+    *none = is_number && number == 0;
+    *n = (uint32_t)number;
+    return ERR_OK;
+}
+
+enum err gpu_choose(const struct gpu_options *g, struct gpu_choice *c, struct err_note *note)
+{
+    bool none = false;
+    *c = (struct gpu_choice){.gpu = g->which};
+    enum err rc = parse_layers(g->layers, &c->n_layers, &none, note);
+    if (rc)
+        return rc;
     if (g->which && strcmp(g->which, "debug") == 0) {
         say_found();
-        *gpu = NULL;
+        c->gpu = NULL;
     }
-    if (*gpu)
-        rc = device_name_check(*gpu, note);
+    if (c->gpu)
+        rc = device_name_check(c->gpu, note);
     if (rc == ERR_USAGE)
         return err_wrap(note, rc, "--gpu");
     if (!rc && profile_name_check(g->profile, note))
         return err_wrap(note, ERR_USAGE, "--profile");
     if (!rc && g->memory)
-        rc = load_size("--gpu-memory", g->memory, card_bytes(*gpu), n_bytes, note);
+        rc = load_size("--gpu-memory", g->memory, card_bytes(c->gpu), &c->n_bytes, note);
+    if (none)
+        c->gpu = "cpu";
     return rc;
 }

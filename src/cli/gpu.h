@@ -1,4 +1,4 @@
-/* gpu.h - --gpu and --gpu-memory, and what a person is told of the cards. */
+/* gpu.h - --gpu, --gpu-memory and --gpu-layers, and what a person is told of the cards. */
 #ifndef CLI_GPU_H
 #define CLI_GPU_H
 
@@ -9,7 +9,7 @@
 
 /* Zero: the defaults. */
 struct gpu_options {
-    const char *which, *memory, *profile;
+    const char *which, *memory, *layers, *profile;
 };
 
 #define GPU_OPTIONS(g)                                                                             \
@@ -18,7 +18,10 @@ struct gpu_options {
              "was found (default: auto)"),                                                         \
         OPT_TEXT(0, "gpu-memory", "SIZE", &(g).memory,                                             \
                  "how much of the GPU's memory may be taken: 20G, or a share\n"                    \
-                 "of it (default: 80%)")
+                 "of it (default: 80%)"),                                                          \
+        OPT_TEXT(0, "gpu-layers", "N", &(g).layers,                                                \
+                 "layers on the GPU, the last ones, with the output; the CPU\n"                    \
+                 "has the others (default: auto, as many as fit)")
 /* Of commands that may compute in another profile than exact. */
 #define PROFILE_OPTION(g)                                                                          \
     OPT_TEXT(0, "profile", "NAME", &(g).profile,                                                   \
@@ -26,9 +29,16 @@ struct gpu_options {
              "weights on a GPU's tensor cores (default: exact, but fast\n"                         \
              "where such weights meet such a GPU)")
 
-/* gpu_choose - for engine options: gpu is NULL for the default, never "debug", which says here what
- * was found. ERR_USAGE: no such device, size or profile; ERR_UNSUPPORTED: "metal". */
-enum err gpu_choose(const struct gpu_options *g, const char **gpu, uint64_t *n_bytes,
-                    struct err_note *note);
+/* Of engine options. */
+struct gpu_choice {
+    const char *gpu;
+    uint64_t n_bytes;
+    uint32_t n_layers;
+};
+
+/* gpu_choose - gpu is NULL for the default, never "debug", which says here what was found; no
+ * layers at all are the CPU. ERR_USAGE: no such device, size, number or profile; ERR_UNSUPPORTED:
+ * "metal". */
+enum err gpu_choose(const struct gpu_options *g, struct gpu_choice *c, struct err_note *note);
 
 #endif

@@ -17,6 +17,7 @@
 #define DEMO_NAME "isobit-demo-q8_0.gguf"
 
 enum { CONTEXT_DEFAULT = 8192, TEXT_BYTES_MAX = 256 << 20, PARENTS_MAX = 3 };
+enum { WHERE_TEXT = 2 * DEVICE_TEXT + 48 };
 
 const char *base_name(const char *path)
 {
@@ -109,14 +110,27 @@ const char *device_text(const char *device, const char *isa, int n_threads, char
     return out;
 }
 
+/* The same of an engine, whose first layers may be elsewhere than the others. */
+static void where_text(const struct iso_engine_info *info, char out[WHERE_TEXT])
+{
+    char device[DEVICE_TEXT], cpu[DEVICE_TEXT];
+    device_text(info->device, info->isa, info->n_threads, device);
+    device_text("cpu", info->isa, info->n_threads, cpu);
+    if (info->n_gpu_layers == 0 || info->n_gpu_layers > info->n_layers)
+        snprintf(out, WHERE_TEXT, "%s", device);
+    else
+        snprintf(out, WHERE_TEXT, "%s (%u of %u layers) and %s", device, info->n_gpu_layers,
+                 info->n_layers, cpu);
+}
+
 static void say_engine(const struct loaded *l)
 {
     struct iso_engine_info info = iso_engine_info(l->engine);
     char count[SIZE_TEXT], all[SIZE_TEXT];
-    char where[DEVICE_TEXT];
+    char where[WHERE_TEXT];
+    where_text(&info, where);
     say("%s: %s, %s parameters; %s on %s; context %u tokens", base_name(l->table.path), info.arch,
-        count_text(info.n_params, count), info.arithmetic,
-        device_text(info.device, info.isa, info.n_threads, where), info.n_ctx);
+        count_text(info.n_params, count), info.arithmetic, where, info.n_ctx);
     if (info.n_bytes_in_file)
         say("memory has no room for %s of the %s of weights: they are read from the file at every "
             "step, which is slow; the results are the same",
@@ -165,9 +179,13 @@ enum err load_options(const struct loaded *l, const struct model_options *m,
     uint64_t n_bytes = o->n_bytes_memory;
     o->notice = say_notice;
     o->profile = m->gpu.profile;
-    enum err rc = gpu_choose(&m->gpu, &o->gpu, &o->n_bytes_gpu, note);
+    struct gpu_choice gpu;
+    enum err rc = gpu_choose(&m->gpu, &gpu, note);
     if (rc)
         return rc;
+    o->gpu = gpu.gpu;
+    o->n_bytes_gpu = gpu.n_bytes;
+    o->n_gpu_layers = gpu.n_layers;
     rc = memory && *memory ? load_memory("ISOBIT_MEMORY", memory, &n_bytes, note) : ERR_OK;
     o->n_bytes_memory = (size_t)n_bytes;
     return rc;
@@ -196,9 +214,7 @@ static enum err check_draft_tokenizer(const struct loaded *l, struct err_note *n
 static enum err load_draft(struct loaded *l, const char *path, struct err_note *note)
 {
     enum err rc = table_open(load_path(path, note), &l->draft, note);
-    if (!rc && l->tokenizer)
-        rc = check_draft_tokenizer(l, note);
-    return rc ? rc : engine_add_draft(l->engine, &l->table, &l->draft, note);
+    return !rc && l->tokenizer ? check_draft_tokenizer(l, note) : rc;
 }
 
 enum err load_engine(struct loaded *l, const struct model_options *m,
@@ -207,20 +223,18 @@ enum err load_engine(struct loaded *l, const struct model_options *m,
     struct iso_engine_options o = more ? *more : (struct iso_engine_options){0};
     struct progress progress;
     enum err rc = load_options(l, m, &o, note);
+    if (!rc && m->draft)
+        rc = load_draft(l, m->draft, note);
     if (rc)
         return rc;
     o.progress = progress_show;
     o.progress_context = &progress;
     progress_begin(&progress, "loading");
-    rc = engine_open(&l->table, &o, &l->engine, note);
+    rc = engine_open(&l->table, m->draft ? &l->draft : NULL, &o, &l->engine, note);
     progress_end(&progress);
     if (rc)
         return rc;
     say_engine(l);
-    if (m->draft)
-        rc = load_draft(l, m->draft, note);
-    if (rc)
-        return rc;
     return (enum err)iso_session_open(l->engine, &l->session, (struct iso_note *)note);
 }
 

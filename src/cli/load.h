@@ -39,9 +39,11 @@ struct model_options {
 #define SPECULATION_OPTION(m)                                                                      \
     OPT_FLAG(0, "no-speculation", &(m).no_speculation,                                             \
              "compute one token at a time (the text is the same)"),                                \
-        OPT_TEXT(0, "draft", "MODEL", &(m).draft,                                                  \
-                 "a smaller model of the same vocabulary that guesses what\n"                      \
-                 "comes (the text is the same, sooner)")
+        DRAFT_OPTION(m)
+#define DRAFT_OPTION(m)                                                                            \
+    OPT_TEXT(0, "draft", "MODEL", &(m).draft,                                                      \
+             "a smaller model of the same vocabulary that guesses what\n"                          \
+             "comes (the text is the same, sooner)")
 
 struct loaded {
     struct table table, draft;   /* draft.path NULL: none */

@@ -19,7 +19,7 @@ const struct settings_name minerva_names[] = {
     {"MINERVA_GPU_DEVICE", "gpu", NULL},
     {"MINERVA_DEVICE", "gpu", NULL},
     {"MINERVA_ENABLE_GPU", NULL, DEVICE},
-    {"MINERVA_GPU_LAYERS", NULL, "one device computes all of a model"},
+    {"MINERVA_GPU_LAYERS", "gpu-layers", NULL},
     {"MINERVA_CPU_FALLBACK", NULL, "the CPU always goes on where a GPU is lost"},
     {"MINERVA_TOKEN_BUFFER", NULL, "each token is sent when it is made"},
     {"MINERVA_WORKERS", NULL, "each model has one process, and --threads"},

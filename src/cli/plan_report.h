@@ -2,10 +2,11 @@
 #ifndef CLI_PLAN_REPORT_H
 #define CLI_PLAN_REPORT_H
 
-#include "engine/plan.h"
+#include "cli/load.h"
 
-/* Standard output; bars on a terminal. */
-void plan_print(const struct plan *p);
-void plan_print_json(const struct plan *p);
+/* plan_show - of so many sessions, on standard output; bars on a terminal. The files' tables alone
+ * are read. */
+enum err plan_show(const struct model_options *m, uint32_t n_sessions, bool json,
+                   struct err_note *note);
 
 #endif

@@ -42,6 +42,7 @@ static enum err open_embedder(struct vectors *k, uint32_t n_ctx, struct err_note
         .gpu = general.gpu,
         .n_bytes_gpu = general.n_bytes_gpu,
         .profile = "exact",
+        .n_gpu_layers = general.n_gpu_layers,
         .notice = general.notice,
         .n_ctx = n_ctx,
         .pooling = k->again.pooling,

@@ -270,6 +270,13 @@ enum err cpu_device_open(int n_threads, const char *isa, struct device **d, stru
 size_t cpu_device_bytes(void); /* memory that it takes itself, at most */
 /* Names of the instruction sets that work here, best last; NULL-terminated. */
 const char *const *cpu_isa_names(void);
+static inline const char *cpu_isa_best(void)
+{
+    const char *const *names = cpu_isa_names();
+    while (names[1])
+        names++;
+    return names[0];
+}
 
 /* kv_export - the canonical bytes of positions [0, n) of one layer's part of a page, for hashes:
  * for each head, for each position: k int16[E], v int16[E], k scale, v scale, running maximum of

@@ -21,6 +21,11 @@ static bool is_cuda(const char *gpu, int *ordinal)
     return true;
 }
 
+bool device_is_auto(const char *gpu)
+{
+    return !gpu || strcmp(gpu, "auto") == 0;
+}
+
 enum err device_name_check(const char *gpu, struct err_note *note)
 {
     int ordinal;
@@ -43,7 +48,5 @@ enum err device_open(const struct device_choice *c, struct device **d, struct er
         return rc;
     if (is_cuda(gpu, &ordinal))
         return cuda_device_open(ordinal, c->n_bytes_gpu, d, note);
-    if (note)
-        note->text[0] = 0;
-    return cpu_device_open(c->n_threads, c->isa, d, note);
+    return cpu_device_open(c->n_threads, c->isa ? c->isa : "auto", d, note);
 }

@@ -60,7 +60,9 @@ static bool nothing_is_guessed(struct iso_engine *e)
 
 static bool may_go(struct iso_engine *e, const struct batch *b)
 {
-    if (!b->sample || b->hidden || e->tap.fn || e->queue.waiting.n > 0 ||
+    /* First layers that are elsewhere need the token there. */
+    bool takes_tokens = e->plan.n_gpu_layers > e->plan.info.n_layers;
+    if (!takes_tokens || !b->sample || b->hidden || e->tap.fn || e->queue.waiting.n > 0 ||
         e->n_turns != e->queue.running.n || e->n_turns != b->n_logits ||
         b->n_logits > MODEL_AHEAD_ROWS)
         return false;

@@ -65,19 +65,45 @@ static enum err open_scratch(struct draft *d, uint32_t n_vocab, struct err_note 
     return sampler_init(&d->sampler, n_larger, d->n_ctx, note);
 }
 
+/* It reads no further than it was trained to. */
+static void limit(struct model_limits *limits, const struct model_info *plan)
+{
+    limits->n_logits_max = 1;
+    if (limits->n_ctx_max > plan->n_ctx_train)
+        limits->n_ctx_max = plan->n_ctx_train;
+}
+
+enum err draft_needs(const struct table *table, struct device *device, struct model_limits limits,
+                     uint64_t *n_bytes, struct err_note *note)
+{
+    struct model_needs needs;
+    struct model_info plan = {0};
+    enum err rc =
+        model_plan(table, (struct model_limits){.n_rows_max = limits.n_rows_max}, &plan, note);
+    limit(&limits, &plan);
+    if (!rc)
+        rc = profile_choose(NULL, table, device, &limits.is_fast, NULL);
+    if (!rc)
+        rc = model_needs_find(table, device, limits, &needs, note);
+    if (rc)
+        return rc;
+    uint64_t n_pages = (needs.info.n_ctx + KV_PAGE - 1) / KV_PAGE;
+    *n_bytes = needs.own.packed_bytes + needs.own.vector_bytes + needs.own.scratch_bytes +
+               n_pages * needs.info.kv_page_bytes;
+    return ERR_OK;
+}
+
 enum err draft_open(struct draft *d, const struct table *table, const struct table *target,
                     struct device *device, uint32_t n_vocab, struct model_limits limits,
                     struct err_note *note)
 {
-    struct model_info plan;
+    struct model_info plan = {0};
     *d = (struct draft){.device = device, .n_rows_max = limits.n_rows_max};
-    limits.n_logits_max = 1;
     enum err rc =
         model_plan(table, (struct model_limits){.n_rows_max = limits.n_rows_max}, &plan, note);
     if (!rc)
         rc = check_vocabulary(table, plan.n_vocab, target, n_vocab, note);
-    if (limits.n_ctx_max > plan.n_ctx_train)
-        limits.n_ctx_max = plan.n_ctx_train;
+    limit(&limits, &plan);
     if (!rc)
         rc = profile_choose(NULL, table, device, &limits.is_fast, NULL);
     if (!rc)

@@ -38,6 +38,9 @@ struct draft {
 enum err draft_open(struct draft *d, const struct table *table, const struct table *target,
                     struct device *device, uint32_t n_vocab, struct model_limits limits,
                     struct err_note *note);
+/* draft_needs - the memory that draft_open takes on the device, before it takes any. */
+enum err draft_needs(const struct table *table, struct device *device, struct model_limits limits,
+                     uint64_t *n_bytes, struct err_note *note);
 void draft_close(struct draft *d);
 /* The owner's timeline was cut or is gone. */
 void draft_forget(struct draft *d, const void *owner);

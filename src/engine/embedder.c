@@ -59,6 +59,7 @@ struct iso_embedder {
     void **bases;           /* [n_pages] */
     uint8_t *memory;        /* pages, the device's */
     size_t n_bytes_memory;
+    struct iso_memory gpu;
 
     struct iso_embedder_options options; /* with their defaults */
     const struct table *weights;
@@ -99,14 +100,6 @@ float iso_probability(float score)
 
 /* ---- opening ---- */
 
-static const char *best_isa(void)
-{
-    const char *const *names = cpu_isa_names();
-    while (names[1])
-        names++;
-    return names[0];
-}
-
 static int threads_of(const struct iso_embedder_options *o)
 {
     return o->n_threads > 0 ? o->n_threads : threads_online();
@@ -115,8 +108,7 @@ static int threads_of(const struct iso_embedder_options *o)
 static enum err open_device(const struct iso_embedder_options *o, struct device **d,
                             struct err_note *note)
 {
-    const struct device_choice choice = {o->gpu, o->n_bytes_gpu, threads_of(o),
-                                         o->isa ? o->isa : best_isa()};
+    const struct device_choice choice = {o->gpu, o->n_bytes_gpu, threads_of(o), o->isa};
     return device_open(&choice, d, note);
 }
 
@@ -214,7 +206,7 @@ static enum err find_needs(const struct table *t, struct device *d,
     if (rc)
         return rc;
     const struct model_info *info = &needs->info;
-    *n_bytes = needs->scratch_bytes + needs->vector_bytes +
+    *n_bytes = needs->own.scratch_bytes + needs->own.vector_bytes +
                (uint64_t)pages_of(info->n_ctx, o->n_rows) * info->kv_page_bytes +
                (uint64_t)o->n_rows * info->n_embd * sizeof(float);
     return ERR_OK;
@@ -237,7 +229,10 @@ enum err embedder_needs(const struct table *t, const struct iso_embedder_options
         return rc;
     rc = profile_choose(o.profile, t, d, &is_fast, note);
     rc = rc ? rc : find_needs(t, d, &o, is_fast, &needs, n_bytes, note);
-    *n_bytes += rc ? 0 : needs.packed_bytes;
+    if (!d->ops->host_memory)
+        *n_bytes = 0;
+    else if (!rc)
+        *n_bytes += needs.own.packed_bytes;
     d->ops->close(d);
     return rc;
 }
@@ -248,7 +243,7 @@ static enum err open_model(struct iso_embedder *e, const struct table *t,
     struct err_note said = {""};
     struct model_needs needs;
     uint64_t taken;
-    size_t n_all;
+    size_t n_all = 0;
     bool is_fast;
     enum err rc = profile_choose(o->profile, t, e->device, &is_fast, &said);
     if (rc)
@@ -259,17 +254,25 @@ static enum err open_model(struct iso_embedder *e, const struct table *t,
     if (rc)
         return rc;
     e->is_fast |= is_fast;
-    size_t usable = !e->device->ops->host_memory ? e->device->ops->mem_left(e->device, &n_all)
-                    : o->n_bytes_memory          ? o->n_bytes_memory
-                                                 : mem_room_find().n_bytes;
-    usable -= usable / LEFT_PART;
+    size_t room = !e->device->ops->host_memory ? e->device->ops->mem_left(e->device, &n_all)
+                  : o->n_bytes_memory          ? o->n_bytes_memory
+                                               : mem_room_find().n_bytes;
+    size_t usable = room - room / LEFT_PART;
     if (taken > usable)
         return err_set(note, ERR_MEMORY,
                        "%s: texts of %u tokens and passes of %u rows take %.2f GiB beside the "
                        "weights, %.2f GiB is available",
                        t->path, needs.info.n_ctx, o->n_rows, (double)taken / 0x1p30,
                        (double)usable / 0x1p30);
-    if (needs.packed_bytes > usable - taken)
+    e->gpu = (struct iso_memory){0};
+    if (!e->device->ops->host_memory)
+        e->gpu = (struct iso_memory){
+            .n_bytes = usable,
+            .n_bytes_context = n_all - room,
+            .n_bytes_weights = needs.own.packed_bytes + needs.own.vector_bytes,
+            .n_bytes_cache = taken - needs.own.vector_bytes - needs.own.scratch_bytes,
+            .n_bytes_working = needs.own.scratch_bytes};
+    if (needs.own.packed_bytes > usable - taken)
         limits.packed_bytes_max = usable - taken + 1;
     return model_open(t, e->device, limits, o->progress, o->progress_context, &e->model, note);
 }
@@ -282,10 +285,15 @@ static enum err open_parts(struct iso_embedder *e, const struct table *t, struct
     if (!rc)
         rc = fill_options(o, &info, t->path, &e->n_fill, note);
     e->device = device;
+    if (!rc && !device->ops->host_memory && o->n_gpu_layers && o->n_gpu_layers < info.n_layers)
+        rc = err_set(note, ERR_UNSUPPORTED,
+                     "%s: %u of its %u layers cannot be on %s alone: vectors are computed on one "
+                     "device",
+                     t->path, o->n_gpu_layers, info.n_layers, device->ops->name);
     if (rc)
         return rc;
     e->n_threads = threads_of(o);
-    e->isa = o->isa ? o->isa : best_isa();
+    e->isa = o->isa ? o->isa : cpu_isa_best();
     e->n_rows = o->n_rows;
     e->pooling = o->pooling;
     e->normalize = !o->no_normalize && o->pooling != ISO_POOLING_RANK;
@@ -323,15 +331,10 @@ enum err embedder_open(const struct table *t, const struct iso_embedder_options 
                        struct iso_embedder **embedder, struct err_note *note)
 {
     struct iso_embedder_options o = options ? *options : (struct iso_embedder_options){0};
-    struct err_note said = {""};
     struct device *device;
     *embedder = NULL;
-    enum err rc = open_device(&o, &device, &said);
-    if (rc)
-        return err_set(note, rc, "%s", said.text);
-    if (said.text[0] && o.notice)
-        o.notice(o.notice_context, said.text);
-    return embedder_open_on(t, &o, device, embedder, note);
+    enum err rc = open_device(&o, &device, note);
+    return rc ? rc : embedder_open_on(t, &o, device, embedder, note);
 }
 
 enum err embedder_open_on(const struct table *t, const struct iso_embedder_options *options,
@@ -401,6 +404,7 @@ struct iso_embedder_info iso_embedder_info(const struct iso_embedder *e)
         .n_types = m->n_types,
         .n_params = m->n_params,
         .n_bytes_weights = m->weight_bytes,
+        .gpu = e->gpu,
     };
 }
 

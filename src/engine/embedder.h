@@ -21,7 +21,8 @@ enum err embedder_open_on(const struct table *table, const struct iso_embedder_o
  * its rows are pooled. */
 enum err embedder_suits(const struct table *table, bool *suits, struct err_note *note);
 
-/* embedder_needs - the memory that embedder_open takes with these options, before it takes any. */
+/* embedder_needs - the machine's memory that embedder_open takes with these options, before it
+ * takes any. */
 enum err embedder_needs(const struct table *table, const struct iso_embedder_options *options,
                         uint64_t *n_bytes, struct err_note *note);
 

@@ -1,6 +1,7 @@
 /* engine.c - opening an engine: device, model, pages, sessions and the scratch of a step. */
 #include "engine/engine_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -8,7 +9,6 @@
 #include "base/mem.h"
 #include "base/threads.h"
 #include "device/open.h"
-#include "engine/plan.h"
 #include "format/identity.h"
 
 enum { CHUNK_DEFAULT = 512, CHUNK_MAX = 1 << 16, SESSIONS_MAX = 4096, THREADS_MAX = 1024 };
@@ -62,18 +62,31 @@ static uint64_t machine_clock(void *context)
     return clock_ns();
 }
 
-static enum err open_sessions(struct iso_engine *e, uint32_t n_kv_pages, struct err_note *note)
+enum err engine_open_pages(struct kv_pages *pages, struct device *device, struct device *lower,
+                           const struct plan *plan, struct err_note *note)
 {
+    const struct model_info *info = &plan->info;
+    enum err rc = kv_pages_init(pages, device, plan->n_kv_pages, info->kv_page_bytes, note);
+    if (!rc && info->kv_lower_bytes)
+        rc = kv_pages_init_lower(pages, lower, info->kv_lower_bytes, note);
+    return rc;
+}
+
+static enum err open_sessions(struct iso_engine *e, struct err_note *note)
+{
+    uint32_t n_kv_pages = e->plan.n_kv_pages;
     size_t n_pages = (e->n_ctx + KV_PAGE - 1) / KV_PAGE;
     e->sessions = mem_array(e->n_sessions, sizeof e->sessions[0]);
     if (!e->sessions)
         return out_of_memory(note, "sessions");
     for (uint32_t i = 0; i < e->n_sessions; i++) {
-        int32_t *tokens = mem_array(e->n_ctx, sizeof tokens[0]);
-        uint32_t *pages = mem_array(n_pages, sizeof pages[0]);
-        void **bases = mem_array(n_pages, sizeof bases[0]);
-        session_init(&e->sessions[i], e, tokens, pages, bases);
-        if (!tokens || !pages || !bases)
+        struct iso_session *s = &e->sessions[i];
+        s->engine = e;
+        s->tokens = mem_array(e->n_ctx, sizeof s->tokens[0]);
+        s->pages = mem_array(n_pages, sizeof s->pages[0]);
+        s->bases = mem_array(n_pages, sizeof s->bases[0]);
+        s->lower_bases = mem_array(n_pages, sizeof s->lower_bases[0]);
+        if (!s->tokens || !s->pages || !s->bases || !s->lower_bases)
             return out_of_memory(note, "sessions");
     }
     if (n_kv_pages < n_pages)
@@ -81,8 +94,7 @@ static enum err open_sessions(struct iso_engine *e, uint32_t n_kv_pages, struct 
                        "%u key-value pages hold %u positions, but a session may have %u; ask for "
                        "%zu pages, or for a smaller context",
                        n_kv_pages, n_kv_pages * KV_PAGE, e->n_ctx, n_pages);
-    enum err rc =
-        kv_pages_init(&e->pages, e->device, n_kv_pages, model_info(e->model)->kv_page_bytes, note);
+    enum err rc = engine_open_pages(&e->pages, e->device, e->lower, &e->plan, note);
     return rc ? rc : prefix_init(&e->prefix, &e->pages, note);
 }
 
@@ -95,6 +107,7 @@ static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct er
     e->turn = mem_array(n_running, sizeof e->turn[0]);
     e->token = mem_array(e->n_chunk, sizeof e->token[0]);
     e->rows = mem_array(e->n_chunk, sizeof e->rows[0]);
+    e->lower_rows = mem_array(e->n_chunk, sizeof e->lower_rows[0]);
     e->bad = mem_array(e->n_chunk, sizeof e->bad[0]);
     e->hidden = mem_array((size_t)e->n_logits * model_info(e->model)->n_embd, sizeof e->hidden[0]);
     e->rope_far = mem_array(e->n_chunk, sizeof e->rope_far[0]);
@@ -115,20 +128,12 @@ static enum err open_scratch(struct iso_engine *e, uint32_t n_running, struct er
     if (mul_ok(e->n_logits, n_vocab, &n_floats) &&
         mul_ok(n_floats, sizeof e->logits[0], &e->n_bytes_logits))
         e->logits = mem_pages(e->n_bytes_logits);
-    if (!e->token || !e->rows || !e->bad || !e->rope_far || !e->hidden || !e->logit_rows ||
-        !e->digests || !e->logprobs || !e->records || !e->page_digests || !e->turn || !e->need ||
-        !e->n_rows || !e->events || !e->logits || !e->input || !e->mirrors || !e->stays ||
-        !e->sample || !e->edits || !e->results)
+    if (!e->token || !e->rows || !e->lower_rows || !e->bad || !e->rope_far || !e->hidden ||
+        !e->logit_rows || !e->digests || !e->logprobs || !e->records || !e->page_digests ||
+        !e->turn || !e->need || !e->n_rows || !e->events || !e->logits || !e->input ||
+        !e->mirrors || !e->stays || !e->sample || !e->edits || !e->results)
         return out_of_memory(note, "a forward pass");
     return sampler_init(&e->sampler, (uint32_t)n_vocab, e->n_ctx, note);
-}
-
-static const char *best_isa(void)
-{
-    const char *const *names = cpu_isa_names();
-    while (names[1])
-        names++;
-    return names[0];
 }
 
 /* Pages are kept by the weights' hash: a file's name says nothing of what is in it. */
@@ -146,42 +151,89 @@ static enum err open_tier(struct iso_engine *e, const struct table *table,
     return rc ? rc : tier_open(e, o->cache_dir, o->n_cache_bytes, &identity, note);
 }
 
-enum err engine_open_model(const struct table *table, struct device *device,
-                           const struct iso_engine_options *o, uint32_t *n_kv_pages,
+enum err engine_open_model(const struct table *table, struct device *device, struct device *lower,
+                           const struct iso_engine_options *o, const struct plan *plan,
                            struct model **model, struct err_note *note)
 {
-    struct model_limits limits = {
-        .n_rows_max = o->n_chunk, .n_ctx_max = o->n_ctx, .n_logits_max = o->n_logits};
-    struct plan plan;
-    enum err rc = plan_make(table, device, o, &plan, note);
-    if (!rc && plan.model.info.is_encoder)
+    enum err rc = ERR_OK;
+    if (plan->info.is_encoder)
         rc =
             err_set(note, ERR_UNSUPPORTED, "%s is an encoder ('%s'): it makes embeddings, not text",
-                    table->path, plan.model.info.arch);
+                    table->path, plan->info.arch);
     if (!rc)
-        rc = plan_check(&plan, note);
+        rc = plan_check(plan, note);
     if (rc)
         return rc;
-    profile_begin(device, plan.is_fast, &plan.said, o->notice, o->notice_context);
-    limits.is_fast = plan.is_fast;
-    if (plan.n_bytes_in_file)
-        limits.packed_bytes_max = plan.n_bytes_weights ? plan.n_bytes_weights : 1;
-    *n_kv_pages = plan.n_kv_pages;
-    return model_open(table, device, limits, o->progress, o->progress_context, model, note);
+    profile_begin(device, plan->is_fast, &plan->said, o->notice, o->notice_context);
+    return model_open(table, device, plan_limits(plan, lower, o), o->progress,
+                      o->progress_context, model, note);
+}
+
+static void tell(const struct iso_engine_options *o, const char *text)
+{
+    if (o->notice)
+        o->notice(o->notice_context, text);
+}
+
+/* Where nobody asked for this very device and not one layer fits, the CPU computes. */
+static enum err leave_device(struct iso_engine *e, struct err_note *note)
+{
+    char text[128];
+    snprintf(text, sizeof text, "not one layer fits on %s beside the cache; the CPU computes all",
+             e->device->ops->name);
+    tell(&e->options, text);
+    e->device->ops->close(e->device);
+    e->device = e->lower;
+    e->lower = NULL;
+    return plan_make(e->weights, e->draft_weights, e->device, NULL, &e->options, &e->plan, note);
+}
+
+/* What lies where, said in a line where it is not as was asked. */
+static enum err choose_layers(struct iso_engine *e, struct err_note *note)
+{
+    const struct iso_engine_options *o = &e->options;
+    const struct plan *p = &e->plan;
+    char text[256];
+    enum err rc = plan_make(e->weights, e->draft_weights, e->device, e->lower, o, &e->plan, note);
+    if (!rc && e->lower && p->n_gpu_layers_fit == 0 && device_is_auto(o->gpu))
+        return leave_device(e, note);
+    if (!rc && !e->lower && o->n_gpu_layers)
+        tell(o, "layers on a GPU were asked for, but none is used: the CPU computes all");
+    if (rc || !e->lower || o->n_gpu_layers || p->n_gpu_layers > p->info.n_layers ||
+        !plan_fits(p))
+        return rc;
+    snprintf(text, sizeof text,
+             "%u of %u layers fit on %s, in %.2f of the %.2f GiB that it has left; the CPU has %s "
+             "embedding",
+             p->n_gpu_layers, p->info.n_layers, p->gpu.device,
+             (double)plan_part_bytes(&p->gpu) / 0x1p30, (double)p->gpu.n_bytes_usable / 0x1p30,
+             p->n_gpu_layers < p->info.n_layers ? "the others and the" : "the");
+    tell(o, text);
+    return ERR_OK;
+}
+
+static enum err open_draft(struct iso_engine *e, struct err_note *note)
+{
+    const struct model_limits limits = {.n_rows_max = e->n_chunk, .n_ctx_max = e->n_ctx};
+    return draft_open(&e->speculate.draft, e->draft_weights, e->weights, e->device,
+                      model_info(e->model)->n_vocab, limits, note);
 }
 
 static enum err open_parts(struct iso_engine *e, const struct table *table,
                            const struct iso_engine_options *o, struct err_note *note)
 {
-    uint32_t n_kv_pages;
-    enum err rc = engine_open_model(table, e->device, o, &n_kv_pages, &e->model, note);
+    enum err rc = choose_layers(e, note);
+    if (!rc)
+        rc = engine_open_model(table, e->device, e->lower, o, &e->plan, &e->model, note);
     if (rc)
         return rc;
     e->n_ctx = model_info(e->model)->n_ctx;
     e->is_fast = model_info(e->model)->is_fast;
-    rc = open_sessions(e, n_kv_pages, note);
+    rc = open_sessions(e, note);
     if (!rc)
         rc = speculate_init(&e->speculate, o->no_speculation, e->n_ctx, note);
+    if (!rc && e->draft_weights)
+        rc = open_draft(e, note);
     if (!rc)
         rc = queue_init(&e->queue, o->n_running, o->n_queue, e->pages.n_pages, note);
     if (!rc)
@@ -195,28 +247,43 @@ static enum err open_parts(struct iso_engine *e, const struct table *table,
 static enum err open_device(const struct iso_engine_options *o, struct device **d,
                             struct err_note *note)
 {
-    const struct device_choice choice = {o->gpu, o->n_bytes_gpu, o->n_threads,
-                                         o->isa ? o->isa : best_isa()};
+    const struct device_choice choice = {o->gpu, o->n_bytes_gpu, o->n_threads, o->isa};
     return device_open(&choice, d, note);
 }
 
-enum err engine_plan(const struct table *table, const struct iso_engine_options *options,
-                     struct plan *plan, struct err_note *note)
+/* The CPU beside a device with memory of its own; else NULL. */
+static enum err open_lower(const struct iso_engine_options *o, const struct device *d,
+                           struct device **lower, struct err_note *note)
+{
+    *lower = NULL;
+    return d->ops->host_memory
+               ? ERR_OK
+               : cpu_device_open(o->n_threads, o->isa ? o->isa : "auto", lower, note);
+}
+
+enum err engine_plan(const struct table *table, const struct table *draft,
+                     const struct iso_engine_options *options, struct plan *plan,
+                     struct err_note *note)
 {
     struct iso_engine_options o = options ? *options : (struct iso_engine_options){0};
-    struct device *d;
+    struct device *d, *lower;
     enum err rc = check_options(&o, note);
     if (!rc)
         rc = open_device(&o, &d, note);
     if (rc)
         return rc;
-    rc = plan_make(table, d, &o, plan, note);
+    rc = open_lower(&o, d, &lower, note);
+    if (!rc)
+        rc = plan_make(table, draft, d, lower, &o, plan, note);
+    if (lower)
+        lower->ops->close(lower);
     d->ops->close(d);
     return rc;
 }
 
-enum err engine_open_on(const struct table *table, const struct iso_engine_options *options,
-                        struct device *device, struct iso_engine **engine, struct err_note *note)
+enum err engine_open_on(const struct table *table, const struct table *draft,
+                        const struct iso_engine_options *options, struct device *device,
+                        struct iso_engine **engine, struct err_note *note)
 {
     struct iso_engine_options o = options ? *options : (struct iso_engine_options){0};
     *engine = NULL;
@@ -227,10 +294,11 @@ enum err engine_open_on(const struct table *table, const struct iso_engine_optio
         return rc ? rc : out_of_memory(note, "an engine");
     }
     e->device = device;
-    e->isa = o.isa ? o.isa : best_isa();
+    e->isa = o.isa ? o.isa : cpu_isa_best();
     e->options = o;
     e->options.progress = NULL; /* when the CPU takes over its context may be gone */
     e->weights = table;
+    e->draft_weights = draft;
     e->n_threads = o.n_threads;
     e->n_chunk = o.n_chunk;
     e->n_sessions = o.n_sessions;
@@ -238,7 +306,9 @@ enum err engine_open_on(const struct table *table, const struct iso_engine_optio
     e->stretch = o.stretch;
     e->clock_ns = o.clock_ns ? o.clock_ns : machine_clock;
     e->clock_context = o.clock_context;
-    rc = open_parts(e, table, &o, note);
+    rc = open_lower(&o, device, &e->lower, note);
+    if (!rc)
+        rc = open_parts(e, table, &o, note);
     if (rc)
         iso_engine_close(e);
     else
@@ -246,21 +316,17 @@ enum err engine_open_on(const struct table *table, const struct iso_engine_optio
     return rc;
 }
 
-enum err engine_open(const struct table *table, const struct iso_engine_options *options,
-                     struct iso_engine **engine, struct err_note *note)
+enum err engine_open(const struct table *table, const struct table *draft,
+                     const struct iso_engine_options *options, struct iso_engine **engine,
+                     struct err_note *note)
 {
     struct iso_engine_options o = options ? *options : (struct iso_engine_options){0};
-    struct err_note said = {""};
     struct device *device;
     *engine = NULL;
     enum err rc = check_options(&o, note);
     if (!rc)
-        rc = open_device(&o, &device, &said);
-    if (rc && said.text[0])
-        err_set(note, rc, "%s", said.text);
-    else if (said.text[0] && o.notice)
-        o.notice(o.notice_context, said.text);
-    return rc ? rc : engine_open_on(table, &o, device, engine, note);
+        rc = open_device(&o, &device, note);
+    return rc ? rc : engine_open_on(table, draft, &o, device, engine, note);
 }
 
 static void close_sessions(struct iso_engine *e)
@@ -269,6 +335,7 @@ static void close_sessions(struct iso_engine *e)
         mem_free(e->sessions[i].tokens);
         mem_free(e->sessions[i].pages);
         mem_free(e->sessions[i].bases);
+        mem_free(e->sessions[i].lower_bases);
     }
     mem_free(e->sessions);
 }
@@ -287,6 +354,7 @@ void iso_engine_close(struct iso_engine *e)
     speculate_release(&e->speculate);
     mem_free(e->token);
     mem_free(e->rows);
+    mem_free(e->lower_rows);
     mem_free(e->bad);
     mem_free(e->rope_far);
     mem_free(e->input);
@@ -310,11 +378,23 @@ void iso_engine_close(struct iso_engine *e)
         model_close(e->model);
     if (e->device)
         e->device->ops->close(e->device);
+    if (e->lower)
+        e->lower->ops->close(e->lower);
     if (e->table)
         e->table_free(e->table);
     if (e->draft_table)
         e->table_free(e->draft_table);
     mem_free(e);
+}
+
+static struct iso_memory memory_of(const struct plan_part *p)
+{
+    return (struct iso_memory){.n_bytes = p->n_bytes_usable,
+                               .n_bytes_context = p->n_bytes_context,
+                               .n_bytes_weights = p->n_bytes_weights + p->n_bytes_vectors,
+                               .n_bytes_cache = p->n_bytes_cache,
+                               .n_bytes_working = p->n_bytes_working,
+                               .n_bytes_draft = p->n_bytes_draft};
 }
 
 struct iso_engine_info iso_engine_info(const struct iso_engine *e)
@@ -331,6 +411,8 @@ struct iso_engine_info iso_engine_info(const struct iso_engine *e)
         .n_vocab = m->n_vocab,
         .n_embd = m->n_embd,
         .n_layers = m->n_layers,
+        .n_gpu_layers = e->plan.n_gpu_layers,
+        .gpu = memory_of(&e->plan.gpu),
         .n_ctx = e->n_ctx,
         .n_ctx_train = m->n_ctx_train,
         .n_sessions = e->n_sessions,
@@ -338,7 +420,7 @@ struct iso_engine_info iso_engine_info(const struct iso_engine *e)
         .n_chunk = e->n_chunk,
         .n_params = m->n_params,
         .n_bytes_weights = m->weight_bytes,
-        .n_bytes_kv_page = m->kv_page_bytes,
+        .n_bytes_kv_page = m->kv_page_bytes + m->kv_lower_bytes,
         .n_bytes_kv_file = m->kv_file_bytes,
         .n_bytes_in_file = m->raw_bytes,
         .n_kv_pages = e->pages.n_pages,
@@ -357,15 +439,6 @@ struct iso_engine_stats iso_engine_stats(const struct iso_engine *e)
     stats.n_preempted = e->queue.n_preempted;
     stats.n_kv_pages_used = e->pages.n_pages - e->pages.n_free - e->pages.n_idle;
     return stats;
-}
-
-enum err engine_add_draft(struct iso_engine *e, const struct table *table,
-                          const struct table *draft, struct err_note *note)
-{
-    struct model_limits limits = {.n_rows_max = e->n_chunk, .n_ctx_max = e->n_ctx};
-    e->draft_weights = draft;
-    return draft_open(&e->speculate.draft, draft, table, e->device, model_info(e->model)->n_vocab,
-                      limits, note);
 }
 
 void engine_set_guesser(struct iso_engine *e, struct guesser guesser)

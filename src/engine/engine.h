@@ -10,24 +10,23 @@ struct model;
 struct model_tap;
 struct table;
 
-/* engine_open - iso_engine_open for a table that is open already and outlives the engine. */
-enum err engine_open(const struct table *table, const struct iso_engine_options *options,
-                     struct iso_engine **engine, struct err_note *note);
+/* engine_open - iso_engine_open for tables that are open already and outlive the engine. draft: in
+ * place of options.draft_path, a model that guesses what the engine's will choose; NULL: none.
+ * ERR_USAGE: their vocabularies differ. */
+enum err engine_open(const struct table *table, const struct table *draft,
+                     const struct iso_engine_options *options, struct iso_engine **engine,
+                     struct err_note *note);
 
 /* engine_open_on - the same on this device, which is closed with the engine, and on error. */
-enum err engine_open_on(const struct table *table, const struct iso_engine_options *options,
-                        struct device *device, struct iso_engine **engine, struct err_note *note);
-
-/* engine_add_draft - options.draft_path for a table that is open already: a model that guesses what
- * the engine's will choose. table: the engine's own. Both outlive the engine. ERR_USAGE: their
- * vocabularies differ. */
-enum err engine_add_draft(struct iso_engine *engine, const struct table *table,
-                          const struct table *draft, struct err_note *note);
+enum err engine_open_on(const struct table *table, const struct table *draft,
+                        const struct iso_engine_options *options, struct device *device,
+                        struct iso_engine **engine, struct err_note *note);
 
 /* engine_plan - what engine_open would take with these options, and what is available (plan.h). */
 struct plan;
-enum err engine_plan(const struct table *table, const struct iso_engine_options *options,
-                     struct plan *plan, struct err_note *note);
+enum err engine_plan(const struct table *table, const struct table *draft,
+                     const struct iso_engine_options *options, struct plan *plan,
+                     struct err_note *note);
 
 /* A tap for isobit trace: sees every operation's result from the next step on. It may not
  * allocate: a step is guarded. */

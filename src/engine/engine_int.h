@@ -12,6 +12,7 @@
 #include "engine/ahead.h"
 #include "engine/engine.h"
 #include "engine/kv_pages.h"
+#include "engine/plan.h"
 #include "engine/prefix.h"
 #include "engine/queue.h"
 #include "engine/sampler.h"
@@ -29,9 +30,11 @@ struct iso_session {
     int32_t *tokens; /* [n_ctx] */
     uint32_t n_tokens, n_kv;
     uint32_t *pages; /* [n_ctx / KV_PAGE, rounded up] */
-    void **bases;    /* the same pages' addresses, as kv_row wants them */
+    void **bases, **lower_bases; /* the same pages' addresses, as kv_row wants them: on the engine's
+                                    device, and of layers that lie elsewhere */
     uint32_t n_pages;
     uint32_t n_shared;           /* the first of them that are the prefix tree's too */
+    uint32_t n_given;            /* positions whose keys and values somebody gave: the first */
     uint64_t tenant, cache_pool; /* whose prefix tree; one of them is 0 */
     bool is_private;             /* the tree neither gives nor takes */
     bool recall;                 /* remembered pages are looked for before the next pass */
@@ -55,7 +58,9 @@ struct iso_session {
 };
 
 struct iso_engine {
-    struct device *device;
+    struct device *device; /* has the model, or its last layers, */
+    struct device *lower;  /* and the CPU beside a device with memory of its own; else NULL */
+    struct plan plan;
     struct model *model;
     struct kv_pages pages;
     struct prefix prefix;
@@ -78,10 +83,10 @@ struct iso_engine {
     struct iso_session *sessions; /* [n_sessions] */
 
     /* One step's scratch. */
-    int32_t *token;                 /* [n_chunk] */
-    struct kv_row *rows;            /* [n_chunk] */
-    uint8_t *bad;                   /* [n_chunk] */
-    uint8_t *rope_far;              /* [n_chunk] */
+    int32_t *token;                   /* [n_chunk] */
+    struct kv_row *rows, *lower_rows; /* [n_chunk] */
+    uint8_t *bad;                     /* [n_chunk] */
+    uint8_t *rope_far;                /* [n_chunk] */
     const float **input, **mirrors; /* [n_chunk] of rows that are none of a text; else NULL */
     uint32_t *logit_rows;           /* [n_logits] */
     /* Of each: whether a device chooses the token, and the logits stay there; what it is told for
@@ -132,15 +137,22 @@ static inline const char *engine_arithmetic(bool is_fast)
 #define ENGINE_GOES_ON_EXACT                                                                       \
     "in the profile exact: close to what the GPU would have made, not the same bits"
 
-/* engine_open_model - within the memory that is planned for it; the pages of the pool. */
-enum err engine_open_model(const struct table *table, struct device *device,
-                           const struct iso_engine_options *o, uint32_t *n_kv_pages,
+/* engine_open_model - within the memory that is planned for it; ERR_MEMORY where it does not fit.
+ * engine_open_pages - the pool. lower: the CPU where the plan has layers there, beside device. */
+enum err engine_open_model(const struct table *table, struct device *device, struct device *lower,
+                           const struct iso_engine_options *o, const struct plan *plan,
                            struct model **model, struct err_note *note);
+enum err engine_open_pages(struct kv_pages *pages, struct device *device, struct device *lower,
+                           const struct plan *plan, struct err_note *note);
 
-void session_init(struct iso_session *s, struct iso_engine *e, int32_t *tokens, uint32_t *pages,
-                  void **bases);
+/* session_page - where page i of the session lies; session_set_page - that it is this one. */
+struct model_page session_page(const struct iso_session *s, uint32_t i);
+void session_set_page(struct iso_session *s, uint32_t i, uint32_t page);
 /* Pages for so many positions. */
 uint32_t session_pages(uint32_t n_positions);
+/* session_lacks_given - pages that somebody gave are gone, or about to go: what would be computed
+ * in their place is not what was given. */
+bool session_lacks_given(const struct iso_session *s);
 /* session_drop_page - the last page of a session that is not in the batch: read again later. */
 void session_drop_page(struct iso_session *s);
 /* session_reserve - pages for positions up to n_end, those from n_kv on exclusive. ERR_LIMIT when

@@ -13,6 +13,7 @@ bool engine_is_lost(const struct iso_engine *e)
 /* What lies on a device. */
 struct parts {
     struct device *device;
+    struct plan plan;
     struct model *model;
     struct draft draft;
     struct kv_pages pages;
@@ -31,22 +32,23 @@ static void close_parts(struct parts *p)
         p->device->ops->close(p->device);
 }
 
+/* p->device is the CPU. The layers that it had before are given back first: all are its own now. */
 static enum err open_on_cpu(struct iso_engine *e, struct parts *p, struct err_note *note)
 {
     struct iso_engine_options o = e->options;
-    uint32_t n_kv_pages;
     o.n_ctx = e->n_ctx;
     o.profile = NULL; /* the CPU has one */
     o.n_kv_pages = e->pages.n_pages;
-    enum err rc = cpu_device_open(e->n_threads, e->isa, &p->device, note);
+    model_shed(e->model);
+    kv_pages_shed(&e->pages);
+    enum err rc = plan_make(e->weights, e->draft_weights, p->device, NULL, &o, &p->plan, note);
     if (!rc)
-        rc = engine_open_model(e->weights, p->device, &o, &n_kv_pages, &p->model, note);
+        rc = engine_open_model(e->weights, p->device, NULL, &o, &p->plan, &p->model, note);
     if (!rc)
-        rc = kv_pages_init(&p->pages, p->device, n_kv_pages, model_info(p->model)->kv_page_bytes,
-                           note);
+        rc = engine_open_pages(&p->pages, p->device, NULL, &p->plan, note);
     if (!rc)
         rc = prefix_init(&p->prefix, &e->pages, note);
-    if (!rc && e->speculate.draft.model) {
+    if (!rc && e->draft_weights) {
         struct model_limits limits = {.n_rows_max = e->n_chunk, .n_ctx_max = e->n_ctx};
         rc = draft_open(&p->draft, e->draft_weights, e->weights, p->device,
                         model_info(p->model)->n_vocab, limits, note);
@@ -57,8 +59,9 @@ static enum err open_on_cpu(struct iso_engine *e, struct parts *p, struct err_no
 /* The new parts become the engine's, its own p's. */
 static void exchange(struct iso_engine *e, struct parts *p)
 {
-    struct parts old = {e->device, e->model, e->speculate.draft, e->pages, e->prefix};
+    struct parts old = {e->device, e->plan, e->model, e->speculate.draft, e->pages, e->prefix};
     e->device = p->device;
+    e->plan = p->plan;
     e->model = p->model;
     e->speculate.draft = p->draft;
     e->pages = p->pages;
@@ -75,12 +78,13 @@ static void forget_pages(struct iso_session *s)
 
 enum err engine_fall_back(struct iso_engine *e)
 {
-    struct parts p = {0};
+    struct parts p = {.device = e->lower};
     struct err_note why = {""}, note = {""};
     char text[sizeof why.text + 128];
     CHECK(e->device->ops->status(e->device, &why) != ERR_OK);
     snprintf(text, sizeof text, "%s is lost (%s); the CPU goes on, %s", e->device->ops->name,
              why.text, e->is_fast ? ENGINE_GOES_ON_EXACT : "with the same tokens");
+    e->lower = NULL;
     enum err rc = open_on_cpu(e, &p, &note);
     if (rc == ERR_OK)
         exchange(e, &p);

@@ -12,7 +12,7 @@
 /* engine_is_lost - whether the device has failed since the engine was opened. */
 bool engine_is_lost(const struct iso_engine *e);
 /* engine_fall_back - model, draft and pages on the CPU, and a notice of it. Allocates. On error the
- * engine is as before but for e->lost and its note, which every request is to end with. */
+ * engine computes nothing any more: e->lost and its note are what every request is to end with. */
 enum err engine_fall_back(struct iso_engine *e);
 
 #endif

@@ -33,8 +33,34 @@ enum err kv_pages_init(struct kv_pages *p, struct device *device, uint32_t n_pag
     return ERR_OK;
 }
 
+enum err kv_pages_init_lower(struct kv_pages *p, struct device *lower, size_t lower_bytes,
+                             struct err_note *note)
+{
+    size_t n_bytes;
+    void *memory;
+    if (!mul_ok(p->n_pages, lower_bytes, &n_bytes))
+        return err_set(note, ERR_LIMIT, "%u key-value pages of %zu bytes are more than memory",
+                       p->n_pages, lower_bytes);
+    enum err rc = lower->ops->mem_take(lower, n_bytes, "key-value pages", &memory, note);
+    if (rc)
+        return err_wrap(note, rc, "%u pages of 64 positions; ask for a smaller context",
+                        p->n_pages);
+    p->lower = lower;
+    p->lower_memory = memory;
+    p->lower_bytes = lower_bytes;
+    return ERR_OK;
+}
+
+void kv_pages_shed(struct kv_pages *p)
+{
+    if (p->lower_memory)
+        p->lower->ops->mem_give(p->lower, p->lower_memory, p->n_pages * p->lower_bytes);
+    p->lower_memory = NULL;
+}
+
 void kv_pages_release(struct kv_pages *p)
 {
+    kv_pages_shed(p);
     if (p->memory)
         p->device->ops->mem_give(p->device, p->memory, p->n_pages * p->page_bytes);
     mem_free(p->free_stack);
@@ -97,8 +123,10 @@ uint32_t kv_pages_own(struct kv_pages *p, uint32_t page)
     uint32_t copy = kv_pages_take(p);
     if (copy == KV_PAGE_NONE)
         return KV_PAGE_NONE;
-    p->device->ops->move(p->device, kv_pages_base(p, copy), kv_pages_base(p, page),
-                         p->page_bytes);
+    struct model_page to = kv_pages_at(p, copy), from = kv_pages_at(p, page);
+    p->device->ops->move(p->device, to.own, from.own, p->page_bytes);
+    if (to.lower)
+        p->lower->ops->move(p->lower, to.lower, from.lower, p->lower_bytes);
     kv_pages_drop(p, page);
     return copy;
 }

@@ -7,6 +7,8 @@
 
 static void close_table(struct table *table)
 {
+    if (!table)
+        return;
     table_close(table);
     mem_free(table);
 }
@@ -23,12 +25,6 @@ static enum err open_table(const char *path, struct table **out, struct err_note
     else
         *out = table;
     return rc;
-}
-
-static enum err add_draft(struct iso_engine *e, const char *path, struct err_note *note)
-{
-    enum err rc = open_table(path, &e->draft_table, note);
-    return rc ? rc : engine_add_draft(e, e->table, e->draft_table, note);
 }
 
 enum iso_err iso_embedder_open(const char *path, const struct iso_embedder_options *options,
@@ -50,23 +46,21 @@ enum iso_err iso_embedder_open(const char *path, const struct iso_embedder_optio
 enum iso_err iso_engine_open(const char *path, const struct iso_engine_options *options,
                              struct iso_engine **engine, struct iso_note *note)
 {
-    struct table *table;
+    const char *draft_path = options ? options->draft_path : NULL;
+    struct table *table, *draft = NULL;
     *engine = NULL;
     enum err rc = open_table(path, &table, note_of(note));
-    if (rc)
-        return (enum iso_err)rc;
-    rc = engine_open(table, options, engine, note_of(note));
+    if (!rc && draft_path)
+        rc = open_table(draft_path, &draft, note_of(note));
+    if (!rc)
+        rc = engine_open(table, draft, options, engine, note_of(note));
     if (rc) {
         close_table(table);
+        close_table(draft);
         return (enum iso_err)rc;
     }
     (*engine)->table = table;
+    (*engine)->draft_table = draft;
     (*engine)->table_free = close_table;
-    if (options && options->draft_path)
-        rc = add_draft(*engine, options->draft_path, note_of(note));
-    if (rc) {
-        iso_engine_close(*engine);
-        *engine = NULL;
-    }
-    return (enum iso_err)rc;
+    return ISO_OK;
 }

@@ -63,8 +63,7 @@ static void take_over(struct iso_session *s, uint32_t last, uint32_t n)
     while (s->n_pages > 0)
         kv_pages_drop(&e->pages, s->pages[--s->n_pages]);
     for (uint32_t i = n_pages; i-- > 0; last = e->prefix.nodes[last].parent) {
-        s->pages[i] = last;
-        s->bases[i] = kv_pages_base(&e->pages, last);
+        session_set_page(s, i, last);
     }
     CHECK(last == PREFIX_ROOT);
     s->n_pages = n_pages;
@@ -96,8 +95,7 @@ static bool join(struct iso_session *s, uint32_t i)
     }
     kv_pages_share(&e->pages, kept);
     kv_pages_drop(&e->pages, page);
-    s->pages[i] = kept;
-    s->bases[i] = kv_pages_base(&e->pages, kept);
+    session_set_page(s, i, kept);
     return true;
 }
 
@@ -120,8 +118,7 @@ static bool restore_page(struct iso_session *s)
     }
     if (i < s->n_pages) /* some of its positions came from the tree, or none were computed yet */
         kv_pages_drop(&e->pages, s->pages[i]);
-    s->pages[i] = page;
-    s->bases[i] = kv_pages_base(&e->pages, page);
+    session_set_page(s, i, page);
     s->n_pages += i == s->n_pages;
     e->cache.n_positions_restored += n_end - s->n_kv;
     s->n_kv = n_end;

@@ -5,10 +5,17 @@
 #include "engine/engine_int.h"
 #include "engine/remember.h"
 
-void session_init(struct iso_session *s, struct iso_engine *e, int32_t *tokens, uint32_t *pages,
-                  void **bases)
+struct model_page session_page(const struct iso_session *s, uint32_t i)
 {
-    *s = (struct iso_session){.engine = e, .tokens = tokens, .pages = pages, .bases = bases};
+    return kv_pages_at(&s->engine->pages, s->pages[i]);
+}
+
+void session_set_page(struct iso_session *s, uint32_t i, uint32_t page)
+{
+    struct model_page at = kv_pages_at(&s->engine->pages, page);
+    s->pages[i] = page;
+    s->bases[i] = at.own;
+    s->lower_bases[i] = at.lower;
 }
 
 enum iso_err iso_session_open(struct iso_engine *e, struct iso_session **session,
@@ -43,7 +50,11 @@ void iso_session_close(struct iso_session *s)
         queue_leave(s);
     session_drop_pages(s, 0);
     speculate_forget(&s->engine->speculate, s);
-    session_init(s, s->engine, s->tokens, s->pages, s->bases);
+    *s = (struct iso_session){.engine = s->engine,
+                              .tokens = s->tokens,
+                              .pages = s->pages,
+                              .bases = s->bases,
+                              .lower_bases = s->lower_bases};
 }
 
 uint32_t session_pages(uint32_t n_positions)
@@ -76,6 +87,7 @@ void iso_session_cut(struct iso_session *s, uint32_t n_tokens)
     speculate_forget(&s->engine->speculate, s);
     s->n_tokens = n_tokens;
     s->n_kv = n_kv;
+    s->n_given = s->n_given < n_tokens ? s->n_given : n_tokens;
     s->far &= !leaves_far;
 }
 
@@ -88,12 +100,13 @@ enum iso_err iso_session_fork(struct iso_session *s, struct iso_session **copy,
         return rc;
     struct iso_session *c = *copy;
     memcpy(c->tokens, s->tokens, s->n_tokens * sizeof c->tokens[0]);
-    memcpy(c->pages, s->pages, s->n_pages * sizeof c->pages[0]);
-    memcpy(c->bases, s->bases, s->n_pages * sizeof c->bases[0]);
-    for (uint32_t i = 0; i < s->n_pages; i++)
+    for (uint32_t i = 0; i < s->n_pages; i++) {
         kv_pages_share(&s->engine->pages, s->pages[i]);
+        session_set_page(c, i, s->pages[i]);
+    }
     c->n_tokens = s->n_tokens;
     c->n_kv = s->n_kv;
+    c->n_given = s->n_given;
     c->far = s->far;
     c->n_pages = s->n_pages;
     c->n_shared = s->n_shared;
@@ -117,8 +130,7 @@ enum err session_reserve(struct iso_session *s, uint32_t n_end, struct err_note 
                            "all %u key-value pages are in use; open the engine with more, or with "
                            "fewer sessions",
                            pool->n_pages);
-        s->pages[i] = page;
-        s->bases[i] = kv_pages_base(pool, page);
+        session_set_page(s, i, page);
         pool->hashed[page] = 0;
         if (i == s->n_pages)
             s->n_pages++;
@@ -289,6 +301,11 @@ uint32_t session_cached(const struct iso_session *s)
 static bool crosses(const struct iso_session *s)
 {
     return !s->far && is_far(s, s->n_tokens - 1);
+}
+
+bool session_lacks_given(const struct iso_session *s)
+{
+    return s->n_given > 0 && (s->n_kv + 1 < s->n_given || crosses(s));
 }
 
 /* Writes what is expected of the answer after the timeline, as far as the request and the context

@@ -18,7 +18,9 @@ bool iso_session_page_hash(const struct iso_session *s, uint32_t page,
         return false;
     uint32_t i = s->pages[page];
     if (!pool->hashed[i]) {
-        model_kv_digest(s->engine->model, s->bases[page], pool->hash[i]);
+        if (engine_is_lost(s->engine))
+            return false;
+        model_kv_digest(s->engine->model, session_page(s, page), pool->hash[i]);
         if (engine_is_lost(s->engine))
             return false;
         pool->hashed[i] = 1;
@@ -29,9 +31,9 @@ bool iso_session_page_hash(const struct iso_session *s, uint32_t page,
 
 bool iso_session_page_read(const struct iso_session *s, uint32_t page, uint8_t *bytes)
 {
-    if (!holds(s, page))
+    if (!holds(s, page) || engine_is_lost(s->engine))
         return false;
-    model_kv_export(s->engine->model, s->bases[page], bytes);
+    model_kv_export(s->engine->model, session_page(s, page), bytes);
     return !engine_is_lost(s->engine);
 }
 
@@ -56,10 +58,16 @@ enum iso_err iso_session_page_add(struct iso_session *s, const int32_t *tokens,
     enum err rc = session_reserve(s, s->n_kv + KV_PAGE, note_of(note));
     if (rc)
         return (enum iso_err)rc;
-    model_kv_import(e->model, s->bases[s->n_pages - 1], bytes);
+    if (!engine_is_lost(e))
+        model_kv_import(e->model, session_page(s, s->n_pages - 1), bytes);
+    if (engine_is_lost(e))
+        return (enum iso_err)err_set(note_of(note), ERR_IO,
+                                     "the device was lost before it had page %u",
+                                     s->n_kv / KV_PAGE);
     memcpy(s->tokens + s->n_tokens, tokens, KV_PAGE * sizeof tokens[0]);
     s->n_tokens += KV_PAGE;
     s->n_kv += KV_PAGE;
+    s->n_given = s->n_kv;
     s->is_private = true;
     return ISO_OK;
 }

@@ -50,6 +50,11 @@ static void end_requests(struct iso_engine *e, uint64_t now_ns)
         } else if (e->lost) {
             s->note = e->lost_note;
             finish(s, ISO_FINISH_ERROR, e->lost);
+        } else if (session_lacks_given(s)) {
+            err_set(&s->note, ERR_IO,
+                    "pages that were given to this session are gone: they cannot be computed in "
+                    "their place; begin a new session");
+            finish(s, ISO_FINISH_ERROR, ERR_IO);
         } else if (now_ns >= s->deadline_ns) {
             finish(s, ISO_FINISH_DEADLINE, ERR_OK);
         }
@@ -113,6 +118,7 @@ static void add_rows(struct iso_session *s, struct schedule_need need, uint32_t 
         uint32_t row = b->n_rows++;
         e->token[row] = s->tokens[s->n_kv + i];
         e->rows[row] = (struct kv_row){.pages = s->bases, .position = s->n_kv + i};
+        e->lower_rows[row] = (struct kv_row){.pages = s->lower_bases, .position = s->n_kv + i};
         e->bad[row] = 0;
         e->rope_far[row] = s->far;
         e->input[row] = s->request.rows ? s->request.rows + (s->n_kv + i) * width : NULL;
@@ -145,6 +151,7 @@ static struct batch build_batch(struct iso_engine *e)
 {
     struct batch b = {.token = e->token,
                       .rows = e->rows,
+                      .lower_rows = e->lower_rows,
                       .logit_rows = e->logit_rows,
                       .rope_far = e->rope_far,
                       .logits = e->logits,
@@ -359,7 +366,7 @@ static bool advance(struct iso_session *s, uint32_t n)
     for (; s->request.want_pages && (s->n_pages_told + 1) * KV_PAGE <= s->n_kv; s->n_pages_told++) {
         CHECK(e->n_page_digests < e->n_page_digests_max);
         uint8_t *digest = e->page_digests[e->n_page_digests];
-        model_kv_digest(e->model, s->bases[s->n_pages_told], digest);
+        model_kv_digest(e->model, session_page(s, s->n_pages_told), digest);
         if (engine_is_lost(e))
             return false;
         struct iso_event *event = engine_event(s, ISO_EVENT_PAGE);

@@ -83,9 +83,9 @@ void tier_save(struct iso_engine *e, uint32_t page)
 {
     struct tier *t = &e->tier;
     if (!t->disk || e->prefix.nodes[page].n_tokens < KV_PAGE || !disk_writes(t->disk) ||
-        disk_use(t->disk, t->keys[page]))
+        disk_use(t->disk, t->keys[page]) || engine_is_lost(e))
         return;
-    model_kv_export(e->model, kv_pages_base(&e->pages, page), disk_payload(t->disk));
+    model_kv_export(e->model, kv_pages_at(&e->pages, page), disk_payload(t->disk));
     if (engine_is_lost(e))
         return;
     disk_put(t->disk, t->keys[page]);
@@ -95,7 +95,7 @@ bool tier_restore(struct iso_engine *e, const uint8_t key[SHA256_BYTES], uint32_
 {
     const uint8_t *payload = disk_get(e->tier.disk, key);
     if (payload)
-        model_kv_import(e->model, kv_pages_base(&e->pages, page), payload);
+        model_kv_import(e->model, kv_pages_at(&e->pages, page), payload);
     return payload != NULL;
 }
 

@@ -186,7 +186,7 @@ static void make_qkv(struct model *m, uint32_t layer, struct rows *r)
     norm(m, r, l->vector[SLOT_ATTN_NORM], l->matrix, SLOTS_ATTN_IN, false);
     model_tell(m, (int)layer, "attn_norm", m->s.normed, m->h.n_embd, r->n, m->h.n_embd);
     model_qkv(m, layer, r->n);
-    model_kv_write(m, layer, r->kv, r->n, layer * m->kv_layer_bytes);
+    model_kv_write(m, layer, r->kv, r->n, model_kv_offset(m, layer));
 }
 
 static void attend(struct model *m, uint32_t layer, struct rows *r)
@@ -202,7 +202,7 @@ static void attend(struct model *m, uint32_t layer, struct rows *r)
                                r->n,
                                h->n_heads,
                                {h->n_kv_heads, h->head_size},
-                               layer * m->kv_layer_bytes,
+                               model_kv_offset(m, layer),
                                hparams_window(h, layer),
                                m->attn_scale,
                                m->attn_softcap,
@@ -345,15 +345,17 @@ static void keep_wanted(struct model *m, const struct batch *b, struct rows *r, 
     ops->rows(m->device, r->kv, r->n);
 }
 
+/* Made once, by the lower layers where there are any elsewhere. */
 static void fill_angles(struct model *m, const struct batch *b)
 {
     size_t pairs = m->h.n_rot / 2, n_bytes = b->n_rows * pairs * sizeof(float);
+    const struct host_scratch *host = m->lower ? &m->lower->host : &m->host;
     for (int set = 0; set <= m->two_ropes; set++) {
-        for (uint32_t t = 0; t < b->n_rows; t++)
+        for (uint32_t t = 0; !m->lower && t < b->n_rows; t++)
             rope_exact_angles(&m->rope[set], b->rows[t].position, b->rope_far && b->rope_far[t],
                               m->host.cos[set] + t * pairs, m->host.sin[set] + t * pairs);
-        model_put(m, m->s.cos[set], m->host.cos[set], n_bytes);
-        model_put(m, m->s.sin[set], m->host.sin[set], n_bytes);
+        model_put(m, m->s.cos[set], host->cos[set], n_bytes);
+        model_put(m, m->s.sin[set], host->sin[set], n_bytes);
     }
 }
 
@@ -381,15 +383,15 @@ static void make_logits(struct model *m, const struct batch *b, struct rows *r)
     }
 }
 
-/* Rows that are none of a text enter as they are. */
+/* The first layer's rows: tokens', and those that are none of a text as they are. */
 static void take_input(struct model *m, const struct batch *b)
 {
     size_t d = m->h.n_embd;
+    model_look_up(m, SLOT_TOKEN_EMBD, b->n_rows, m->embd_scale, m->s.x);
     for (uint32_t t = 0; b->input && t < b->n_rows; t++)
         if (b->input[t])
             m->device->ops->put(m->device, m->s.x + t * d, b->input[t], d * sizeof *m->s.x);
-    for (uint32_t t = 0; t < b->n_rows; t++)
-        m->host.mirrors[t] = b->mirrors ? b->mirrors[t] : NULL;
+    model_tell(m, -1, "embd", m->s.x, m->h.n_embd, b->n_rows, m->h.n_embd);
 }
 
 /* A layer's mirrors on a device that cannot read them where they lie: each once for rows side by
@@ -440,8 +442,11 @@ static void begin(struct model *m, const struct batch *b)
         CHECK(!m->info.rope_border || b->rows[t].position < m->info.rope_border ||
               (b->rope_far && b->rope_far[t]));
         m->host.origin[t] = t;
+        m->host.mirrors[t] = b->mirrors ? b->mirrors[t] : NULL;
     }
-    if (b->token) {
+    if (m->lower) {
+        ops->put(m->device, m->s.x, m->lower->s.x, n * m->h.n_embd * sizeof *m->s.x);
+    } else if (b->token) {
         memcpy(m->host.token, b->token, n * sizeof *b->token);
         model_put(m, m->s.token, m->host.token, n * sizeof *b->token);
     }
@@ -457,16 +462,15 @@ static void begin(struct model *m, const struct batch *b)
 
 static void compute(struct model *m, const struct batch *b)
 {
-    struct rows r = {.n = b->n_rows, .kv = b->rows};
+    struct rows r = {.n = b->n_rows, .kv = b->rows, .n_noted = m->from};
     uint32_t n_layers = m->h.n_layers;
-    bool early = !m->tap.fn;
+    bool early = !m->tap.fn, goes_on = !model_has_head(m);
     m->s.bad = m->s.bads;
-    m->device->ops->zero(m->device, m->s.bads, (n_layers + 1) * (size_t)b->n_rows);
+    m->device->ops->zero(m->device, m->s.bads, (m->to - m->from + 1) * (size_t)b->n_rows);
     m->device->ops->zero(m->device, first_bad(m, b), b->n_rows);
-    model_look_up(m, SLOT_TOKEN_EMBD, b->n_rows, m->embd_scale, m->s.x);
-    take_input(m, b);
-    model_tell(m, -1, "embd", m->s.x, m->h.n_embd, b->n_rows, m->h.n_embd);
-    for (uint32_t i = 0; i < n_layers; i++) {
+    if (!m->lower)
+        take_input(m, b);
+    for (uint32_t i = m->from; i < m->to; i++) {
         make_qkv(m, i, &r);
         if (i + 1 == n_layers && early)
             keep_wanted(m, b, &r, i);
@@ -474,13 +478,17 @@ static void compute(struct model *m, const struct batch *b)
             return;
         attend(m, i, &r);
         feed_forward(m, i, &r);
-        if (m->tap.fn || b->mirrors)
+        if (m->tap.fn || b->mirrors || (goes_on && i + 1 == m->to))
             add_out(m, &r);
         model_tell(m, (int)i, "x", m->s.x, m->h.n_embd, r.n, m->h.n_embd);
         reflect(m, i, b, &r);
-        if (i + 1 < n_layers)
+        if (i + 1 < m->to)
             m->s.bad += r.n;
     }
+    if (goes_on && m->to > m->from)
+        note_bad(m, b, &r, m->to);
+    if (goes_on)
+        return;
     if (!early)
         keep_wanted(m, b, &r, n_layers);
     if (r.n == 0)
@@ -548,11 +556,30 @@ void model_collect(struct model *m, const struct batch *b)
         get_results(m, b);
     else
         model_get(m, b->bad, first_bad(m, b), b->n_rows);
+    for (uint32_t t = 0; m->lower && t < b->n_rows; t++)
+        if (m->host.lower_bad[t])
+            b->bad[t] = m->host.lower_bad[t];
+}
+
+/* The layers that lie elsewhere, of all rows; their bad ones go on as others do. */
+static void forward_lower(struct model *m, const struct batch *b)
+{
+    const struct batch lower = {.n_rows = b->n_rows,
+                                .token = b->token,
+                                .rows = b->lower_rows,
+                                .n_logits = b->n_rows,
+                                .rope_far = b->rope_far,
+                                .bad = m->host.lower_bad,
+                                .input = b->input,
+                                .mirrors = b->mirrors};
+    model_forward(m->lower, &lower);
 }
 
 void model_submit(struct model *m, const struct batch *b)
 {
     const struct device_ops *ops = m->device->ops;
+    if (m->lower)
+        forward_lower(m, b);
     begin(m, b);
     if (!may_repeat(m, b)) {
         compute(m, b);

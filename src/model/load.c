@@ -364,9 +364,9 @@ size_t model_packed_bytes(const struct model *m)
     const struct tensor_view *const heads[] = {weights_head(&m->h, &m->w), m->w.global[SLOT_CLS],
                                                m->w.global[SLOT_CLS_OUT]};
     size_t total = 0;
-    for (size_t i = 0; i < COUNT_OF(heads); i++)
+    for (size_t i = 0; model_has_head(m) && i < COUNT_OF(heads); i++)
         total += heads[i] ? round_up(packed_bytes(m, heads[i])) : 0;
-    for (uint32_t i = 0; i < m->h.n_layers; i++)
+    for (uint32_t i = m->from; i < m->to; i++)
         for (int s = 0; s < LAYER_SLOT_COUNT; s++) {
             const struct tensor_view *v = m->w.layers[i].slot[s];
             if (v && !layer_slot_info((enum layer_slot)s)->is_vector)
@@ -382,16 +382,16 @@ size_t model_vector_bytes(const struct model *m)
     static const enum global_slot vectors[] = {
         SLOT_OUTPUT_NORM, SLOT_EMBD_NORM, SLOT_EMBD_NORM_BIAS, SLOT_CLS_BIAS, SLOT_CLS_OUT_BIAS};
     size_t total = 0;
-    for (size_t i = 0; i < COUNT_OF(vectors); i++)
+    for (size_t i = 0; model_has_head(m) && i < COUNT_OF(vectors); i++)
         if (m->w.global[vectors[i]])
             total += round_up(vector_length(m->w.global[vectors[i]]) * sizeof(float));
-    for (uint32_t i = 0; i < m->h.n_layers; i++)
+    for (uint32_t i = m->from; i < m->to; i++)
         for (int s = 0; s < LAYER_SLOT_COUNT; s++) {
             const struct tensor_view *v = m->w.layers[i].slot[s];
             if (v && layer_slot_info((enum layer_slot)s)->is_vector)
                 total += round_up(vector_length(v) * sizeof(float));
         }
-    for (size_t i = 0; !model_shares(m) && i < COUNT_OF(looked_up); i++)
+    for (size_t i = 0; !model_shares(m) && !m->lower && i < COUNT_OF(looked_up); i++)
         if (m->w.global[looked_up[i]])
             total += round_up(m->w.global[looked_up[i]]->n_bytes);
     return total;
@@ -439,13 +439,14 @@ static enum err load_globals(struct loader *l)
         const struct matrix **to;
     } matrices[] = {{head, &m->head}, {v[SLOT_CLS], &m->cls}, {v[SLOT_CLS_OUT], &m->cls_out}};
     enum err rc = ERR_OK;
-    for (size_t i = 0; rc == ERR_OK && i < COUNT_OF(vectors); i++)
+    bool has_head = model_has_head(m);
+    for (size_t i = 0; has_head && rc == ERR_OK && i < COUNT_OF(vectors); i++)
         if (vectors[i].v)
             rc = load_vector(l, vectors[i].v, vectors[i].to);
-    for (size_t i = 0; rc == ERR_OK && i < COUNT_OF(matrices); i++)
+    for (size_t i = 0; has_head && rc == ERR_OK && i < COUNT_OF(matrices); i++)
         if (matrices[i].v)
             rc = place_matrix(l, matrices[i].v, matrices[i].to);
-    for (size_t i = 0; rc == ERR_OK && i < COUNT_OF(looked_up); i++)
+    for (size_t i = 0; !m->lower && rc == ERR_OK && i < COUNT_OF(looked_up); i++)
         place_rows(l, looked_up[i]);
     return rc;
 }
@@ -490,7 +491,7 @@ static enum err load_all(struct loader *l)
     rc = load_rope(l);
     if (rc == ERR_OK)
         rc = load_globals(l);
-    for (uint32_t i = 0; rc == ERR_OK && i < m->h.n_layers; i++)
+    for (uint32_t i = m->from; rc == ERR_OK && i < m->to; i++)
         rc = place_layer(l, i);
     return rc ? rc : load_pieces(l);
 }
@@ -507,11 +508,13 @@ enum err model_load(struct model *m, const struct table *t, size_t packed_bytes_
                        .note = note};
     for (size_t i = 0; i < t->n_tensors; i++)
         l.n_total += t->tensors[i].n_bytes;
+    atomic_store(&l.n_done, m->lower ? m->lower->n_loaded : 0);
     enum err rc = load_all(&l);
     mem_free(l.sources);
+    m->n_loaded = atomic_load(&l.n_done);
     if (rc == ERR_OK)
         rc = m->device->ops->status(m->device, note);
-    if (rc == ERR_OK && progress)
+    if (rc == ERR_OK && progress && model_has_head(m))
         progress(context, l.n_total, l.n_total);
     return rc;
 }

@@ -8,9 +8,9 @@
 #include "model/model_int.h"
 #include "numeric/fixed.h"
 
-static void fill_info(const struct hparams *h, const struct weights *w, struct model_limits limits,
-                      struct model_info *info)
+static void fill_info(const struct model *m, struct model_limits limits, struct model_info *info)
 {
+    const struct hparams *h = &m->h;
     *info = (struct model_info){
         .arch = h->arch->name,
         .n_vocab = h->n_vocab,
@@ -25,12 +25,13 @@ static void fill_info(const struct hparams *h, const struct weights *w, struct m
         .pooling = h->pooling,
         .n_labels = h->n_labels,
         .n_types = h->n_types,
-        .n_params = w->n_params,
+        .n_params = m->w.n_params,
         .is_fast = limits.is_fast,
     };
     struct kv_shape shape = {h->n_kv_heads, h->head_size};
     /* An encoder's pages hold one layer at a time. */
-    info->kv_page_bytes = (h->is_encoder ? 1 : h->n_layers) * kv_layer_bytes(shape);
+    info->kv_page_bytes = (h->is_encoder ? 1 : m->to - m->from) * kv_layer_bytes(shape);
+    info->kv_lower_bytes = m->from * kv_layer_bytes(shape);
     info->kv_file_bytes =
         (size_t)h->n_layers * KV_PAGE * h->n_kv_heads * (4 * (size_t)h->head_size + 12);
     info->window_max = h->window;
@@ -51,21 +52,24 @@ static enum err read(const struct table *t, struct model_limits limits, struct h
     if (rc == ERR_OK && h->is_encoder && limits.n_ctx_max > h->n_ctx_train)
         rc = err_set(note, ERR_USAGE, "%s: a context of %u positions; this model has %u", t->path,
                      limits.n_ctx_max, h->n_ctx_train);
+    if (rc == ERR_OK && h->is_encoder && limits.lower)
+        rc = err_set(note, ERR_UNSUPPORTED, "%s: an encoder lies on one device", t->path);
+    CHECK(rc || !limits.lower || limits.n_lower < h->n_layers);
     return rc ? rc : weights_bind(t, h, w, note);
 }
 
 enum err model_plan(const struct table *t, struct model_limits limits, struct model_info *info,
                     struct err_note *note)
 {
-    struct hparams h;
-    struct weights w;
-    enum err rc = read(t, limits, &h, &w, note);
+    struct model m = {0};
+    enum err rc = read(t, limits, &m.h, &m.w, note);
     if (rc)
         return rc;
-    fill_info(&h, &w, limits, info);
+    m.to = m.h.n_layers;
+    fill_info(&m, limits, info);
     for (size_t i = 0; i < t->n_tensors; i++)
         info->weight_bytes += t->tensors[i].n_bytes;
-    weights_release(&w);
+    weights_release(&m.w);
     return ERR_OK;
 }
 
@@ -110,9 +114,9 @@ static void acts_sizes(const struct model *m, size_t n_bytes[ACT_KINDS])
     memset(n_bytes, 0, ACT_KINDS * sizeof *n_bytes);
     const struct tensor_view *const heads[] = {weights_head(&m->h, &m->w), m->w.global[SLOT_CLS],
                                                m->w.global[SLOT_CLS_OUT]};
-    for (size_t i = 0; i < COUNT_OF(heads); i++)
+    for (size_t i = 0; model_has_head(m) && i < COUNT_OF(heads); i++)
         acts_size(m, heads[i], n_bytes);
-    for (uint32_t i = 0; i < m->h.n_layers; i++)
+    for (uint32_t i = m->from; i < m->to; i++)
         for (int s = 0; s < LAYER_SLOT_COUNT; s++)
             if (!layer_slot_info((enum layer_slot)s)->is_vector && !(SLOTS_EXPERTS >> s & 1))
                 acts_size(m, m->w.layers[i].slot[s], n_bytes);
@@ -176,7 +180,7 @@ static void lay_out_apart(struct model *m, struct cutter *d, struct cutter *h)
     if (!p->is_encoder)
         lay_out_sampling(m, d, h);
     s->mirror_rows = cut(d, t * p->n_embd, sizeof *s->mirror_rows);
-    s->digests = cut(d, p->n_layers, sizeof *s->digests);
+    s->digests = cut(d, m->to - m->from, sizeof *s->digests);
     m->host.page = cut(h, m->info.kv_page_bytes, 1);
     m->host.tapped = cut(h, n_tapped > n_logits ? n_tapped : n_logits, sizeof *m->host.tapped);
 }
@@ -202,9 +206,11 @@ static void lay_out(struct model *m, struct cutter *d, struct cutter *h)
     CUT_BOTH(d, h, shares, s->token, m->host.token, t);
     CUT_BOTH(d, h, shares, s->origin, m->host.origin, t);
     CUT_BOTH(d, h, shares, s->mirrors, m->host.mirrors, t);
-    s->bads = cut(d, t * (p->n_layers + 1), sizeof *s->bads);
+    s->bads = cut(d, t * (m->to - m->from + 1), sizeof *s->bads);
     s->bad = s->bads;
     m->host.kv = cut(h, 2 * t, sizeof *m->host.kv);
+    if (m->lower)
+        m->host.lower_bad = cut(h, t, sizeof *m->host.lower_bad);
     acts_sizes(m, acts);
     for (int k = 0; k < ACT_KINDS; k++)
         s->acts[k] = cut(d, acts[k], 1);
@@ -253,22 +259,42 @@ static enum err make_scratch(struct model *m, const struct table *t, struct err_
     return make_ones(m, note);
 }
 
+/* Of the layers on limits.lower. */
+static struct model_limits lower_limits(struct model_limits limits)
+{
+    limits.is_fast = false;
+    return limits;
+}
+
+static struct device_needs needs_of(struct model *m, struct model_limits limits)
+{
+    struct cutter device = {NULL, 0}, host = {NULL, 0};
+    set_limits(m, limits);
+    lay_out(m, &device, &host);
+    return (struct device_needs){.packed_bytes = model_packed_bytes(m),
+                                 .vector_bytes = model_vector_bytes(m),
+                                 .scratch_bytes = device.at + (model_shares(m) ? host.at : 0)};
+}
+
 enum err model_needs_find(const struct table *t, struct device *d, struct model_limits limits,
                           struct model_needs *needs, struct err_note *note)
 {
     struct model m = {.device = d};
-    struct cutter device = {NULL, 0}, host = {NULL, 0};
     enum err rc = read(t, limits, &m.h, &m.w, note);
     if (rc)
         return rc;
-    set_limits(&m, limits);
-    *needs = (struct model_needs){.packed_bytes = model_packed_bytes(&m),
-                                  .vector_bytes = model_vector_bytes(&m)};
-    fill_info(&m.h, &m.w, limits, &needs->info);
+    struct model lower = {.device = limits.lower, .h = m.h, .w = m.w, .to = limits.n_lower};
+    m.to = m.h.n_layers;
+    if (limits.lower) {
+        m.lower = &lower;
+        m.from = limits.n_lower;
+    }
+    *needs = (struct model_needs){.own = needs_of(&m, limits)};
+    if (limits.lower)
+        needs->lower = needs_of(&lower, lower_limits(limits));
+    fill_info(&m, limits, &needs->info);
     for (size_t i = 0; i < t->n_tensors; i++)
         needs->info.weight_bytes += t->tensors[i].n_bytes;
-    lay_out(&m, &device, &host);
-    needs->scratch_bytes = device.at + (d->ops->host_memory ? host.at : 0);
     weights_release(&m.w);
     return ERR_OK;
 }
@@ -296,21 +322,26 @@ static void make_constants(struct model *m)
     m->embd_scale = h->embd_scaled ? fx_to_f32(fx_sqrt(fx_int(h->n_embd))) : 1.0f;
 }
 
-enum err model_open(const struct table *t, struct device *d, struct model_limits limits,
-                    void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
-                    struct model **model, struct err_note *note)
+/* Layers [from, to) of it, above those of lower, which is closed with it and on error. */
+static enum err open_layers(const struct table *t, struct device *d, struct model_limits limits,
+                            struct model *lower, uint32_t from, uint32_t to,
+                            void (*progress)(void *context, uint64_t done, uint64_t total),
+                            void *context, struct model **model, struct err_note *note)
 {
-    *model = NULL;
-    CHECK(limits.n_rows_max > 0);
     struct model *m = mem_zalloc(sizeof *m);
-    if (!m)
+    if (!m) {
+        model_close(lower);
         return err_set(note, ERR_MEMORY, "%s: out of memory", t->path);
+    }
     m->device = d;
+    m->lower = lower;
+    m->from = from;
     set_limits(m, limits);
     arena_init(&m->arena, SIZE_MAX);
     enum err rc = read(t, limits, &m->h, &m->w, note);
     if (rc == ERR_OK) {
-        fill_info(&m->h, &m->w, limits, &m->info);
+        m->to = to < m->h.n_layers ? to : m->h.n_layers;
+        fill_info(m, limits, &m->info);
         make_constants(m);
         rc = model_load(m, t, limits.packed_bytes_max, progress, context, note);
     }
@@ -324,11 +355,43 @@ enum err model_open(const struct table *t, struct device *d, struct model_limits
     return ERR_OK;
 }
 
+enum err model_open(const struct table *t, struct device *d, struct model_limits limits,
+                    void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
+                    struct model **model, struct err_note *note)
+{
+    struct model *lower = NULL;
+    struct model_limits own = limits;
+    *model = NULL;
+    CHECK(limits.n_rows_max > 0);
+    if (limits.lower) {
+        CHECK(limits.lower->ops->host_memory);
+        own.packed_bytes_max = 0;
+        enum err rc = open_layers(t, limits.lower, lower_limits(limits), NULL, 0, limits.n_lower,
+                                  progress, context, &lower, note);
+        if (rc)
+            return rc;
+    }
+    enum err rc = open_layers(t, d, own, lower, limits.lower ? limits.n_lower : 0, LAYERS_MAX,
+                              progress, context, model, note);
+    if (rc == ERR_OK && lower) {
+        (*model)->info.weight_bytes += lower->info.weight_bytes;
+        (*model)->info.raw_bytes += lower->info.raw_bytes;
+    }
+    return rc;
+}
+
+void model_shed(struct model *m)
+{
+    model_close(m->lower);
+    m->lower = NULL;
+}
+
 void model_close(struct model *m)
 {
     if (!m)
         return;
     const struct device_ops *ops = m->device->ops;
+    model_close(m->lower);
     if (m->memory)
         ops->mem_give(m->device, m->memory, m->n_memory);
     if (m->packed)
@@ -350,12 +413,14 @@ const struct model_info *model_info(const struct model *m)
 void model_set_tap(struct model *m, struct model_tap tap)
 {
     m->tap = tap;
+    if (m->lower)
+        m->lower->tap = tap;
 }
 
 size_t model_products(const struct model *m, struct model_product *out, size_t n_max)
 {
-    size_t n = 0;
-    for (uint32_t i = 0; i < m->h.n_layers; i++)
+    size_t n = m->lower ? model_products(m->lower, out, n_max) : 0;
+    for (uint32_t i = m->from; i < m->to; i++)
         for (int s = 0; s < LAYER_SLOT_COUNT; s++) {
             const struct matrix *w = m->layers[i].matrix[s];
             if (w && n < n_max) {
@@ -382,25 +447,54 @@ size_t model_cache_bytes(const struct model *m, uint32_t n_positions)
     return n_bytes;
 }
 
-void model_kv_export(const struct model *m, const void *page, uint8_t *out)
+/* One side's layers of a page. */
+static uint8_t *export_own(const struct model *m, const void *part, uint8_t *out)
 {
     struct kv_shape shape = {m->h.n_kv_heads, m->h.head_size};
-    const uint8_t *part = page;
+    const uint8_t *from = part;
     if (!model_shares(m)) {
-        m->device->ops->get(m->device, m->host.page, page, m->info.kv_page_bytes);
-        part = m->host.page;
+        m->device->ops->get(m->device, m->host.page, part, m->info.kv_page_bytes);
+        from = m->host.page;
     }
-    for (uint32_t i = 0; i < m->h.n_layers; i++)
-        out += kv_export(part + i * m->kv_layer_bytes, shape, KV_PAGE, out);
+    for (uint32_t i = m->from; i < m->to; i++)
+        out += kv_export(from + model_kv_offset(m, i), shape, KV_PAGE, out);
+    return out;
 }
 
-void model_kv_import(const struct model *m, void *page, const uint8_t *in)
+static const uint8_t *import_own(const struct model *m, void *part, const uint8_t *in)
 {
     struct kv_shape shape = {m->h.n_kv_heads, m->h.head_size};
-    uint8_t *part = model_shares(m) ? page : m->host.page;
-    for (uint32_t i = 0; i < m->h.n_layers; i++)
-        in += kv_import(part + i * m->kv_layer_bytes, shape, KV_PAGE, in);
-    model_put(m, page, part, m->info.kv_page_bytes);
+    uint8_t *to = model_shares(m) ? part : m->host.page;
+    for (uint32_t i = m->from; i < m->to; i++)
+        in += kv_import(to + model_kv_offset(m, i), shape, KV_PAGE, in);
+    model_put(m, part, to, m->info.kv_page_bytes);
+    return in;
+}
+
+static void digest_own(const struct model *m, const void *part, uint8_t (*digests)[SHA256_BYTES])
+{
+    struct kv_shape shape = {m->h.n_kv_heads, m->h.head_size};
+    uint8_t (*to)[SHA256_BYTES] = model_shares(m) ? digests : m->s.digests;
+    uint32_t n = m->to - m->from;
+    if (n == 0)
+        return;
+    m->device->ops->kv_digest(m->device, part, shape, n, to);
+    model_get(m, digests, to, n * sizeof digests[0]);
+    m->device->ops->wait(m->device);
+}
+
+void model_kv_export(const struct model *m, struct model_page page, uint8_t *out)
+{
+    if (m->lower)
+        out = export_own(m->lower, page.lower, out);
+    export_own(m, page.own, out);
+}
+
+void model_kv_import(const struct model *m, struct model_page page, const uint8_t *in)
+{
+    if (m->lower)
+        in = import_own(m->lower, page.lower, in);
+    import_own(m, page.own, in);
 }
 
 bool model_kv_plausible(const struct model *m, const uint8_t *in)
@@ -413,14 +507,11 @@ bool model_kv_plausible(const struct model *m, const uint8_t *in)
     return true;
 }
 
-void model_kv_digest(const struct model *m, const void *page, uint8_t digest[SHA256_BYTES])
+void model_kv_digest(const struct model *m, struct model_page page, uint8_t digest[SHA256_BYTES])
 {
-    struct kv_shape shape = {m->h.n_kv_heads, m->h.head_size};
     uint8_t layers[LAYERS_MAX][SHA256_BYTES] = {{0}};
-    uint8_t(*to)[SHA256_BYTES] = model_shares(m) ? layers : m->s.digests;
-    size_t n_bytes = m->h.n_layers * sizeof layers[0];
-    m->device->ops->kv_digest(m->device, page, shape, m->h.n_layers, to);
-    model_get(m, layers, to, n_bytes);
-    m->device->ops->wait(m->device);
-    sha256_of(layers, n_bytes, digest);
+    if (m->lower)
+        digest_own(m->lower, page.lower, layers);
+    digest_own(m, page.own, layers + m->from);
+    sha256_of(layers, m->h.n_layers * sizeof layers[0], digest);
 }

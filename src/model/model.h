@@ -19,10 +19,22 @@ struct model_limits {
     uint32_t n_ctx_max;  /* positions of one sequence; 0: what the model was trained for */
     /* Of matrices in the device's layout; those beyond it stay in the file and are read at each
      * product: slow, with the same bits. 0: no limit; 1: none is kept. A device without
-     * host_memory has no such products: ERR_MEMORY. */
+     * host_memory has no such products: ERR_MEMORY. With `lower` it is of those there. */
     size_t packed_bytes_max;
     uint32_t n_logits_max; /* rows of one forward call whose logits are wanted; 0: n_rows_max */
-    bool is_fast; /* the profile `fast` (profile.h) */
+    bool is_fast; /* the profile `fast` (profile.h); on `lower` all is exact */
+    /* A second device, with host_memory, for what the model's own has no room for: it has the
+     * embedding and the first n_lower layers, fewer than all; 0 of them is the embedding alone. The
+     * activations cross to the model's device once in each pass. NULL: all lies on one device.
+     * Not of encoders: ERR_UNSUPPORTED. */
+    struct device *lower;
+    uint32_t n_lower;
+};
+
+/* Where a page lies: on the model's device, and of the layers on limits.lower, there (NULL without
+ * any). */
+struct model_page {
+    void *own, *lower;
 };
 
 /* What others may ask about a loaded model. Strings live as long as the model. */
@@ -34,7 +46,8 @@ struct model_info {
     uint32_t n_labels;  /* of a cross-encoder: see model_rank */
     uint32_t n_types;   /* of tokens that an encoder tells apart; 0: it does not */
     uint64_t n_params;
-    size_t kv_page_bytes; /* one page: KV_PAGE positions of every layer */
+    size_t kv_page_bytes; /* one page: KV_PAGE positions of every layer on the model's device, */
+    size_t kv_lower_bytes; /* and of those on limits.lower */
     size_t kv_file_bytes; /* the same in canonical bytes (model_kv_export) */
     size_t weight_bytes;  /* on the device, or read where they lie */
     size_t raw_bytes;     /* of these, what limits.packed_bytes_max left in the file */
@@ -59,6 +72,7 @@ struct batch {
     const int32_t *token;       /* [T]; NULL: row i's is what the device chose from logits i of the
                                    batch that was submitted before */
     const struct kv_row *rows;  /* [T] pages and positions; written pages are exclusive */
+    const struct kv_row *lower_rows; /* [T] the same, with the pages on limits.lower; else NULL */
     const uint32_t *logit_rows; /* [n_logits] indexes of rows whose logits are wanted, ascending */
     uint32_t n_logits; /* at most limits.n_logits_max where logits are computed */
     const uint8_t *rope_far; /* [T] 1: the row's sequence uses LongRoPE's far set; NULL: none do */
@@ -96,6 +110,9 @@ enum err model_open(const struct table *t, struct device *d, struct model_limits
                     void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
                     struct model **m, struct err_note *note);
 void model_close(struct model *m);
+/* model_shed - gives back what lies on limits.lower: of a model whose own device was lost, and that
+ * is to be closed. */
+void model_shed(struct model *m);
 const struct model_info *model_info(const struct model *m);
 void model_set_tap(struct model *m, struct model_tap tap);
 
@@ -137,13 +154,13 @@ void model_rank(struct model *m, const float *pooled, uint32_t n, float *scores,
  * meaning: whoever uses them asks first.
  * model_kv_export - a full page's canonical bytes (kv_export), layer after layer: kv_file_bytes of
  * them. model_kv_import makes a page of them that cannot be told from one that was computed. */
-void model_kv_export(const struct model *m, const void *page, uint8_t *out);
-void model_kv_import(const struct model *m, void *page, const uint8_t *in);
+void model_kv_export(const struct model *m, struct model_page page, uint8_t *out);
+void model_kv_import(const struct model *m, struct model_page page, const uint8_t *in);
 /* model_kv_plausible - kv_plausible of every layer. */
 bool model_kv_plausible(const struct model *m, const uint8_t *in);
 /* model_kv_digest - a full page's hash: SHA-256 of the SHA-256 of each layer's part of those bytes,
  * one after another. On the device. */
-void model_kv_digest(const struct model *m, const void *page, uint8_t digest[SHA256_BYTES]);
+void model_kv_digest(const struct model *m, struct model_page page, uint8_t digest[SHA256_BYTES]);
 
 /* model_plan - what a model would need, from metadata and tensor table alone. */
 enum err model_plan(const struct table *t, struct model_limits limits, struct model_info *info,
@@ -151,11 +168,14 @@ enum err model_plan(const struct table *t, struct model_limits limits, struct mo
 
 /* model_needs_find - the memory that model_open takes on this device with these limits, before it
  * takes any. packed_bytes_max is not looked at. */
-struct model_needs {
-    struct model_info info;
+struct device_needs {
     size_t packed_bytes;  /* matrices in the device's layout; 0: it multiplies them in the file */
     size_t vector_bytes;  /* norms, biases; rows that are looked up, where not read in the file */
     size_t scratch_bytes; /* of a forward call, on the device */
+};
+struct model_needs {
+    struct model_info info;
+    struct device_needs own, lower; /* on d, and on limits.lower */
 };
 enum err model_needs_find(const struct table *t, struct device *d, struct model_limits limits,
                           struct model_needs *needs, struct err_note *note);

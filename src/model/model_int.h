@@ -1,5 +1,8 @@
 /* model_int.h - the insides of a loaded model, for model/ alone.
  *
+ * A model on two devices is two of them: one with the embedding and the first layers, and the one
+ * that owns it, with the other layers and the head. Each has its layers alone, by the numbers that
+ * they have in the file.
  * Scratch is sized at open for limits.n_rows_max rows; a forward call works inside it. */
 #ifndef MODEL_MODEL_INT_H
 #define MODEL_MODEL_INT_H
@@ -60,7 +63,8 @@ struct host_scratch {
     int32_t *token;
     uint32_t *origin;
     const float **mirrors;
-    struct kv_row *kv; /* [2 T] */
+    struct kv_row *kv;  /* [2 T] */
+    uint8_t *lower_bad; /* [T] what the lower layers have on record, where they lie elsewhere */
     /* Where it shares none: */
     uint8_t *first_bad;            /* [T] */
     struct sample_result *results; /* [n_logits_max] right behind it */
@@ -73,6 +77,8 @@ struct model {
     struct weights w;
     struct model_info info;
     struct device *device;
+    struct model *lower;       /* what has the layers before its own, and the embedding; or NULL */
+    uint32_t from, to;         /* its own layers: [from, to) */
     struct model_tap tap;
     uint32_t n_rows_max, n_logits_max;
     bool is_fast;
@@ -95,6 +101,7 @@ struct model {
     size_t n_packed;
     uint8_t *vectors; /* and where it cannot read the file, rows that are looked up */
     size_t n_vectors;
+    uint64_t n_loaded; /* bytes of the file that were read, the lower one's among them */
     const void *looked_up[GLOBAL_SLOT_COUNT]; /* rows of embeddings */
     uint8_t *memory;                          /* scratch */
     size_t n_memory;
@@ -120,6 +127,15 @@ static inline void model_get(const struct model *m, void *to, const void *from, 
 static inline bool model_shares(const struct model *m)
 {
     return m->device->ops->host_memory;
+}
+static inline bool model_has_head(const struct model *m)
+{
+    return m->to == m->h.n_layers;
+}
+/* Of a page, where its layer i begins. */
+static inline size_t model_kv_offset(const struct model *m, uint32_t i)
+{
+    return (i - m->from) * m->kv_layer_bytes;
 }
 
 /* What a matrix of this type and width multiplies with, in the model's profile. */
@@ -155,12 +171,12 @@ void model_glu(struct model *m, uint32_t layer, bool is_gated, uint32_t n);
 void model_look_up(struct model *m, enum global_slot slot, uint32_t n, float scale, float *y);
 
 /* model_packed_bytes - of every matrix in the device's layout; model_vector_bytes - of vectors, and
- * of rows that are looked up where they are not read in the file; device and w are set. */
+ * of rows that are looked up where they are not read in the file; device, layers and w are set. */
 size_t model_packed_bytes(const struct model *m);
 size_t model_vector_bytes(const struct model *m);
 
-/* model_load - matrices and vectors of every slot, packed for the device. packed_bytes_max: see
- * struct model_limits. */
+/* model_load - matrices and vectors of every slot of its layers, packed for the device.
+ * packed_bytes_max: see struct model_limits. */
 enum err model_load(struct model *m, const struct table *t, size_t packed_bytes_max,
                     void (*progress)(void *context, uint64_t done, uint64_t total), void *context,
                     struct err_note *note);

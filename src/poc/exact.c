@@ -174,9 +174,7 @@ enum err poc_exact_open(struct poc_exact **out, const struct exact_weights *weig
     e->n_nonces = n_nonces;
     e->n_rows_max = n_nonces * p->seq_len;
     e->shape = (struct kv_shape){p->n_kv_heads, poc_head_dim(p)};
-    e->isa = isa;
-    for (const char *const *name = cpu_isa_names(); !isa && *name; name++)
-        e->isa = *name; /* the best is last */
+    e->isa = isa ? isa : cpu_isa_best();
     enum err rc = cpu_device_open(threads_count(threads), e->isa, &e->device, note);
     if (rc == ERR_OK)
         rc = take_memory(e, threads, note);

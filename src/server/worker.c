@@ -173,8 +173,8 @@ static enum err engine_needs(struct worker *w, const struct iso_engine_options *
                              struct err_note *note)
 {
     struct plan plan = {0};
-    enum err rc = engine_plan(&w->speech.table, o, &plan, note);
-    uint64_t n_bytes = plan.model.packed_bytes + plan.n_bytes_cache + plan.n_bytes_working;
+    enum err rc = engine_plan(&w->speech.table, NULL, o, &plan, note);
+    uint64_t n_bytes = plan_part_bytes(&plan.cpu) + plan.n_bytes_in_file;
     return rc ? rc : ask_for_room(w, n_bytes, note);
 }
 
@@ -199,6 +199,7 @@ static enum err open_embedder(struct worker *w, struct err_note *note)
                                            .gpu = o->gpu,
                                            .n_bytes_gpu = o->n_bytes_gpu,
                                            .profile = o->profile,
+                                           .n_gpu_layers = o->n_gpu_layers,
                                            .n_ctx = o->n_ctx,
                                            .n_rows = o->n_chunk,
                                            .notice = on_notice,
@@ -240,6 +241,7 @@ static enum err open_model(struct worker *w, struct err_note *note)
                                         .n_bytes_gpu = o->n_bytes_gpu,
                                         /* Artifacts of proof of compute are exact. */
                                         .profile = o->poc ? "exact" : o->profile,
+                                        .n_gpu_layers = o->n_gpu_layers,
                                         .notice = on_notice,
                                         .notice_context = w,
                                         .n_ctx = o->n_ctx,
@@ -267,7 +269,7 @@ static enum err open_model(struct worker *w, struct err_note *note)
         engine.n_kv_pages = (engine.n_ctx + ISO_PAGE_POSITIONS - 1) / ISO_PAGE_POSITIONS *
                             engine.n_running;
     rc = engine_needs(w, &engine, note);
-    rc = rc ? rc : engine_open(&w->speech.table, &engine, &w->engine, note);
+    rc = rc ? rc : engine_open(&w->speech.table, NULL, &engine, &w->engine, note);
     if (rc)
         return rc;
     w->info = iso_engine_info(w->engine);

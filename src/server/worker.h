@@ -12,6 +12,7 @@ struct worker_options {
     const char *tool_format; /* the form of calls of tools, by name, or NULL */
     const char *isa, *gpu, *profile; /* as in iso_engine_options */
     uint64_t n_bytes_gpu;
+    uint32_t n_gpu_layers;
     int n_threads;
     uint32_t n_ctx, n_sessions, n_running, n_queue, n_kv_pages, n_chunk; /* 0: defaults */
     bool poc; /* proof of compute: nonces run in the gaps */

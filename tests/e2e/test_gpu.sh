@@ -48,13 +48,14 @@ refuses 1 env STANDIN_FAIL=cuInit:1:803 LD_LIBRARY_PATH="$standin" "$isobit" gpu
 expect 0 card "$isobit" run -p x -n 1 --gpu debug --gpu-memory 50%
 says err "gpu: cuda:0: emulated"
 
-export MINERVA_GPU_DEVICE=0 MINERVA_MAX_GPU_MEMORY=16GB
+export MINERVA_GPU_DEVICE=0 MINERVA_MAX_GPU_MEMORY=16GB MINERVA_GPU_LAYERS=40
 expect 0 bare "$isobit" serve --print-config
 grep -qE '^gpu +0 +environment MINERVA_GPU_DEVICE$' "$tmp/out" || fail "MINERVA_GPU_DEVICE is not --gpu"
 grep -qE '^gpu-memory +16GB +environment MINERVA_MAX_GPU_MEMORY$' "$tmp/out" || fail "no --gpu-memory"
+grep -qE '^gpu-layers +40 +environment MINERVA_GPU_LAYERS$' "$tmp/out" || fail "no --gpu-layers"
 
 # The same logits as the CPU's: every family, each of them in passes of another size.
-unset MINERVA_GPU_DEVICE MINERVA_MAX_GPU_MEMORY
+unset MINERVA_GPU_DEVICE MINERVA_MAX_GPU_MEMORY MINERVA_GPU_LAYERS
 chunk=1
 for model in llama qwen2 qwen3 phi3 gemma2 gemma3 mixtral qwen3moe gpt-oss; do
     file="tests/golden/model/$model.gguf"
@@ -63,6 +64,10 @@ for model in llama qwen2 qwen3 phi3 gemma2 gemma3 mixtral qwen3moe gpt-oss; do
     expect 0 card "$isobit" logits -m "$file" --tokens "1 2 3 4 5 6 7 8 9" --chunk $chunk --gpu cuda --profile exact
     says err "exact-1 on cuda"
     tail -1 "$tmp/out" | cmp -s - "$tmp/cpu" || fail "$model: other logits on the card"
+    layers=$((chunk % 2 + 1))
+    expect 0 card "$isobit" logits -m "$file" --tokens "1 2 3 4 5 6 7 8 9" --chunk $chunk --gpu cuda --profile exact --gpu-layers $layers
+    says err "exact-1 on cuda ($layers of "
+    tail -1 "$tmp/out" | cmp -s - "$tmp/cpu" || fail "$model: other logits with $layers layers on the card"
     chunk=$((chunk % 4 + 1))
 done
 # Launches of a row's pass: embedding, norm, head, logits, record of bad rows, and of a layer 10; with experts, and
@@ -139,3 +144,26 @@ done
 expect 0 bare "$isobit" verify "$tmp/exact_b" -m "$m" -p Hello
 expect 3 bare "$isobit" dispute "$tmp/fast_a" "$tmp/exact_a" -m "$m"
 says err "arithmetic"
+# What lies where, and what does not fit.
+model=tests/golden/model/gemma3.gguf
+expect 0 card "$isobit" gpu -c 1024 --sessions 2 --draft "$model" "$model"
+says out "On cuda, all 7 layers" "draft model" "It fits."
+expect 0 card "$isobit" gpu -c 1024 --gpu-layers 3 "$model"
+says out "On cuda, 3 of 7 layers" "On the CPU, the others and the embedding" "It fits."
+expect 0 card "$isobit" inspect --plan --json --gpu cuda --gpu-layers 7 "$model"
+says out '"gpu_layers": 7' '"device": "cuda"' '"device": "cpu"'
+expect 0 card "$isobit" gpu --json "$model"
+own=$(sed -n 's/.*"context_bytes": \([0-9]*\),.*/\1/p' "$tmp/out")
+one="logits -m $model --tokens 1,2,3 -c 1024 --chunk 16 --profile exact --gpu cuda --gpu-memory"
+# shellcheck disable=SC2086
+{
+    expect 0 card "$isobit" $one $((own + 400000))
+    says err "of 7 layers fit on cuda, in " "the CPU has the others and the embedding" "of 7 layers) and "
+    refuses 1 card "$isobit" $one $((own + 400000)) --gpu-layers 7 -- "on cuda 7 of 7 layers take" "of them fit"
+    refuses 1 card "$isobit" $one $((own + 1000)) -- "on cuda 1 of 7 layers take" "no context fits"
+}
+refuses 2 bare "$isobit" run -p x --gpu-layers most -- '--gpu-layers is "most"; a number, or auto'
+expect 0 bare "$isobit" run -p x -n 1 --gpu-layers 5
+says err "layers on a GPU were asked for, but none is used: the CPU computes all"
+expect 0 bare "$isobit" run -p x -n 1 --gpu cuda --gpu-layers 0
+refuses 1 card "$isobit" embed -m tests/golden/encoder/bert.gguf -p x --gpu cuda --gpu-layers 1 -- "vectors are computed on one device"

@@ -9,7 +9,7 @@ shows() {
 
 mkdir -p "$tmp/config/isobit"
 echo '{"port": 9001, "parallel": 3, "allow_host": ["a", "b"]}' >"$tmp/config/isobit/config.json"
-export ISOBIT_PARALLEL=4 ISOBIT_CTX=512 MINERVA_PORT=9002 MINERVA_GPU_THREADS=2 MINERVA_GPU_LAYERS=40
+export ISOBIT_PARALLEL=4 ISOBIT_CTX=512 MINERVA_PORT=9002 MINERVA_GPU_THREADS=2 MINERVA_CPU_FALLBACK=true
 expect 0 "$isobit" serve --ctx 256 --print-config
 shows host 127.0.0.1 default
 shows port 9002 "environment MINERVA_PORT"
@@ -17,8 +17,8 @@ shows parallel 4 "environment ISOBIT_PARALLEL"
 shows ctx 256 "command line"
 shows threads 2 "environment MINERVA_GPU_THREADS"
 shows allow-host a,b "$tmp/config/isobit/config.json"
-says err "MINERVA_GPU_LAYERS means nothing here"
-unset MINERVA_GPU_LAYERS
+says err "MINERVA_CPU_FALLBACK means nothing here"
+unset MINERVA_CPU_FALLBACK
 refuses 2 env ISOBIT_PORT=x "$isobit" serve -- 'ISOBIT_PORT is "x"'
 echo '{"prot": 1}' >"$tmp/bad.json"
 refuses 2 "$isobit" serve --config "$tmp/bad.json" -- 'did you mean "port"?'

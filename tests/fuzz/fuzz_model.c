@@ -46,7 +46,14 @@ static void run_exact(const struct table *t, struct device *d, const int32_t *to
         wanted[i] = i;
         far[i] = info->rope_border && info->rope_border < TOKENS;
     }
-    struct batch b = {TOKENS, token, rows, wanted, TOKENS, far, out, NULL, bad};
+    struct batch b = {.n_rows = TOKENS,
+                      .token = token,
+                      .rows = rows,
+                      .logit_rows = wanted,
+                      .n_logits = TOKENS,
+                      .rope_far = far,
+                      .logits = out,
+                      .bad = bad};
     struct kv_row last = rows[TOKENS - 1], seen[TOKENS] = {last, last, last};
     struct encode_batch encode = {TOKENS, token, NULL, rows, seen, out, bad};
     if (info->is_encoder)

@@ -53,9 +53,16 @@ struct model {
 };
 static struct model fake;
 
+static uint32_t fake_n_devices; /* that are open */
+
 static void fake_device_nothing(struct device *d)
 {
     (void)d;
+}
+static void fake_close(struct device *d)
+{
+    (void)d;
+    fake_n_devices--;
 }
 static enum err fake_status(struct device *d, struct err_note *note)
 {
@@ -86,18 +93,19 @@ static size_t fake_mem_left(struct device *d, size_t *n_bytes)
 }
 #define FAKE_OPS(is_host_memory)                                                                   \
     {                                                                                              \
-        .name = "fake", .host_memory = is_host_memory, .close = fake_device_nothing,               \
+        .name = "fake", .host_memory = is_host_memory, .close = fake_close,                        \
         .wait = fake_device_nothing, .status = fake_status, .mem_take = fake_mem_take,             \
         .mem_give = fake_mem_give, .mem_left = fake_mem_left, .move = fake_move                    \
     }
 static const struct device_ops fake_ops[2] = {FAKE_OPS(true), FAKE_OPS(false)};
-static struct device fake_device;
+static struct device fake_devices[2] = {{&fake_ops[false]}, {&fake_ops[true]}};
 
+/* The first is the one that chooses, if any does; a second is the CPU beside it. */
 enum err cpu_device_open(int n_threads, const char *isa, struct device **d, struct err_note *note)
 {
     (void)n_threads, (void)isa, (void)note;
-    fake_device.ops = &fake_ops[fake_options.chooses];
-    *d = &fake_device;
+    *d = &fake_devices[fake_options.chooses && fake_n_devices == 0];
+    fake_n_devices++;
     return ERR_OK;
 }
 
@@ -107,15 +115,23 @@ const char *const *cpu_isa_names(void)
     return names;
 }
 
+static struct model_info fake_info(struct model_limits limits)
+{
+    return (struct model_info){.arch = "fake",
+                               .n_embd = 1,
+                               .n_layers = 1,
+                               .n_vocab = fake_options.n_vocab ? fake_options.n_vocab : FAKE_VOCAB,
+                               .n_ctx = limits.n_ctx_max ? limits.n_ctx_max : FAKE_CTX,
+                               .rope_border = fake_options.rope_border,
+                               .kv_page_bytes = KV_PAGE * sizeof(uint64_t),
+                               .kv_file_bytes = KV_PAGE * sizeof(uint64_t)};
+}
+
 enum err model_needs_find(const struct table *t, struct device *d, struct model_limits limits,
                           struct model_needs *needs, struct err_note *note)
 {
     (void)t, (void)d, (void)note;
-    *needs = (struct model_needs){
-        .info = {.n_embd = 1,
-                 .n_vocab = fake_options.n_vocab ? fake_options.n_vocab : FAKE_VOCAB,
-                 .n_ctx = limits.n_ctx_max ? limits.n_ctx_max : FAKE_CTX,
-                 .kv_page_bytes = KV_PAGE * sizeof(uint64_t)}};
+    *needs = (struct model_needs){.info = fake_info(limits)};
     return ERR_OK;
 }
 
@@ -124,23 +140,16 @@ enum err model_open(const struct table *t, struct device *d, struct model_limits
                     struct err_note *note)
 {
     (void)t, (void)d, (void)progress, (void)context, (void)note;
-    fake = (struct model){.n_rows_max = limits.n_rows_max};
-    fake.info =
-        (struct model_info){.arch = "fake",
-                            .n_embd = 1,
-                            .n_vocab = fake_options.n_vocab ? fake_options.n_vocab : FAKE_VOCAB,
-                            .n_ctx = limits.n_ctx_max ? limits.n_ctx_max : FAKE_CTX,
-                            .rope_border = fake_options.rope_border,
-                            .kv_page_bytes = KV_PAGE * sizeof(uint64_t),
-                            .kv_file_bytes = KV_PAGE * sizeof(uint64_t)};
+    fake = (struct model){.info = fake_info(limits), .n_rows_max = limits.n_rows_max};
     *m = &fake;
     return ERR_OK;
 }
 enum err model_plan(const struct table *t, struct model_limits limits, struct model_info *info,
                     struct err_note *note)
 {
-    (void)t, (void)limits, (void)info;
-    return err_set(note, ERR_UNSUPPORTED, "the fake model has no plan");
+    (void)t, (void)note;
+    *info = fake_info(limits);
+    return ERR_OK;
 }
 enum err profile_choose(const char *asked, const struct table *t, struct device *d, bool *is_fast,
                         struct err_note *note)
@@ -158,6 +167,10 @@ void model_close(struct model *m)
 {
     (void)m;
 }
+void model_shed(struct model *m)
+{
+    (void)m;
+}
 const struct model_info *model_info(const struct model *m)
 {
     return &m->info;
@@ -167,22 +180,22 @@ void model_set_tap(struct model *m, struct model_tap tap)
     (void)m, (void)tap;
 }
 
-void model_kv_export(const struct model *m, const void *page, uint8_t *out)
+void model_kv_export(const struct model *m, struct model_page page, uint8_t *out)
 {
-    memcpy(out, page, m->info.kv_file_bytes);
+    memcpy(out, page.own, m->info.kv_file_bytes);
 }
-void model_kv_import(const struct model *m, void *page, const uint8_t *in)
+void model_kv_import(const struct model *m, struct model_page page, const uint8_t *in)
 {
-    memcpy(page, in, m->info.kv_file_bytes);
+    memcpy(page.own, in, m->info.kv_file_bytes);
 }
 bool model_kv_plausible(const struct model *m, const uint8_t *in)
 {
     (void)m, (void)in;
     return true;
 }
-void model_kv_digest(const struct model *m, const void *page, uint8_t digest[SHA256_BYTES])
+void model_kv_digest(const struct model *m, struct model_page page, uint8_t digest[SHA256_BYTES])
 {
-    sha256_of(page, m->info.kv_file_bytes, digest);
+    sha256_of(page.own, m->info.kv_file_bytes, digest);
 }
 enum err identity_find(const struct table *t, struct threads *threads,
                        void (*progress)(void *, uint64_t, uint64_t), void *context,

@@ -650,7 +650,7 @@ static void open_world(uint64_t seed)
         o->cache_dir = folder;
         o->n_cache_bytes = 640 * (1 + below(100));
     }
-    DEMAND(engine_open(NULL, o, &w.engine, &note) == ERR_OK, "%s", note.text);
+    DEMAND(engine_open(NULL, NULL, o, &w.engine, &note) == ERR_OK, "%s", note.text);
 }
 
 /* No more requests: all that were made come to their end, and all pages come back. */

@@ -65,7 +65,7 @@ static void tell(const char *gpu, bool penalise, struct story *story)
     struct iso_engine *e;
     struct err_note note = {""};
     *story = (struct story){.n_steps = 0};
-    if (engine_open(&table, &o, &e, &note))
+    if (engine_open(&table, NULL, &o, &e, &note))
         fail_msg("%s", note.text);
     r.tokens = prompt;
     r.n_answer_max = ANSWER;

@@ -69,11 +69,13 @@ static uint64_t now;
 /* Hashes of all logits are made by the host; without them tokens are chosen by the device, and
  * passes go ahead, as there are no guesses. */
 static bool with_hashes = true;
+static uint32_t layers_wanted;
 
 static struct iso_engine_options usual(void)
 {
     return (struct iso_engine_options){.n_threads = 1,
                                        .gpu = "cpu",
+                                       .profile = "exact",
                                        .clock_ns = ticks,
                                        .clock_context = &now,
                                        .n_ctx = CTX,
@@ -82,21 +84,29 @@ static struct iso_engine_options usual(void)
                                        .n_kv_pages = 10,
                                        .no_speculation = !with_hashes,
                                        .progress = take_progress,
+                                       .n_gpu_layers = layers_wanted,
                                        .notice = take_notice};
 }
 
 /* NULL: on the CPU. */
-static struct iso_engine *open_engine(struct iso_engine_options o, struct device *d)
+static struct iso_engine *open_with(struct iso_engine_options o, const struct table *draft,
+                                    struct device *d)
 {
     struct iso_engine *e;
     struct err_note note = {""};
     noticed.n = 0;
     now = 0;
     is_open = false;
-    if (d ? engine_open_on(&table, &o, d, &e, &note) : engine_open(&table, &o, &e, &note))
+    if (d ? engine_open_on(&table, draft, &o, d, &e, &note)
+          : engine_open(&table, draft, &o, &e, &note))
         fail_msg("%s", note.text);
     is_open = true;
     return e;
+}
+
+static struct iso_engine *open_engine(struct iso_engine_options o, struct device *d)
+{
+    return open_with(o, NULL, d);
 }
 
 static void take_event(const struct iso_event *v, struct story *story)
@@ -168,9 +178,7 @@ static struct story wanted, got;
 static uint64_t tell_guarded(struct iso_engine_options o, const struct table *draft)
 {
     struct device *d = guarded_open(1, "auto");
-    struct iso_engine *e = open_engine(o, d);
-    if (draft)
-        assert_ok(engine_add_draft(e, &table, draft, NULL));
+    struct iso_engine *e = open_with(o, draft, d);
     assert_string_equal(iso_engine_info(e).device, "guarded");
     uint64_t before = guarded_of(d)->n_calls;
     tell(e, &got);
@@ -178,10 +186,11 @@ static uint64_t tell_guarded(struct iso_engine_options o, const struct table *dr
     assert_same(&wanted, &got);
     assert_int_equal(noticed.n, 0);
     assert_string_equal(iso_engine_info(e).device, "guarded");
-    if (with_hashes || draft)
+    struct iso_engine_info info = iso_engine_info(e);
+    if (with_hashes || draft || info.n_gpu_layers <= info.n_layers) /* or the CPU needs the token */
         assert_true(draft || guarded_of(d)->n_ahead == 0);
     else
-        assert_in_range(guarded_of(d)->n_ahead, 10, 100);
+        assert_in_range(guarded_of(d)->n_ahead, o.n_kv_pages < 10 ? 1 : 10, 100);
     iso_engine_close(e);
     return n_calls;
 }
@@ -189,9 +198,7 @@ static uint64_t tell_guarded(struct iso_engine_options o, const struct table *dr
 static void tell_and_lose(struct iso_engine_options o, const struct table *draft, uint64_t at)
 {
     struct device *d = guarded_open(1, "auto");
-    struct iso_engine *e = open_engine(o, d);
-    if (draft)
-        assert_ok(engine_add_draft(e, &table, draft, NULL));
+    struct iso_engine *e = open_with(o, draft, d);
     guarded_fail(d, at);
     tell(e, &got);
     assert_same(&wanted, &got);
@@ -226,6 +233,32 @@ static void a_lost_device_changes_no_token(void **state)
     with_hashes = true;
 }
 
+/* So many of the last layers on the device, the others on the CPU: one, some, all but the
+ * embedding, and more than there are; the pool is small. */
+static void layers_on_both_sides_change_no_token(void **state)
+{
+    static const char *const names[] = {"llama", "mixtral", "gemma3", "phi3-long", "gpt-oss"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(names); i += test_every(2)) {
+        struct iso_engine_options o = usual();
+        open_table(names[i]);
+        o.n_kv_pages = 5;
+        with_hashes = i % 2;
+        struct iso_engine *e = open_engine(o, NULL);
+        uint32_t n_layers = iso_engine_info(e).n_layers;
+        tell(e, &wanted);
+        iso_engine_close(e);
+        for (uint32_t n = 1; n <= n_layers + 1; n += n == 1 && n_layers > 3 ? n_layers - 2 : 1) {
+            o.n_gpu_layers = n;
+            uint64_t n_calls = tell_guarded(o, NULL), seed = n;
+            for (uint64_t k = 0; k < 3; k += test_every(3))
+                tell_and_lose(o, NULL, 1 + test_rand(&seed) % n_calls);
+        }
+        table_close(&table);
+    }
+    with_hashes = true;
+}
+
 static void guesses_of_a_draft_too(void **state)
 {
     (void)state;
@@ -234,9 +267,11 @@ static void guesses_of_a_draft_too(void **state)
     struct iso_engine *e = open_engine(o, NULL);
     tell(e, &wanted);
     iso_engine_close(e);
-    uint64_t n_calls = tell_guarded(o, &table);
-    for (uint64_t k = 1; k < 6; k += test_every(2))
-        tell_and_lose(o, &table, k * n_calls / 6);
+    for (o.n_gpu_layers = 0; o.n_gpu_layers < 2; o.n_gpu_layers++) {
+        uint64_t n_calls = tell_guarded(o, &table);
+        for (uint64_t k = 1; k < 6; k += test_every(2))
+            tell_and_lose(o, &table, k * n_calls / 6);
+    }
     table_close(&table);
 }
 
@@ -262,14 +297,18 @@ static void files_hold_what_was_computed(void **state)
     tell(e, &wanted);
     iso_engine_close(e);
     o.cache_dir = folder;
-    uint64_t n_calls = tell_guarded(o, NULL);
+    uint64_t n_calls[2]; /* with as many layers as fit, all; with one */
+    for (o.n_gpu_layers = 0; o.n_gpu_layers < 2; o.n_gpu_layers++)
+        n_calls[o.n_gpu_layers] = tell_guarded(o, NULL);
     for (uint64_t k = 0; k < 12; k += test_every(3)) {
         empty_folder(folder);
-        tell_and_lose(o, NULL, 1 + k * n_calls / 12);
-        e = open_engine(o, NULL);
+        o.n_gpu_layers = k % 2;
+        tell_and_lose(o, NULL, 1 + k * n_calls[k % 2] / 12);
+        e = open_engine(o, k % 3 ? NULL : guarded_open(1, "auto"));
         tell(e, &got);
         assert_same(&wanted, &got);
         assert_int_equal(iso_engine_info(e).cache.n_files_bad, 0);
+        assert_true(iso_engine_info(e).cache.n_pages_read > 0);
         iso_engine_close(e);
     }
     empty_folder(folder);
@@ -307,19 +346,194 @@ static void where_the_cpu_cannot_go_on_requests_end(void **state)
     table_close(&table);
 }
 
-static void a_device_too_small_says_so(void **state)
+static struct device *guarded_of_size(size_t n_bytes)
+{
+    struct device *d = guarded_open(1, "auto");
+    guarded_of(d)->n_bytes_max = n_bytes;
+    return d;
+}
+
+/* From room for nothing to room for all: as many layers as fit, never more than there is room for,
+ * and what is computed is the same. */
+static void as_many_layers_as_fit_are_there(void **state)
+{
+    (void)state;
+    struct iso_engine_options o = usual();
+    uint32_t n_before = 0, n_seen = 0;
+    open_table("llama");
+    struct iso_engine *e = open_engine(o, NULL);
+    uint32_t n_layers = iso_engine_info(e).n_layers;
+    tell(e, &wanted);
+    iso_engine_close(e);
+    e = open_engine(o, guarded_open(1, "auto"));
+    struct iso_memory all = iso_engine_info(e).gpu;
+    size_t n_all = all.n_bytes_weights + all.n_bytes_cache + all.n_bytes_working;
+    assert_int_equal(iso_engine_info(e).n_gpu_layers, n_layers + 1);
+    iso_engine_close(e);
+    o.gpu = NULL;
+    for (size_t n = n_all / 8; n_before <= n_layers; n += n_all / 48) {
+        e = open_engine(o, guarded_of_size(n));
+        struct iso_engine_info info = iso_engine_info(e);
+        assert_true(info.n_gpu_layers >= n_before && n < 2 * n_all);
+        if (info.n_gpu_layers == 0) {
+            assert_string_equal(info.device, "cpu");
+            assert_non_null(strstr(noticed.text, "not one layer fits on guarded"));
+        } else if (info.n_gpu_layers <= n_layers) {
+            assert_string_equal(info.device, "guarded");
+            assert_non_null(strstr(noticed.text, "layers fit on guarded"));
+        }
+        assert_int_equal(noticed.n, info.n_gpu_layers <= n_layers);
+        if (info.n_gpu_layers > n_before || n == n_all / 8) {
+            tell(e, &got);
+            assert_same(&wanted, &got);
+            n_seen++;
+        }
+        n_before = info.n_gpu_layers;
+        iso_engine_close(e);
+    }
+    assert_true(n_seen > 3);
+    table_close(&table);
+}
+
+static void what_does_not_fit_says_what_would(void **state)
 {
     (void)state;
     struct iso_engine_options o = usual();
     struct iso_engine *e;
     struct err_note note = {""};
-    struct device *d = guarded_open(1, "auto");
-    guarded_of(d)->n_bytes_max = 1 << 17;
     open_table("llama");
-    assert_int_equal(engine_open_on(&table, &o, d, &e, &note), ERR_MEMORY);
-    assert_non_null(strstr(note.text, "on guarded"));
+    /* A device that was asked for. */
+    assert_int_equal(engine_open_on(&table, NULL, &o, guarded_of_size(1 << 17), &e, &note),
+                     ERR_MEMORY);
+    assert_non_null(strstr(note.text, "on guarded 1 of "));
     assert_non_null(strstr(note.text, "of weights"));
+    /* A number of layers that was asked for. */
+    o.n_gpu_layers = 1;
+    e = open_engine(o, guarded_open(1, "auto"));
+    struct iso_memory one = iso_engine_info(e).gpu;
+    iso_engine_close(e);
+    o.n_gpu_layers = 99;
+    size_t n = (one.n_bytes_weights + one.n_bytes_cache + one.n_bytes_working) * 32 / 31 + 1;
+    assert_int_equal(engine_open_on(&table, NULL, &o, guarded_of_size(n), &e, &note), ERR_MEMORY);
+    assert_non_null(strstr(note.text, "on guarded all "));
+    assert_non_null(strstr(note.text, "; 1 of them fits"));
+    /* Without a device they mean nothing, which is said. */
+    iso_engine_close(open_engine(o, NULL));
+    assert_int_equal(noticed.n, 1);
+    assert_non_null(strstr(noticed.text, "the CPU computes all"));
     table_close(&table);
+}
+
+/* ---- pages that somebody gave ---- */
+
+enum { GIVEN = 2, GIVEN_ANSWER = 6, PAGE_BYTES_MAX = 1 << 18 };
+
+struct given {
+    uint8_t bytes[GIVEN][PAGE_BYTES_MAX];
+    int32_t answer[GIVEN_ANSWER];
+};
+static struct given want_given, have_given;
+
+/* The whole prompt, or what is left of it after given pages, then an answer. Returns the error. */
+static enum iso_err go_on(struct iso_engine *e, struct iso_session *s, struct given *given)
+{
+    struct iso_request r = iso_request_default();
+    const struct iso_event *events;
+    uint32_t n_before, n = 0;
+    enum iso_err rc = ISO_OK;
+    iso_session_tokens(s, &n_before);
+    r.tokens = prompt + n_before;
+    r.n_tokens = GIVEN * KV_PAGE + 30 - n_before;
+    r.n_answer_max = GIVEN_ANSWER;
+    r.no_cache = true;
+    assert_int_equal(iso_session_submit(s, &r, NULL), ISO_OK);
+    for (size_t k; (k = iso_engine_step(e, &events)) > 0;)
+        for (size_t i = 0; i < k; i++) {
+            if (events[i].kind == ISO_EVENT_TOKEN)
+                given->answer[n++] = events[i].token;
+            if (events[i].kind == ISO_EVENT_FINISH && events[i].err) {
+                rc = events[i].err;
+                assert_non_null(strstr(events[i].note, "pages that were given"));
+            }
+        }
+    assert_true(rc || n == GIVEN_ANSWER);
+    return rc;
+}
+
+static struct iso_session *begin_with_given(struct iso_engine *e)
+{
+    struct iso_session *s;
+    assert_int_equal(iso_session_open(e, &s, NULL), ISO_OK);
+    for (uint32_t k = 0; k < GIVEN; k++)
+        assert_int_equal(iso_session_page_add(s, prompt + k * KV_PAGE, want_given.bytes[k], NULL),
+                         ISO_OK);
+    return s;
+}
+
+static void read_given(struct iso_engine *e, struct given *given)
+{
+    struct iso_session *s;
+    assert_true(iso_engine_info(e).n_bytes_kv_file <= PAGE_BYTES_MAX);
+    assert_int_equal(iso_session_open(e, &s, NULL), ISO_OK);
+    assert_int_equal(go_on(e, s, given), ISO_OK);
+    for (uint32_t k = 0; k < GIVEN; k++)
+        assert_true(iso_session_page_read(s, k, given->bytes[k]));
+    iso_session_close(s);
+}
+
+/* Where the device is lost they are, too: nothing is computed in their place. */
+static void given_pages_are_gone_with_the_device(struct iso_engine_options o)
+{
+    struct device *d = guarded_open(1, "auto");
+    struct iso_engine *e = open_engine(o, d);
+    struct iso_session *s = begin_with_given(e);
+    guarded_fail(d, 60);
+    assert_int_equal(go_on(e, s, &have_given), ISO_ERR_IO);
+    assert_string_equal(iso_engine_info(e).device, "cpu");
+    iso_session_cut(s, 0);
+    assert_int_equal(go_on(e, s, &have_given), ISO_OK); /* from the tokens, as anybody */
+    assert_memory_equal(have_given.answer, want_given.answer, sizeof want_given.answer);
+    iso_engine_close(e);
+
+    d = guarded_open(1, "auto");
+    e = open_engine(o, d);
+    assert_int_equal(iso_session_open(e, &s, NULL), ISO_OK);
+    guarded_fail(d, 1);
+    assert_int_equal(iso_session_page_add(s, prompt, want_given.bytes[0], NULL), ISO_ERR_IO);
+    iso_engine_close(e);
+}
+
+static void given_pages_are_never_computed_again(void **state)
+{
+    static const char *const names[] = {"llama", "gemma2"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct iso_engine_options o = usual();
+        open_table(names[i]);
+        struct iso_engine *e = open_engine(o, NULL);
+        read_given(e, &want_given);
+        iso_engine_close(e);
+        for (o.n_gpu_layers = 0; o.n_gpu_layers < 2; o.n_gpu_layers++) {
+            e = open_engine(o, guarded_open(1, "auto"));
+            read_given(e, &have_given);
+            assert_memory_equal(&have_given, &want_given, sizeof want_given);
+            memset(have_given.answer, 0, sizeof have_given.answer);
+            struct iso_session *s = begin_with_given(e);
+            assert_int_equal(go_on(e, s, &have_given), ISO_OK);
+            assert_memory_equal(have_given.answer, want_given.answer, sizeof want_given.answer);
+            iso_engine_close(e);
+            given_pages_are_gone_with_the_device(o);
+        }
+        /* Others needed the room. */
+        o.n_kv_pages = 4;
+        e = open_engine(o, NULL);
+        struct iso_session *s = begin_with_given(e), *other;
+        assert_int_equal(iso_session_open(e, &other, NULL), ISO_OK);
+        assert_int_equal(go_on(e, other, &have_given), ISO_OK);
+        assert_int_equal(go_on(e, s, &have_given), ISO_ERR_IO);
+        iso_engine_close(e);
+        table_close(&table);
+    }
 }
 
 /* What a tap sees is the same; so is the last row of rows that are none of a text. */
@@ -392,6 +606,11 @@ static void taps_and_rows_of_no_text_see_the_same(void **state)
         assert_memory_equal(hash[0], hash[1], sizeof hash[0]);
         read_rows(guarded_open(1, "auto"), true, have, hash[1]);
         assert_memory_equal(want, have, sizeof want);
+        layers_wanted = 1;
+        read_rows(guarded_open(1, "auto"), false, have, hash[1]);
+        assert_memory_equal(want, have, sizeof want);
+        assert_memory_equal(hash[0], hash[1], sizeof hash[0]);
+        layers_wanted = 0;
         table_close(&table);
     }
 }
@@ -452,10 +671,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lost_device_changes_no_token),
+        cmocka_unit_test(layers_on_both_sides_change_no_token),
         cmocka_unit_test(guesses_of_a_draft_too),
         cmocka_unit_test(files_hold_what_was_computed),
         cmocka_unit_test(where_the_cpu_cannot_go_on_requests_end),
-        cmocka_unit_test(a_device_too_small_says_so),
+        cmocka_unit_test(as_many_layers_as_fit_are_there),
+        cmocka_unit_test(what_does_not_fit_says_what_would),
+        cmocka_unit_test(given_pages_are_never_computed_again),
         cmocka_unit_test(taps_and_rows_of_no_text_see_the_same),
         cmocka_unit_test(vectors_are_the_same),
     };

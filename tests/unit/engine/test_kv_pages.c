@@ -68,7 +68,7 @@ static void owners_never_see_each_other(void **state)
         }
         if (page[a] == KV_PAGE_NONE)
             continue;
-        uint8_t *bytes = kv_pages_base(&p, page[a]);
+        uint8_t *bytes = kv_pages_at(&p, page[a]).own;
         if (p.count[page[a]] > 1)
             assert_int_equal(bytes[BYTES - 1], wanted[a]);
         uint32_t own = kv_pages_own(&p, page[a]);
@@ -77,13 +77,13 @@ static void owners_never_see_each_other(void **state)
         n_copies += own != page[a];
         page[a] = own;
         wanted[a] = (uint8_t)move;
-        memset(kv_pages_base(&p, own), wanted[a], BYTES);
+        memset(kv_pages_at(&p, own).own, wanted[a], BYTES);
         uint32_t n_references = 0;
         for (int i = 0; i < OWNERS; i++) {
             if (page[i] == KV_PAGE_NONE)
                 continue;
             n_references++;
-            uint8_t *other = kv_pages_base(&p, page[i]);
+            uint8_t *other = kv_pages_at(&p, page[i]).own;
             assert_int_equal(other[0], wanted[i]);
             assert_int_equal(other[BYTES - 1], wanted[i]);
         }

@@ -13,7 +13,7 @@ static void plan_of(const struct iso_engine_options *o, struct plan *p)
     struct table t;
     struct err_note note;
     assert_ok(gguf_open(MODEL, &t, &note));
-    assert_ok(engine_plan(&t, o, p, &note));
+    assert_ok(engine_plan(&t, NULL, o, p, &note));
     table_close(&t);
 }
 
@@ -23,7 +23,7 @@ static enum err open_with(const struct iso_engine_options *o, struct iso_engine_
     struct table t;
     struct iso_engine *e;
     assert_ok(gguf_open(MODEL, &t, note));
-    enum err rc = engine_open(&t, o, &e, note);
+    enum err rc = engine_open(&t, NULL, o, &e, note);
     if (!rc) {
         *info = iso_engine_info(e);
         iso_engine_close(e);
@@ -43,7 +43,7 @@ static void the_plan_is_what_opening_takes(void **state)
     assert_ok(open_with(&o, &info, NULL));
     assert_int_equal(p.n_kv_pages, info.n_kv_pages);
     assert_int_equal(p.n_kv_pages, 3 * 10);
-    assert_true(p.n_bytes_cache >= info.n_kv_pages * info.n_bytes_kv_page);
+    assert_true(p.cpu.n_bytes_cache >= info.n_kv_pages * info.n_bytes_kv_page);
     assert_int_equal(p.n_bytes_in_file, 0);
     assert_int_equal(info.n_bytes_in_file, 0);
 }
@@ -58,7 +58,7 @@ static void limits_hold_to_the_byte(void **state)
     struct iso_engine_info info;
     struct err_note note;
     plan_of(&o, &p);
-    uint64_t packed = p.model.packed_bytes, least = p.n_bytes_cache + p.n_bytes_working;
+    uint64_t packed = p.cpu.n_bytes_packed, least = plan_part_bytes(&p.cpu) - packed;
 #if defined(__x86_64__)
     assert_true(packed > 0); /* NEON works in place */
 #endif
@@ -66,8 +66,8 @@ static void limits_hold_to_the_byte(void **state)
         o.n_bytes_memory = n * 32 / 31 + 1;
         plan_of(&o, &p);
         assert_true(plan_fits(&p));
-        assert_true(p.n_bytes_weights + least <= p.n_bytes_usable);
-        assert_int_equal(p.n_bytes_weights + p.n_bytes_in_file, packed);
+        assert_true(plan_part_bytes(&p.cpu) <= p.cpu.n_bytes_usable);
+        assert_int_equal(p.cpu.n_bytes_weights + p.n_bytes_in_file, packed);
         assert_ok(open_with(&o, &info, &note));
         assert_true((info.n_bytes_in_file > 0) == (p.n_bytes_in_file > 0));
     }
@@ -87,7 +87,7 @@ static void what_would_fit_fits(void **state)
     struct err_note note;
     struct plan p;
     plan_of(&o, &p);
-    for (uint64_t n = p.n_bytes_working / 2; n < 2 * p.n_bytes_cache; n += n / 3) {
+    for (uint64_t n = p.cpu.n_bytes_working / 2; n < 2 * p.cpu.n_bytes_cache; n += n / 3) {
         o = (struct iso_engine_options){.n_ctx = 2048, .n_chunk = 16, .n_bytes_memory = n};
         for (o.n_sessions = 1; o.n_sessions <= 8; o.n_sessions *= 2) {
             plan_of(&o, &p);

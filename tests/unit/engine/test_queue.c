@@ -22,7 +22,7 @@ static void open_engine(struct iso_engine_options o)
     struct err_note note = {""};
     o.clock_ns = fake_clock;
     o.n_sessions = N;
-    if (engine_open(NULL, &o, &engine, &note))
+    if (engine_open(NULL, NULL, &o, &engine, &note))
         fail_msg("%s", note.text);
     for (int i = 0; i < N; i++)
         assert_int_equal(iso_session_open(engine, &s[i], NULL), ISO_OK);
@@ -249,7 +249,7 @@ static void wrong_options_are_refused(void **state)
         {{.n_sessions = 5000}, "5000 sessions"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        assert_int_not_equal(engine_open(NULL, &cases[i].o, &engine, &note), ERR_OK);
+        assert_int_not_equal(engine_open(NULL, NULL, &cases[i].o, &engine, &note), ERR_OK);
         if (!strstr(note.text, cases[i].says))
             fail_msg("\"%s\" does not say \"%s\"", note.text, cases[i].says);
     }

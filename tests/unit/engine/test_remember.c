@@ -43,8 +43,8 @@ static struct iso_engine *open_engine(struct iso_engine_options o)
     o.n_threads = 1;
     o.n_ctx = CTX;
     o.no_speculation = true; /* rows are counted */
-    if (on_guarded ? engine_open_on(&table, &o, guarded_open(2, "auto"), &e, &note)
-                   : engine_open(&table, &o, &e, &note))
+    if (on_guarded ? engine_open_on(&table, NULL, &o, guarded_open(2, "auto"), &e, &note)
+                   : engine_open(&table, NULL, &o, &e, &note))
         fail_msg("%s", note.text);
     return e;
 }

@@ -18,7 +18,7 @@ static struct iso_engine *open_engine(const struct table *t, uint32_t n_chunk)
         .n_threads = 1, .n_ctx = 200, .n_chunk = n_chunk, .n_sessions = 2, .n_logits = 8};
     struct iso_engine *e;
     struct err_note note = {""};
-    if (engine_open(t, &o, &e, &note))
+    if (engine_open(t, NULL, &o, &e, &note))
         fail_msg("%s", note.text);
     return e;
 }

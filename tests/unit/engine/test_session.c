@@ -14,7 +14,7 @@ static struct iso_engine *open_fake(struct iso_engine_options o)
 {
     struct iso_engine *e;
     struct err_note note = {""};
-    if (engine_open(NULL, &o, &e, &note))
+    if (engine_open(NULL, NULL, &o, &e, &note))
         fail_msg("%s", note.text);
     return e;
 }
@@ -639,7 +639,7 @@ static void every_failed_allocation_is_an_error(void **state)
     for (;; n++) {
         struct err_note note = {""};
         mem_fault_after(n);
-        enum err rc = engine_open(NULL, &o, &e, &note);
+        enum err rc = engine_open(NULL, NULL, &o, &e, &note);
         mem_fault_after(0);
         if (rc == ERR_OK)
             break;

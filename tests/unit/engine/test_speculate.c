@@ -143,7 +143,8 @@ static uint64_t same_time(void *context)
     return *(uint64_t *)context += 1000;
 }
 
-static struct iso_engine *open_tiny(const struct tiny *m, bool no_speculation, bool ticks)
+static struct iso_engine *open_tiny(const struct tiny *m, const struct table *draft,
+                                    bool no_speculation, bool ticks)
 {
     static uint64_t now;
     struct iso_engine *e;
@@ -153,7 +154,7 @@ static struct iso_engine *open_tiny(const struct tiny *m, bool no_speculation, b
                                          .no_speculation = no_speculation,
                                          .clock_ns = ticks ? same_time : no_time,
                                          .clock_context = &now};
-    if (engine_open(&m->table, &o, &e, &note))
+    if (engine_open(&m->table, draft, &o, &e, &note))
         fail_msg("%s", note.text);
     return e;
 }
@@ -200,12 +201,12 @@ static void tokens_do_not_depend_on_guesses(void **state)
     for (size_t i = 0; i < TINY_COUNT; i += test_every(8)) {
         struct tiny m;
         tiny_open(&m, tiny_names[i]);
-        struct iso_engine *e = open_tiny(&m, true, false);
+        struct iso_engine *e = open_tiny(&m, NULL, true, false);
         run_kinds(e, &m, NULL, NULL, wanted);
         iso_engine_close(e);
         for (uint32_t one_in = 0; one_in < 5; one_in++) {
             struct oracle o = {.n_vocab = m.n_vocab, .seed = i, .one_in = one_in};
-            e = open_tiny(&m, false, false);
+            e = open_tiny(&m, NULL, false, false);
             engine_set_guesser(e, (struct guesser){guess, &o});
             run_kinds(e, &m, wanted, &o, got);
             for (int kind = 0; kind < N_KINDS; kind++)
@@ -230,7 +231,7 @@ static void tokens_do_not_depend_on_what_is_expected(void **state)
     for (size_t i = 0; i < TINY_COUNT; i += test_every(8)) {
         struct tiny m;
         tiny_open(&m, tiny_names[i]);
-        struct iso_engine *e = open_tiny(&m, true, false);
+        struct iso_engine *e = open_tiny(&m, NULL, true, false);
         run_kinds(e, &m, NULL, NULL, wanted);
         int32_t stop = wanted[GREEDY].tokens[wanted[GREEDY].n - 1];
         iso_engine_close(e);
@@ -241,7 +242,7 @@ static void tokens_do_not_depend_on_what_is_expected(void **state)
                                                  .n_chunk = 48,
                                                  .n_logits = logits[k],
                                                  .no_speculation = true};
-            assert_ok(engine_open(&m.table, &o, &e, NULL));
+            assert_ok(engine_open(&m.table, NULL, &o, &e, NULL));
             assert_int_equal(iso_session_open(e, &s, NULL), ISO_OK);
             for (size_t j = 0; j < N_KINDS * COUNT_OF(spoilt); j++) {
                 int kind = (int)(j % N_KINDS);
@@ -279,7 +280,7 @@ static void tokens_do_not_depend_on_lookup(void **state)
         struct tiny m;
         tiny_open(&m, tiny_names[i]);
         for (int off = 1; off >= 0; off--) {
-            struct iso_engine *e = open_tiny(&m, off, true);
+            struct iso_engine *e = open_tiny(&m, NULL, off, true);
             run_kinds(e, &m, off ? NULL : wanted, NULL, off ? wanted : got);
             n_guesses += iso_engine_stats(e).n_guesses;
             n_true += iso_engine_stats(e).n_guesses_true;
@@ -298,7 +299,6 @@ static void tokens_do_not_depend_on_drafts(void **state)
 {
     (void)state;
     static struct answer wanted[N_KINDS], got[N_KINDS];
-    struct err_note note = {""};
     uint64_t n_guesses[2] = {0}, n_true[2] = {0}; /* of another draft, of the model itself */
     for (size_t i = 0; i < TINY_COUNT; i += test_every(8)) {
         struct tiny m, other;
@@ -309,13 +309,11 @@ static void tokens_do_not_depend_on_drafts(void **state)
             tiny_close(&other);
             tiny_open(&other, tiny_names[(k + 1) % TINY_COUNT]);
         }
-        struct iso_engine *e = open_tiny(&m, true, false);
+        struct iso_engine *e = open_tiny(&m, NULL, true, false);
         run_kinds(e, &m, NULL, NULL, wanted);
         iso_engine_close(e);
         for (int itself = 0; itself < 2; itself++) {
-            e = open_tiny(&m, false, true);
-            if (engine_add_draft(e, &m.table, itself ? &m.table : &other.table, &note))
-                fail_msg("%s: %s", tiny_names[i], note.text);
+            e = open_tiny(&m, itself ? &m.table : &other.table, false, true);
             run_kinds(e, &m, NULL, NULL, got);
             for (int kind = 0; kind < N_KINDS; kind++)
                 assert_same(&wanted[kind], &got[kind], tiny_names[i], kind);

@@ -18,11 +18,11 @@ enum { PAGES_MAX = 16 };
 /* A model with one sequence's pages. */
 struct runner {
     struct tiny tiny;
-    struct device *device;
+    struct device *device, *lower; /* lower: NULL, or what has the first layers */
     struct model *model;
     const struct model_info *info;
-    uint8_t *memory;
-    void *pages[PAGES_MAX];
+    uint8_t *memory, *lower_memory;
+    void *pages[PAGES_MAX], *lower_pages[PAGES_MAX];
 };
 
 /* Every matrix of a tiny model as F16 or BF16; the new ones come from the arena. */
@@ -46,29 +46,47 @@ static void halve(struct tiny *m, enum dtype type, struct arena *arena)
     }
 }
 
+static uint8_t *take_pages(struct device *d, size_t page_bytes, void *pages[PAGES_MAX])
+{
+    void *memory = NULL;
+    if (page_bytes)
+        assert_ok(d->ops->mem_take(d, PAGES_MAX * page_bytes, "pages", &memory, NULL));
+    for (size_t i = 0; i < PAGES_MAX; i++)
+        pages[i] = page_bytes ? (uint8_t *)memory + i * page_bytes : NULL;
+    return memory;
+}
+
 /* r->tiny is open. */
 static void runner_begin(struct runner *r, const char *name, struct device *device,
                          struct model_limits limits)
 {
     struct err_note note = {""};
-    void *memory = NULL;
     r->device = device;
+    r->lower = limits.lower;
     if (model_open(&r->tiny.table, device, limits, NULL, NULL, &r->model, &note))
         fail_msg("%s: %s", name, note.text);
     r->info = model_info(r->model);
-    assert_ok(
-        device->ops->mem_take(device, PAGES_MAX * r->info->kv_page_bytes, "pages", &memory, NULL));
-    r->memory = memory;
-    for (size_t i = 0; i < PAGES_MAX; i++)
-        r->pages[i] = r->memory + i * r->info->kv_page_bytes;
+    r->memory = take_pages(device, r->info->kv_page_bytes, r->pages);
+    r->lower_memory = take_pages(r->lower, r->info->kv_lower_bytes, r->lower_pages);
+}
+
+static void runner_open_split(struct runner *r, const char *name, struct device *device,
+                              struct device *lower, uint32_t n_lower, uint32_t n_rows_max,
+                              size_t packed_bytes_max)
+{
+    tiny_open(&r->tiny, name);
+    runner_begin(r, name, device,
+                 (struct model_limits){.n_rows_max = n_rows_max,
+                                       .n_ctx_max = 1024,
+                                       .packed_bytes_max = packed_bytes_max,
+                                       .lower = lower,
+                                       .n_lower = n_lower});
 }
 
 static void runner_open_on(struct runner *r, const char *name, struct device *device,
                            uint32_t n_rows_max, size_t packed_bytes_max)
 {
-    tiny_open(&r->tiny, name);
-    runner_begin(r, name, device,
-                 (struct model_limits){n_rows_max, 1024, packed_bytes_max, n_rows_max});
+    runner_open_split(r, name, device, NULL, 0, n_rows_max, packed_bytes_max);
 }
 
 static void runner_open_packed(struct runner *r, const char *name, int n_threads, const char *isa,
@@ -85,11 +103,20 @@ static void runner_open(struct runner *r, const char *name, int n_threads, const
     runner_open_packed(r, name, n_threads, isa, n_rows_max, 0);
 }
 
-static void runner_close(struct runner *r)
+static void runner_close_model(struct runner *r)
 {
     r->device->ops->mem_give(r->device, r->memory, PAGES_MAX * r->info->kv_page_bytes);
+    if (r->lower_memory)
+        r->lower->ops->mem_give(r->lower, r->lower_memory, PAGES_MAX * r->info->kv_lower_bytes);
     model_close(r->model);
     r->device->ops->close(r->device);
+    if (r->lower)
+        r->lower->ops->close(r->lower);
+}
+
+static void runner_close(struct runner *r)
+{
+    runner_close_model(r);
     tiny_close(&r->tiny);
 }
 
@@ -98,6 +125,7 @@ static void runner_feed(struct runner *r, uint32_t from, uint32_t to, uint32_t c
                         float *logits)
 {
     struct kv_row *rows = mem_array(chunk, sizeof *rows);
+    struct kv_row *lower_rows = mem_array(chunk, sizeof *lower_rows);
     uint32_t *wanted = mem_array(chunk, sizeof *wanted);
     uint8_t *bad = mem_array(chunk, 1), *fars = mem_array(chunk, 1);
     memset(fars, far, chunk);
@@ -105,11 +133,13 @@ static void runner_feed(struct runner *r, uint32_t from, uint32_t to, uint32_t c
         uint32_t n = to - at < chunk ? to - at : chunk;
         for (uint32_t i = 0; i < n; i++) {
             rows[i] = (struct kv_row){r->pages, at + i};
+            lower_rows[i] = (struct kv_row){r->lower_pages, at + i};
             wanted[i] = i;
         }
         struct batch b = {.n_rows = n,
                           .token = r->tiny.tokens + at,
                           .rows = rows,
+                          .lower_rows = lower_rows,
                           .logit_rows = wanted,
                           .n_logits = n,
                           .rope_far = fars,
@@ -122,6 +152,7 @@ static void runner_feed(struct runner *r, uint32_t from, uint32_t to, uint32_t c
             assert_int_equal(bad[i], 0);
     }
     mem_free(rows);
+    mem_free(lower_rows);
     mem_free(wanted);
     mem_free(bad);
     mem_free(fars);
@@ -329,17 +360,81 @@ static void memory_of_its_own_changes_no_bit(void **state)
     }
 }
 
+static struct device *cpu_open(const char *isa)
+{
+    struct device *d = NULL;
+    assert_ok(cpu_device_open(2, isa, &d, NULL));
+    return d;
+}
+
+/* What two models have in their first page: the same bytes, the same hash; and of those bytes a
+ * page is made that is the same again. */
+static void assert_same_page(const struct runner *a, const struct runner *b)
+{
+    uint8_t *bytes = mem_alloc(a->info->kv_file_bytes), *other = mem_alloc(a->info->kv_file_bytes);
+    uint8_t digest[2][SHA256_BYTES];
+    struct model_page of_a = {a->pages[0], NULL}, of_b = {b->pages[0], b->lower_pages[0]};
+    struct model_page made = {b->pages[PAGES_MAX - 1], b->lower_pages[PAGES_MAX - 1]};
+    assert_int_equal(a->info->kv_file_bytes, b->info->kv_file_bytes);
+    assert_int_equal(a->info->kv_page_bytes, b->info->kv_page_bytes + b->info->kv_lower_bytes);
+    model_kv_export(a->model, of_a, bytes);
+    model_kv_export(b->model, of_b, other);
+    assert_memory_equal(bytes, other, a->info->kv_file_bytes);
+    assert_true(model_kv_plausible(b->model, bytes));
+    model_kv_import(b->model, made, bytes);
+    memset(other, 0, a->info->kv_file_bytes);
+    model_kv_export(b->model, made, other);
+    assert_memory_equal(bytes, other, a->info->kv_file_bytes);
+    model_kv_digest(a->model, of_a, digest[0]);
+    model_kv_digest(b->model, made, digest[1]);
+    assert_memory_equal(digest[0], digest[1], SHA256_BYTES);
+    mem_free(bytes);
+    mem_free(other);
+}
+
+/* The first layers on the CPU (all but one; one; none, but the embedding), the others on a device
+ * that the host cannot touch, or on another CPU. */
+static void layers_on_two_devices_change_no_bit(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TINY_COUNT; i += test_every(3)) {
+        struct runner whole;
+        runner_open(&whole, tiny_names[i], 1, "auto", 33);
+        if (whole.tiny.n_tokens > 70)
+            whole.tiny.n_tokens = 70;
+        size_t n_bytes = (size_t)whole.tiny.n_tokens * whole.info->n_vocab * sizeof(float);
+        float *want = runner_logits(&whole, 33);
+        for (uint32_t n_own = 1; n_own <= whole.info->n_layers; n_own++) {
+            struct runner r;
+            bool guarded = n_own != 2;
+            runner_open_split(&r, tiny_names[i],
+                              guarded ? guarded_open(2, "auto") : cpu_open("scalar"),
+                              cpu_open(n_own == 1 ? "scalar" : "auto"),
+                              whole.info->n_layers - n_own, 33, n_own == 1 ? 20000 : 0);
+            r.tiny.n_tokens = whole.tiny.n_tokens;
+            float *got = runner_logits(&r, n_own == 1 ? 1 : 33);
+            assert_memory_equal(want, got, n_bytes);
+            assert_same_page(&whole, &r);
+            mem_free(got);
+            runner_close(&r);
+        }
+        mem_free(want);
+        runner_close(&whole);
+    }
+}
+
 enum { MIX = 12 };
 
 /* Two sequences of MIX tokens side by side in one batch, rows alternating; logits of every third
  * row only. */
 static void mix(struct runner *r, const int32_t *a, const int32_t *b, float *logits, uint8_t *bad)
 {
-    struct kv_row rows[2 * MIX];
+    struct kv_row rows[2 * MIX], lower_rows[2 * MIX];
     int32_t token[2 * MIX];
     uint32_t wanted[2 * MIX], n_wanted = 0;
     for (uint32_t i = 0; i < 2 * MIX; i++) {
         rows[i] = (struct kv_row){r->pages + i % 2, i / 2};
+        lower_rows[i] = (struct kv_row){r->lower_pages + i % 2, i / 2};
         token[i] = i % 2 ? b[i / 2] : a[i / 2];
         if (i % 3 == 2)
             wanted[n_wanted++] = i;
@@ -347,6 +442,7 @@ static void mix(struct runner *r, const int32_t *a, const int32_t *b, float *log
     struct batch batch = {.n_rows = 2 * MIX,
                           .token = token,
                           .rows = rows,
+                          .lower_rows = lower_rows,
                           .logit_rows = wanted,
                           .n_logits = n_wanted,
                           .logits = logits,
@@ -366,6 +462,14 @@ static void neighbours_in_a_batch_change_no_bit(void **state)
         float *mixed = mem_array((size_t)MIX * v, sizeof *mixed);
         mix(&r, r.tiny.tokens, r.tiny.tokens + 50, mixed, bad);
         float *alone = mem_array((size_t)MIX * v, sizeof *alone);
+        struct runner split;
+        float *apart = mem_array((size_t)MIX * v, sizeof *apart);
+        runner_open_split(&split, names[k], guarded_open(2, "auto"), cpu_open("auto"), 1, 2 * MIX,
+                          0);
+        mix(&split, split.tiny.tokens, split.tiny.tokens + 50, apart, bad);
+        assert_memory_equal(mixed, apart, (size_t)(2 * MIX / 3) * v * sizeof *apart);
+        mem_free(apart);
+        runner_close(&split);
         for (uint32_t s = 0; s < 2; s++) {
             r.tiny.tokens += 50 * s;
             runner_feed(&r, 0, MIX, 5, false, alone);
@@ -423,6 +527,19 @@ static void a_bad_row_leaves_the_others_alone(void **state)
         x[24] = y[24];
         if (i % 2 == 0)
             assert_memory_equal(x, y, v * sizeof *x);
+    }
+    for (uint32_t n_lower = 0; n_lower < 2; n_lower++) { /* whichever side it goes bad on */
+        struct runner split = {.tiny = r.tiny};
+        uint8_t bad_split[2 * MIX];
+        runner_begin(&split, "qwen2", guarded_open(2, "auto"),
+                     (struct model_limits){.n_rows_max = 2 * MIX,
+                                           .n_ctx_max = 1024,
+                                           .lower = cpu_open("auto"),
+                                           .n_lower = n_lower});
+        mix(&split, a, b, clean, bad_split);
+        assert_memory_equal(bad, bad_split, sizeof bad);
+        assert_memory_equal(clean, spoilt, (size_t)(2 * MIX / 3) * v * sizeof *clean);
+        runner_close_model(&split);
     }
     ((struct tensor_view *)embd)->data = kept;
     mem_free(data);
@@ -508,6 +625,7 @@ int main(void)
         cmocka_unit_test(matrices_left_in_the_file_change_no_bit),
         cmocka_unit_test(every_instruction_set_gives_the_same_bits),
         cmocka_unit_test(memory_of_its_own_changes_no_bit),
+        cmocka_unit_test(layers_on_two_devices_change_no_bit),
         cmocka_unit_test(neighbours_in_a_batch_change_no_bit),
         cmocka_unit_test(a_bad_row_leaves_the_others_alone),
     };

@@ -39,7 +39,7 @@ static void compute(const struct verify_case *c, const struct parameters *p, con
     request.tokens = prompt;
     request.n_tokens = (uint32_t)b->n_prompt_ids;
     request.sampling.seed = c->receipt.seed;
-    assert_ok(engine_open(&table, &o, &e, NULL));
+    assert_ok(engine_open(&table, NULL, &o, &e, NULL));
     assert_int_equal(iso_session_open(e, &s, NULL), ISO_OK);
     assert_ok(
         replay_init(&replay, &request, b->output_ids, b->n_output_ids, iso_engine_info(e), NULL));

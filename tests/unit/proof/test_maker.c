@@ -61,7 +61,7 @@ static void answer(struct iso_engine_options o, uint32_t n, uint32_t n_answer, u
     struct bundle b;
     const struct iso_event *events;
     o.n_sessions = n;
-    assert_ok(engine_open(NULL, &o, &e, NULL));
+    assert_ok(engine_open(NULL, NULL, &o, &e, NULL));
     for (uint32_t i = 0; i < n; i++) {
         struct iso_request r = request_of(i);
         r.n_answer_max = n_answer;
@@ -114,7 +114,7 @@ static void the_body_commits_to_the_bundle(void **state)
     struct iso_request request = request_of(1);
     request.want_digests = true;
     maker_init(&m);
-    assert_ok(engine_open(NULL, &(struct iso_engine_options){0}, &e, NULL));
+    assert_ok(engine_open(NULL, NULL, &(struct iso_engine_options){0}, &e, NULL));
     iso_session_open(e, &s, NULL);
     assert_int_equal(iso_session_submit(s, &request, NULL), ISO_OK);
     for (size_t k; (k = iso_engine_step(e, &events)) > 0;)

@@ -37,7 +37,7 @@ static struct iso_engine *open_engine(const struct table *t)
     struct err_note note = {""};
     const struct iso_engine_options o = {
         .n_threads = 1, .n_ctx = CTX, .n_logits = 64, .n_sessions = 2};
-    if (engine_open(t, &o, &e, &note))
+    if (engine_open(t, NULL, &o, &e, &note))
         fail_msg("%s", note.text);
     return e;
 }
