@@ -58,9 +58,10 @@ static void product_both(const struct product *p, const float *x, const float *b
     assert_memory_equal(bad, bad + p->n_tokens, p->n_tokens);
     struct matrix m = {p->type, p->n_rows, p->n_cols, packed, n_packed};
     union matmul_launch_args ma;
-    struct launch l = matmul_launch(&m, &b, p->bias ? bias : NULL, got, p->n_rows,
-                                    (p->small_card ? 64 : 99) << 10, &ma);
-    assert_true(l.shared_bytes <= (p->small_card ? 64 : 99) << 10);
+    uint32_t shared_bytes = (p->small_card ? 64u : 99u) << 10;
+    struct launch l =
+        matmul_launch(&m, &b, p->bias ? bias : NULL, got, p->n_rows, shared_bytes, &ma);
+    assert_true(l.shared_bytes <= shared_bytes);
     run(l);
     mem_free(rows);
     mem_free(raw);
