@@ -38,12 +38,11 @@ struct cublas_preference {
     uint64_t n_bytes_workspace;
     uint32_t aligned[N_ALIGNED];
 };
-/* What an algorithm was chosen for. */
+/* What an algorithm was chosen for; without padding, as it is compared by memcmp. */
 struct chosen {
     uint32_t magic, n_rows, n_out, n_cols;
-    uint64_t stride;
+    uint64_t stride, type;
     uint16_t aligned[N_ALIGNED];
-    uint32_t type;
 };
 _Static_assert(sizeof(struct chosen) <= sizeof(struct cublas_algo), "an algorithm is 64 bytes");
 
@@ -214,7 +213,7 @@ static struct chosen read_shape(const struct cublas_desc *desc, const struct cub
                            .n_out = (uint32_t)a->n_cols,
                            .n_cols = (uint32_t)a->n_rows,
                            .stride = (uint64_t)d->ld,
-                           .type = (uint32_t)a->type};
+                           .type = (uint64_t)a->type};
 }
 
 EXPORT int cublasLtMatmulAlgoGetHeuristic(struct cublas_handle *handle, struct cublas_desc *desc,
