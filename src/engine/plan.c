@@ -74,6 +74,7 @@ struct model_limits plan_limits(const struct plan *p, struct device *lower,
     if (lower && p->n_gpu_layers <= p->info.n_layers) {
         limits.lower = lower;
         limits.n_lower = p->info.n_layers - p->n_gpu_layers;
+        limits.is_fast &= limits.n_lower == 0; /* a model has one profile */
     }
     if (p->n_bytes_in_file)
         limits.packed_bytes_max = p->cpu.n_bytes_weights ? p->cpu.n_bytes_weights : 1;
@@ -135,6 +136,24 @@ static enum err plan_most(const struct table *t, struct device *d, struct device
     return rc ? rc : plan_layers(t, d, lower, o, n_bytes_draft, p, note);
 }
 
+/* A card that has not all layers computes as the CPU does. */
+static enum err settle_profile(struct plan *p, const struct iso_engine_options *o,
+                               struct err_note *note)
+{
+    uint32_t n = p->n_gpu_layers, n_layers = p->info.n_layers;
+    if (!p->is_fast || n >= n_layers)
+        return ERR_OK;
+    if (o->profile)
+        return err_set(note, ERR_UNSUPPORTED,
+                       "the profile fast needs all %u layers on the GPU, not %u", n_layers, n);
+    p->is_fast = false;
+    err_set(&p->said, ERR_OK,
+            "%u of %u layers on the GPU: profile exact on both sides, whose products with F16 and "
+            "BF16 weights are slow on a GPU",
+            n, n_layers);
+    return ERR_OK;
+}
+
 enum err plan_make(const struct table *t, const struct table *draft, struct device *d,
                    struct device *lower, const struct iso_engine_options *o, struct plan *p,
                    struct err_note *note)
@@ -154,11 +173,12 @@ enum err plan_make(const struct table *t, const struct table *draft, struct devi
     rc = model_plan(t, (struct model_limits){.n_rows_max = 1}, &p->info, note);
     if (!rc)
         rc = plan_most(t, d, lower, o, n_bytes_draft, p, note);
-    if (rc || o->n_gpu_layers == 0 || p->info.is_encoder)
-        return rc;
-    p->n_gpu_layers =
-        o->n_gpu_layers > p->info.n_layers ? p->info.n_layers + 1 : o->n_gpu_layers;
-    return plan_layers(t, d, lower, o, n_bytes_draft, p, note);
+    if (!rc && o->n_gpu_layers && !p->info.is_encoder) {
+        p->n_gpu_layers =
+            o->n_gpu_layers > p->info.n_layers ? p->info.n_layers + 1 : o->n_gpu_layers;
+        rc = plan_layers(t, d, lower, o, n_bytes_draft, p, note);
+    }
+    return rc ? rc : settle_profile(p, o, note);
 }
 
 static bool cpu_fits(const struct plan *p)

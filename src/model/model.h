@@ -22,7 +22,7 @@ struct model_limits {
      * host_memory has no such products: ERR_MEMORY. With `lower` it is of those there. */
     size_t packed_bytes_max;
     uint32_t n_logits_max; /* rows of one forward call whose logits are wanted; 0: n_rows_max */
-    bool is_fast; /* the profile `fast` (profile.h); on `lower` all is exact */
+    bool is_fast; /* the profile `fast` (profile.h); not with a lower part */
     /* A second device, with host_memory, for what the model's own has no room for: it has the
      * embedding and the first n_lower layers, fewer than all; 0 of them is the embedding alone. The
      * activations cross to the model's device once in each pass. NULL: all lies on one device.

@@ -107,6 +107,13 @@ refuses 2 card "$isobit" serve --poc --profile fast -- "--poc needs the profile 
 # Lost in mid-answer: the CPU goes on, and says that it cannot be the same bits.
 expect 0 env STANDIN_FAIL=cuLaunchKernel:12:719 LD_LIBRARY_PATH="$standin" "$isobit" logits -m "$fast_model" --tokens "1 2 3" --gpu cuda
 says err "the CPU goes on, in the profile exact"
+# Layers on both sides: the whole model is exact.
+expect 0 again --gpu-layers 1
+says err "layers on the GPU: profile exact on both sides" "exact-1 on "
+tail -1 "$tmp/out" >"$tmp/split"
+expect 0 bare "$isobit" logits -m "$fast_model" --tokens "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18" --gpu cpu
+tail -1 "$tmp/out" | cmp -s - "$tmp/split" || fail "other logits with layers on both sides"
+refuses 1 again --gpu-layers 1 --profile fast -- "needs all" "layers on the GPU, not 1"
 # Encoders: the CPU's vectors on the card, and close to them in the profile fast.
 for model in bert nomic xlmr bert-rank; do
     file="tests/golden/encoder/$model.gguf"
