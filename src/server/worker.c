@@ -185,8 +185,12 @@ static void on_notice(void *context, const char *text)
     w->options.say(text);
     if (!w->engine && !w->embedder)
         return;
-    w->info.device =
-        w->engine ? iso_engine_info(w->engine).device : iso_embedder_info(w->embedder).device;
+    if (w->engine) {
+        w->info = iso_engine_info(w->engine);
+    } else {
+        w->info.device = iso_embedder_info(w->embedder).device;
+        w->info.gpu = iso_embedder_info(w->embedder).gpu;
+    }
     worker_say_facts(w, FRAME_FACTS);
 }
 
@@ -225,6 +229,8 @@ static enum err open_embedder(struct worker *w, struct err_note *note)
                                        .n_vocab = info.n_vocab,
                                        .n_ctx = info.n_ctx,
                                        .n_ctx_train = info.n_ctx_train,
+                                       .n_layers = info.n_layers,
+                                       .gpu = info.gpu,
                                        .n_params = info.n_params,
                                        .n_bytes_weights = info.n_bytes_weights};
     return ERR_OK;
@@ -278,6 +284,26 @@ static enum err open_model(struct worker *w, struct err_note *note)
     return ERR_OK;
 }
 
+/* What lies on a GPU. */
+static void write_gpu(const struct iso_engine_info *info, bool is_whole, struct writer *j)
+{
+    const struct iso_memory *g = &info->gpu;
+    uint32_t n = is_whole || info->n_gpu_layers > info->n_layers ? info->n_layers
+                                                                 : info->n_gpu_layers;
+    if (g->n_bytes == 0)
+        return;
+    write_key(j, "gpu");
+    write_open(j, '{');
+    write_key_int(j, "layers", n);
+    write_key_int(j, "weight_bytes", (int64_t)g->n_bytes_weights);
+    write_key_int(j, "cache_bytes", (int64_t)g->n_bytes_cache);
+    write_key_int(j, "working_bytes", (int64_t)g->n_bytes_working);
+    write_key_int(j, "draft_bytes", (int64_t)g->n_bytes_draft);
+    write_key_int(j, "context_bytes", (int64_t)g->n_bytes_context);
+    write_key_int(j, "available_bytes", (int64_t)g->n_bytes);
+    write_close(j, '}');
+}
+
 void worker_say_facts(struct worker *w, enum frame_kind kind)
 {
     struct buf out;
@@ -292,6 +318,8 @@ void worker_say_facts(struct worker *w, enum frame_kind kind)
     write_key_text(&j, "device", str_from(w->info.device));
     write_key_text(&j, "isa", str_from(w->info.isa));
     write_key_int(&j, "threads", w->info.n_threads);
+    write_key_int(&j, "layers", w->info.n_layers);
+    write_gpu(&w->info, w->embedder != NULL, &j);
     write_key_int(&j, "context", w->info.n_ctx);
     write_key_int(&j, "context_trained", w->info.n_ctx_train);
     write_key_int(&j, "vocabulary", w->info.n_vocab);

@@ -174,3 +174,20 @@ expect 0 bare "$isobit" run -p x -n 1 --gpu-layers 5
 says err "layers on a GPU were asked for, but none is used: the CPU computes all"
 expect 0 bare "$isobit" run -p x -n 1 --gpu cuda --gpu-layers 0
 refuses 1 card "$isobit" embed -m tests/golden/encoder/bert.gguf -p x --gpu cuda --gpu-layers 1 -- "vectors are computed on one device"
+
+# A server tells what lies where.
+export LD_LIBRARY_PATH="$standin"
+start_server -m talker=tests/golden/engine/talker.gguf -c 256 --parallel 1 --gpu cuda --gpu-layers 1
+unset LD_LIBRARY_PATH
+python3 - "$port" <<'END' || fail "another layout than the card's"
+import json, sys, urllib.request
+def get(path):
+    return json.load(urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}{path}"))
+facts = get("/v1/models")["data"][0]["meta"]
+gpu, ps = facts["gpu"], get("/api/ps")["models"][0]
+assert facts["device"] == "cuda" and gpu["layers"] == 1 and facts["layers"] > 1, facts
+parts = ["weight_bytes", "cache_bytes", "working_bytes", "draft_bytes", "context_bytes"]
+assert all(gpu[p] > 0 for p in parts if p != "draft_bytes"), gpu
+assert ps["size_vram"] == sum(gpu[p] for p in parts) <= ps["size"], ps
+END
+stop_server
