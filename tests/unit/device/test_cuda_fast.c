@@ -44,9 +44,9 @@ static const float *scales_of(const struct acts *a)
 /* What a row is multiplied by before it is rounded, from the description. */
 static double lift_of(enum act_kind kind, const float *x, uint32_t n)
 {
-    double largest = 0;
+    double largest = 0; /* no fmax: gcc 12 for aarch64 breaks at its loop */
     for (uint32_t i = 0; i < n; i++)
-        largest = fmax(largest, fabs((double)x[i]));
+        largest = fabs((double)x[i]) > largest ? fabs((double)x[i]) : largest;
     bool is_inside = largest >= 0x1p-8 && largest < 0x1p15;
     return kind == ACT_BF16 || is_inside || largest < 0x1p-60 ? 1 : ldexp(1, 14 - ilogb(largest));
 }
