@@ -73,26 +73,25 @@ DEVICE_FN uint32_t float_bits(float x)
 /* Loads for later, issued where they stand (compilers sink others to their first use, or behind a
  * branch): of something there or of nothing, then the result is any integer. load_once is not kept
  * in the first cache. */
-DEVICE_FN uint4 load_once16(const uint8_t *p, bool is_there)
-{
-    uint4 v;
-    asm volatile("{.reg .pred q; setp.ne.u32 q, %5, 0;"
-                 "@q ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];}"
-                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-                 : "l"(p), "r"((uint32_t)is_there)
-                 : "memory");
-    return v;
-}
-DEVICE_FN uint4 load_ahead16(const uint8_t *p, bool is_there)
-{
-    uint4 v;
-    asm volatile("{.reg .pred q; setp.ne.u32 q, %5, 0;"
-                 "@q ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];}"
-                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-                 : "l"(p), "r"((uint32_t)is_there)
-                 : "memory");
-    return v;
-}
+#define LOAD16(name, instruction, before, out)                                                     \
+    DEVICE_FN uint4 name(const uint8_t *p, bool is_there)                                          \
+    {                                                                                              \
+        uint4 v;                                                                                   \
+        asm volatile("{.reg .pred q; setp.ne.u32 q, %5, 0;" before "@q " instruction               \
+                     " {%0, %1, %2, %3}, [%4];}"                                                   \
+                     : out(v.x), out(v.y), out(v.z), out(v.w)                                      \
+                     : "l"(p), "r"((uint32_t)is_there)                                             \
+                     : "memory");                                                                  \
+        return v;                                                                                  \
+    }
+#define LOAD16_ZEROS "mov.u32 %0, 0; mov.u32 %1, 0; mov.u32 %2, 0; mov.u32 %3, 0;"
+LOAD16(load_once16, "ld.global.nc.L1::no_allocate.v4.u32", "", "=r")
+LOAD16(load_ahead16, "ld.global.nc.v4.u32", "", "=r")
+/* Zeros where nothing is there. */
+LOAD16(load_once16_or_0, "ld.global.nc.L1::no_allocate.v4.u32", LOAD16_ZEROS, "=&r")
+LOAD16(load_ahead16_or_0, "ld.global.nc.v4.u32", LOAD16_ZEROS, "=&r")
+#undef LOAD16
+#undef LOAD16_ZEROS
 DEVICE_FN uint2 load_ahead8(const uint8_t *p, bool is_there)
 {
     uint2 v;
@@ -125,30 +124,6 @@ DEVICE_FN uint32_t load_ahead2(const uint8_t *p, bool is_there)
 DEVICE_FN void add64(uint64_t *p, uint64_t x)
 {
     atomicAdd((unsigned long long *)p, (unsigned long long)x);
-}
-
-/* Loads for later, as above; zeros where nothing is there. */
-DEVICE_FN uint4 load_once16_or_0(const uint8_t *p, bool is_there)
-{
-    uint4 v;
-    asm volatile("{.reg .pred q; setp.ne.u32 q, %5, 0;"
-                 "mov.u32 %0, 0; mov.u32 %1, 0; mov.u32 %2, 0; mov.u32 %3, 0;"
-                 "@q ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];}"
-                 : "=&r"(v.x), "=&r"(v.y), "=&r"(v.z), "=&r"(v.w)
-                 : "l"(p), "r"((uint32_t)is_there)
-                 : "memory");
-    return v;
-}
-DEVICE_FN uint4 load_ahead16_or_0(const uint8_t *p, bool is_there)
-{
-    uint4 v;
-    asm volatile("{.reg .pred q; setp.ne.u32 q, %5, 0;"
-                 "mov.u32 %0, 0; mov.u32 %1, 0; mov.u32 %2, 0; mov.u32 %3, 0;"
-                 "@q ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];}"
-                 : "=&r"(v.x), "=&r"(v.y), "=&r"(v.z), "=&r"(v.w)
-                 : "l"(p), "r"((uint32_t)is_there)
-                 : "memory");
-    return v;
 }
 
 /* 16 bytes into shared memory, or zeros: done once copy_ahead_wait(n) says that of the copies that
