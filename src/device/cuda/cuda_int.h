@@ -21,6 +21,16 @@ struct launch {
     size_t n_args_bytes;
 };
 
+/* How many of `of` hold n. */
+static inline uint32_t cuda_parts(uint32_t n, uint32_t of)
+{
+    return (n + of - 1) / of;
+}
+static inline uint32_t cuda_least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 enum {
     CUDA_KERNELS_MAX = 256,
     CUDA_ROWS_MAX = 1 << 16,  /* rows of a pass */

@@ -8,16 +8,6 @@ enum {
     SHARED_BYTES = 48 << 10, /* what every card gives without being asked */
 };
 
-static uint32_t parts(uint32_t n, uint32_t of)
-{
-    return (n + of - 1) / of;
-}
-
-static uint32_t least(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 struct launch kv_write_launch(const struct kv_write_args *a, const struct kv_row *rows,
                               struct write_args *args)
 {
@@ -42,7 +32,7 @@ struct launch kv_write_launch(const struct kv_write_args *a, const struct kv_row
                                 .half = a->n_rot / 2,
                                 .is_interleaved = a->interleaved,
                                 .eps = a->eps};
-    uint32_t n_query_blocks = turns ? parts(a->n_heads, WRITE_THREADS / 32) : 0;
+    uint32_t n_query_blocks = turns ? cuda_parts(a->n_heads, WRITE_THREADS / 32) : 0;
     return (struct launch){.kernel = "kv_write",
                            .grid = {a->n_rows, args->n_kv_heads + n_query_blocks, 1},
                            .block = WRITE_THREADS,
@@ -77,7 +67,7 @@ static uint32_t tile_queries(const struct attend_args *args)
 
 static uint32_t head_tiles(const struct attend_args *args)
 {
-    return args->n_kv_heads * parts(args->n_heads / args->n_kv_heads, args->tile_heads);
+    return args->n_kv_heads * cuda_parts(args->n_heads / args->n_kv_heads, args->tile_heads);
 }
 
 size_t attend_plan(const struct attention_args *a, bool rows_share, uint32_t n_pages,
@@ -97,15 +87,15 @@ size_t attend_plan(const struct attention_args *a, bool rows_share, uint32_t n_p
                                  .n_kv_heads = a->shape.n_kv_heads,
                                  .head_size = e,
                                  .window = a->window,
-                                 .n_groups = parts(n_pages, KV_PAGES_PER_GROUP),
-                                 .tile_heads = least(n_shared, n_queries),
+                                 .n_groups = cuda_parts(n_pages, KV_PAGES_PER_GROUP),
+                                 .tile_heads = cuda_least(n_shared, n_queries),
                                  .tile_rows = 1,
                                  .score_scale = attention_scale(a),
                                  .softcap = a->softcap,
                                  .per_cap = a->softcap != 0 ? num_recip(a->softcap) : 0.0f};
     if (rows_share)
         args->tile_rows = n_queries / args->tile_heads;
-    uint32_t n_blocks = parts(a->n_rows, args->tile_rows) * head_tiles(args);
+    uint32_t n_blocks = cuda_parts(a->n_rows, args->tile_rows) * head_tiles(args);
     /* So many fill the largest card: several for each of 132 to 160 SMs. */
     if (args->n_groups == 1 || n_blocks >= ATTEND_SPLIT_MAX)
         return 0;
@@ -120,7 +110,7 @@ struct launch attend_launch(const struct attend_args *args)
                                      : n == 4 ? "attend_4"
                                      : n == 8 ? "attend_8"
                                               : "attend_16",
-                           .grid = {parts(args->n_rows, args->tile_rows), head_tiles(args),
+                           .grid = {cuda_parts(args->n_rows, args->tile_rows), head_tiles(args),
                                     args->part_o ? args->n_groups : 1},
                            .block = ATTEND_THREADS,
                            .shared_bytes = attend_shared_bytes(n, args->head_size),
@@ -165,7 +155,7 @@ void cuda_attention(struct device *d, const struct attention_args *a)
         args.tickets = c->tickets;
     }
     for (uint32_t t = 0; t < a->n_rows; t += n_step)
-        attend_rows(c, &args, t, least(n_step, a->n_rows - t));
+        attend_rows(c, &args, t, cuda_least(n_step, a->n_rows - t));
 }
 
 void cuda_kv_digest(struct device *d, const void *page, struct kv_shape s, uint32_t n_layers,

@@ -11,19 +11,9 @@
 
 enum { ROWS_AT_ONCE = 512, ALIGN = 256, WIDE_TILE = 64, KINDS = ACT_F32 + 1 };
 
-static uint32_t parts(uint32_t n, uint32_t of)
-{
-    return (n + of - 1) / of;
-}
-
-static uint32_t least(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 struct expert_tiles expert_tiles(const struct experts_shape *s, uint32_t n_rows)
 {
-    uint32_t n_pairs = n_rows * s->n_used, n_met = least(n_pairs, s->n_experts);
+    uint32_t n_pairs = n_rows * s->n_used, n_met = cuda_least(n_pairs, s->n_experts);
     uint32_t tile_rows = n_pairs / s->n_experts < WIDE_TILE ? WIDE_TILE / 2 : WIDE_TILE;
     return (struct expert_tiles){
         /* each expert's last one may hold a single row */
@@ -37,7 +27,7 @@ struct launch choose_launch(const struct choose_args *args)
 {
     uint32_t n_warps = EXPERT_THREADS / 32;
     return (struct launch){.kernel = "choose_experts",
-                           .grid = {parts(args->n_rows, n_warps), 1, 1},
+                           .grid = {cuda_parts(args->n_rows, n_warps), 1, 1},
                            .block = EXPERT_THREADS,
                            .shared_bytes = n_warps * (args->n_experts + 2 * args->n_used) * 4,
                            .args = args,
@@ -47,7 +37,7 @@ struct launch choose_launch(const struct choose_args *args)
 struct launch combine_launch(const struct combine_args *args, uint32_t n_rows)
 {
     return (struct launch){.kernel = "combine_experts",
-                           .grid = {parts(args->n, EXPERT_THREADS), n_rows, 1},
+                           .grid = {cuda_parts(args->n, EXPERT_THREADS), n_rows, 1},
                            .block = EXPERT_THREADS,
                            .args = args,
                            .n_args_bytes = sizeof *args};
@@ -95,7 +85,7 @@ size_t cuda_experts_bytes(struct device *d, const struct experts_shape *s)
 {
     struct work w;
     (void)d;
-    return lay_out(s, least(s->n_rows, ROWS_AT_ONCE), NULL, &w);
+    return lay_out(s, cuda_least(s->n_rows, ROWS_AT_ONCE), NULL, &w);
 }
 
 /* One chunk on its way. */
@@ -196,7 +186,7 @@ void cuda_experts(struct device *d, const struct experts_args *a)
     struct chunk c = {.cuda = cuda_of(d), .a = a};
     CHECK(a->shape.n_experts <= EXPERTS_MAX && a->shape.n_used <= a->shape.n_experts);
     for (uint32_t t = 0; t < a->shape.n_rows; t += ROWS_AT_ONCE) {
-        uint32_t n = least(a->shape.n_rows - t, ROWS_AT_ONCE);
+        uint32_t n = cuda_least(a->shape.n_rows - t, ROWS_AT_ONCE);
         c.tiles = expert_tiles(&a->shape, n);
         CHECK(c.tiles.n_tiles * c.tiles.tile_rows <= CUDA_ROWS_MAX);
         lay_out(&a->shape, n, a->scratch, &c.w);

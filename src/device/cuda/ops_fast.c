@@ -27,7 +27,7 @@ static float *scales_of(const struct acts *a)
 struct launch round_launch(const float *x, size_t stride, const struct acts *to, uint8_t *bad,
                            struct round_args *args)
 {
-    uint32_t n_warps = (to->n_cols + 255) / 256;
+    uint32_t n_warps = cuda_parts(to->n_cols, 256);
     *args = (struct round_args){.x = x,
                                 .stride = stride,
                                 .halves = to->data,
@@ -73,13 +73,12 @@ struct launch fast_launch(const struct matrix *w, const struct acts *x, const fl
                                .n_rows = t,
                                .n_out = w->n_rows,
                                .n_cols = w->n_cols};
-    return (struct launch){
-        .kernel = f->kernels[is_brain],
-        .grid = {(t + f->wide - 1) / f->wide, (w->n_rows + f->tall - 1) / f->tall, 1},
-        .block = f->block,
-        .shared_bytes = f->shared_bytes,
-        .args = args,
-        .n_args_bytes = sizeof *args};
+    return (struct launch){.kernel = f->kernels[is_brain],
+                           .grid = {cuda_parts(t, f->wide), cuda_parts(w->n_rows, f->tall), 1},
+                           .block = f->block,
+                           .shared_bytes = f->shared_bytes,
+                           .args = args,
+                           .n_args_bytes = sizeof *args};
 }
 
 void cuda_round(struct cuda *c, const float *x, size_t stride, const struct acts *to, uint8_t *bad)

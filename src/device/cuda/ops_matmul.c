@@ -27,11 +27,6 @@ static const struct {
 #undef KERNEL_NAMES
 };
 
-static uint32_t parts(uint32_t n, uint32_t of)
-{
-    return (n + of - 1) / of;
-}
-
 /* The magnitudes of the 16 integers that codes stand for, and what scales are multiplied by. */
 static void levels_of(enum dtype t, struct product_args *args)
 {
@@ -65,16 +60,16 @@ static struct launch product_launch(const struct matrix *w, const struct acts *x
     struct launch l = {.args = args, .n_args_bytes = sizeof *args};
     if (n_alike <= FEW_ROWS) {
         l.kernel = n_alike == 1 ? kernels[format].few1 : kernels[format].few4;
-        l.grid[0] = parts(n, PANEL_ROWS), l.grid[1] = 1, l.grid[2] = 1;
+        l.grid[0] = cuda_parts(n, PANEL_ROWS), l.grid[1] = 1, l.grid[2] = 1;
         l.block = 64;
     } else if (n_alike <= MID_ROWS || n_bytes_shared < BIG_SHARED_BYTES) {
         l.kernel = kernels[format].mid;
         uint32_t n_rows = n <= MID_SMALL_ROWS ? 16 : 32;
-        l.grid[0] = parts(t, 32), l.grid[1] = parts(n, n_rows), l.grid[2] = 1;
+        l.grid[0] = cuda_parts(t, 32), l.grid[1] = cuda_parts(n, n_rows), l.grid[2] = 1;
         l.block = 16 * n_rows;
     } else {
         l.kernel = kernels[format].big;
-        l.grid[0] = parts(t, BIG_COLS), l.grid[1] = parts(n, BIG_ROWS), l.grid[2] = 1;
+        l.grid[0] = cuda_parts(t, BIG_COLS), l.grid[1] = cuda_parts(n, BIG_ROWS), l.grid[2] = 1;
         l.block = BIG_THREADS;
         l.shared_bytes = BIG_SHARED_BYTES;
     }
@@ -99,8 +94,8 @@ struct launch matmul_launch(const struct matrix *w, const struct acts *x, const 
                                       .n_cols = w->n_cols,
                                       .is_brain = w->dtype == DTYPE_BF16};
     return (struct launch){.kernel = is_float ? "matmul_float" : "matmul_half",
-                           .grid = {is_float ? w->n_rows : parts(w->n_rows, 16),
-                                    parts(x->n_rows, is_float ? 4 : 8), 1},
+                           .grid = {is_float ? w->n_rows : cuda_parts(w->n_rows, 16),
+                                    cuda_parts(x->n_rows, is_float ? 4 : 8), 1},
                            .block = is_float ? 256 : 128,
                            .args = args,
                            .n_args_bytes = sizeof args->plain};
@@ -155,7 +150,7 @@ struct launch embed_launch(enum dtype t, const void *rows, uint32_t n_cols, cons
                           : t == DTYPE_MXFP4 ? (float)quant_mxfp4_levels[i]
                                              : (float)quant_iq4_levels[i];
     return (struct launch){.kernel = "embed",
-                           .grid = {parts(n_cols, 256), n_tokens, 1},
+                           .grid = {cuda_parts(n_cols, 256), n_tokens, 1},
                            .block = 256,
                            .args = args,
                            .n_args_bytes = sizeof *args};

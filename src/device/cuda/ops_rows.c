@@ -7,11 +7,6 @@
 #include "device/cuda/kernels/formats.h"
 #include "device/cuda/layout.h"
 
-static uint32_t parts(uint32_t n, uint32_t of)
-{
-    return (n + of - 1) / of;
-}
-
 /* A block for each row. */
 static struct launch by_row(const char *kernel, uint32_t n_rows, const void *args, size_t n_bytes)
 {
@@ -27,7 +22,7 @@ static struct launch by_column(const char *kernel, uint32_t n, uint32_t n_rows, 
                                size_t n_bytes)
 {
     return (struct launch){.kernel = kernel,
-                           .grid = {parts(n, ROW_THREADS), n_rows, 1},
+                           .grid = {cuda_parts(n, ROW_THREADS), n_rows, 1},
                            .block = ROW_THREADS,
                            .args = args,
                            .n_args_bytes = n_bytes};
@@ -98,7 +93,7 @@ struct launch norm_launch(const struct norm_args *a, struct norm_row_args *args)
 static struct launch by_piece(const char *kernel, uint32_t n_rows, const struct quantize_args *args)
 {
     struct launch l = by_row(kernel, n_rows, args, sizeof *args);
-    l.grid[1] = parts(args->acts.n_cols, PIECE_COLS);
+    l.grid[1] = cuda_parts(args->acts.n_cols, PIECE_COLS);
     return l;
 }
 
