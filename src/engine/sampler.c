@@ -69,6 +69,12 @@ static const struct {
     [ISO_STAGE_TEMPERATURE] = {stage_temperature, false, true},
 };
 
+bool sampler_has_stage(const struct iso_sampling *p, uint8_t stage)
+{
+    return p->temperature == 0 ? stages[stage].in_greedy
+                               : !p->mirostat || stages[stage].in_mirostat;
+}
+
 static bool is_allowed(const uint32_t *allowed, uint32_t token)
 {
     return allowed[token / 32] >> token % 32 & 1;
@@ -131,7 +137,7 @@ int32_t sampler_choose(struct sampler *s, const struct sampler_row *row)
     if (s->n == 0)
         return -1;
     for (const uint8_t *stage = p->order; *stage != ISO_STAGE_END; stage++)
-        if (is_greedy ? stages[*stage].in_greedy : !p->mirostat || stages[*stage].in_mirostat)
+        if (sampler_has_stage(p, *stage))
             stages[*stage].run(s, row);
     if (is_greedy)
         return best(s);

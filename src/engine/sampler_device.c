@@ -36,8 +36,7 @@ static bool take_stages(const struct iso_sampling *p, struct sample_row *out, bo
     size_t at = 0;
     out->top_p = sample_share(1);
     for (const uint8_t *stage = p->order; *stage != ISO_STAGE_END; stage++) {
-        bool counts = !is_greedy || *stage == ISO_STAGE_PENALTIES || *stage == ISO_STAGE_DRY;
-        if (!counts || is_off(p, *stage))
+        if (!sampler_has_stage(p, *stage) || is_off(p, *stage))
             continue;
         while (at < COUNT_OF(has) && has[at] != *stage)
             at++;

@@ -10,6 +10,11 @@
 
 #define BANNED (-__builtin_inff()) /* as a bias, and as the logit of what is to be dropped */
 
+/* ---- sampler.c ------------------------------------------------------------------------------ */
+
+/* Whether a stage has a part in these choices: not all have in greedy ones and in mirostat's. */
+bool sampler_has_stage(const struct iso_sampling *p, uint8_t stage);
+
 /* ---- sampler_select.c ----------------------------------------------------------------------- */
 
 float max_logit(const float *logit, uint32_t n); /* n >= 1 */
